@@ -9,13 +9,13 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cli::read_plan,
-    inventory::{Shelf, Source, parse_scans, read_capture, read_text},
+    inventory::{ObjectSet, ReviewSource, parse_scans, read_capture, read_text},
     journal::{ReadJournal, RunState, read_str},
     model::{Review, is_printable},
     plan,
-    readiness::{self, Settings, VOCABULARY},
+    readiness::{self, ReviewSettings, VOCABULARY},
     report,
-    scenario::{Problems, Sources, load_str, parse_bindings, parse_drill_file},
+    scenario::{Problems, Sources, load_str, parse_bindings, parse_readiness_file},
     sim::Description,
     verdict,
 };
@@ -27,7 +27,7 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 pub const TARGETS: [Target; 10] = [
     ("scenario", scenario),
     ("bindings", bindings),
-    ("drill_file", drill_file),
+    ("readiness_file", readiness_file),
     ("cluster", cluster),
     ("manifest", manifest),
     ("scan", scan),
@@ -60,10 +60,10 @@ pub fn bindings(bytes: &[u8]) -> bool {
     parse_bindings("a.yaml", text).map_or_else(|problems| shown(&problems), |_| true)
 }
 
-/// A drill file.
-pub fn drill_file(bytes: &[u8]) -> bool {
+/// A readiness file.
+pub fn readiness_file(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    parse_drill_file("a.yaml", text, &VOCABULARY).map_or_else(|problems| shown(&problems), |_| true)
+    parse_readiness_file("a.yaml", text, &VOCABULARY).map_or_else(|problems| shown(&problems), |_| true)
 }
 
 /// The description of a cluster.
@@ -75,11 +75,11 @@ pub fn cluster(bytes: &[u8]) -> bool {
 /// Manifests, and a review of them in every format.
 pub fn manifest(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    let mut shelf = Shelf::default();
-    read_text(&mut shelf, "a.yaml", text);
-    shelf.settle();
-    reviewed(&shelf);
-    !shelf.is_empty()
+    let mut object_set = ObjectSet::default();
+    read_text(&mut object_set, "a.yaml", text);
+    object_set.settle();
+    reviewed(&object_set);
+    !object_set.is_empty()
 }
 
 /// A scanner's result file.
@@ -91,9 +91,9 @@ pub fn scan(bytes: &[u8]) -> bool {
 /// A capture: an archive, or lines that are packed as the objects of one.
 pub fn capture(bytes: &[u8]) -> bool {
     let packed = if bytes.starts_with(&[0x1f, 0x8b]) { bytes.to_vec() } else { archive(bytes) };
-    let Ok((shelf, _)) = read_capture(&packed) else { return false };
-    reviewed(&shelf);
-    !shelf.is_empty()
+    let Ok((object_set, _)) = read_capture(&packed) else { return false };
+    reviewed(&object_set);
+    !object_set.is_empty()
 }
 
 fn archive(objects: &[u8]) -> Vec<u8> {
@@ -147,7 +147,7 @@ fn told(read: &ReadJournal) {
         }
     }
     let reading = verdict::ReadRun::of(&read.events);
-    let story = report::tell_read(&reading);
+    let story = report::story_of(&reading);
     plain(&report::summary(&story, false));
     let document = report::document(&story, &reading, &report::Beside::default());
     let _ = (report::json(&story, &document), report::markdown(&document), report::html(&document));
@@ -165,22 +165,22 @@ pub fn plan_file(bytes: &[u8]) -> bool {
 /// Lists as an API server sends them, one per line: the input of a review of a cluster.
 pub fn answers(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
-    let mut shelf = Shelf { source: Source::Live, ..Shelf::default() };
+    let mut object_set = ObjectSet { source: ReviewSource::Live, ..ObjectSet::default() };
     for line in text.lines() {
         let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
         let items = value["items"].as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
         for item in items {
-            let _ = shelf.put(item, Default::default());
+            let _ = object_set.put(item, Default::default());
         }
     }
-    shelf.settle();
-    reviewed(&shelf);
-    !shelf.is_empty()
+    object_set.settle();
+    reviewed(&object_set);
+    !object_set.is_empty()
 }
 
-fn reviewed(shelf: &Shelf) {
+fn reviewed(object_set: &ObjectSet) {
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let review: Review = readiness::review(shelf, &Settings::default(), "a", "full", now);
+    let review: Review = readiness::review(object_set, &ReviewSettings::default(), "a", "full", now);
     // The catalogue catches a panic of a check. For a fuzzer, that panic is a bug.
     let broken = review.results.iter().find(|r| r.state == crate::model::State::Error);
     assert!(broken.is_none(), "a check panicked: {broken:?}");

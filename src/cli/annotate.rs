@@ -16,10 +16,10 @@ use crate::{
 const LONGEST: usize = 2000;
 
 pub(super) fn annotate(args: &AnnotateArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::Newest)?;
+    let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
     let beside = report::beside(&dir, &reading).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    let document = report::document(&report::tell_read(&reading), &reading, &beside);
+    let document = report::document(&report::story_of(&reading), &reading, &beside);
     let note = note(args, &document).map_err(|why| Failure::new(Exit::Invalid, why))?;
     append(&dir, &note)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(dir.file(NOTES)))))?;

@@ -1,6 +1,7 @@
 //! The command line: every command, and the arguments that several commands share. The arguments of single commands
 //! are in `check_args.rs`, `cluster_args.rs`, `list_args.rs`, `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`,
-//! `report_args.rs` and `run_args.rs`. A hidden argument or command is the old name of one that is shown. Start with [`Args`].
+//! `report_args.rs` and `run_args.rs`. A hidden argument or command is the old name of one that is shown. Start with
+//! [`Args`].
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ pub(super) use super::{
     report_args::{KeygenArgs, ReportArgs, SealArgs},
     run_args::{PlanArgs, ReapArgs, RecoverArgs, RunArgs, StandbyArgs},
 };
-use crate::{engine::Place, model::DatadogSpec, report::Display};
+use crate::{engine::ClusterAccess, model::DatadogSpec, report::Display};
 
 /// Disaster-recovery drills for Kubernetes: break it, restore it, prove it, put it back.
 #[derive(Debug, Parser)]
@@ -184,7 +185,7 @@ pub(super) struct MonitoringArgs {
 
 impl MonitoringArgs {
     /// The flags override the bindings.
-    pub fn at(&self, mut place: Place) -> Place {
+    pub fn at(&self, mut place: ClusterAccess) -> ClusterAccess {
         if self.prometheus.is_some() {
             place.bindings.prometheus.clone_from(&self.prometheus);
         }

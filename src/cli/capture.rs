@@ -10,7 +10,7 @@ use super::{
 use crate::{
     engine::open,
     files::{print_json, write_private},
-    inventory::{capture as copy, look, save},
+    inventory::{capture as copy, save, survey_cluster},
     model::{Exit, Unseen},
     sim::Description,
     world::Clock,
@@ -25,15 +25,15 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
         return Err(Failure::new(Exit::Invalid, "--value is for rehearsals: `check` uses no variables of a scenario"));
     }
     let place = args.monitoring.at(place::place(&args.place)?);
-    let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    let (world, _) = open(&place, Clock::start()).await.map_err(|e| place::not_opened(&e, Exit::Refused))?;
     if let (true, Some(path)) = (for_check, &args.out) {
-        let shelf = look(&world, &[], &[]).await;
-        for (kind, gap) in shelf.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
+        let object_set = survey_cluster(&world, &[], &[]).await;
+        for (kind, gap) in object_set.gaps.iter().filter(|(_, g)| g.why != Unseen::NotInstalled) {
             say(&format!("not in the capture: {kind} ({}): {}", gap.why, gap.text));
         }
-        save(&shelf, &world.identity.context, path)
+        save(&object_set, &world.identity.context, path)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
-        note(&format!("wrote {} objects; next: drillmaster check --capture {}", shelf.len(), shown(path)));
+        note(&format!("wrote {} objects; next: `drillmaster check --capture {}`", object_set.len(), shown(path)));
         return Ok(Exit::Passed);
     }
     let mut copied = copy(&world.kube, &world.monitoring, &world.identity.context)
@@ -62,7 +62,7 @@ pub(super) async fn capture(args: &CaptureArgs) -> Done {
                 file.flush()
             })
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
-            note(&format!("wrote {}; next: drillmaster rehearse SCENARIO --cluster {}", shown(path), shown(path)));
+            note(&format!("wrote {}; next: `drillmaster rehearse SCENARIO --cluster {}`", shown(path), shown(path)));
         }
     }
     Ok(Exit::Passed)

@@ -8,16 +8,16 @@ use clap::ValueEnum;
 use super::{
     Done, Failure,
     args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
-    note, place, print, say, shown,
+    note, place, print, print_whole, say, shown,
 };
 use crate::{
     engine::open,
     files,
-    inventory::{self, Locator, Shelf, manifests, open_capture, read_scans, sample_logs},
+    inventory::{self, Locator, ObjectSet, manifests, open_capture, read_scans, sample_logs},
     model::{Exit, Readiness, Review, Ruling, State, printable},
-    readiness::{self, Settings, against_baseline, review},
+    readiness::{self, ReviewSettings, against_baseline, review},
     report,
-    scenario::{load_drill_file, meant},
+    scenario::{load_readiness_file, meant},
     world::Clock,
 };
 
@@ -32,38 +32,38 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     let mut settings = settings(args)?;
     let junit = outputs.iter().any(|o| o.format == CheckFormat::Junit);
     settings.keep_passes = junit && args.junit_per == JunitPer::Object;
-    let (mut shelf, target) = look(args).await?;
+    let (mut object_set, target) = read_input(args).await?;
     if let Some(path) = &args.target {
-        shelf.target = Some(Box::new(other(path)?));
+        object_set.target = Some(Box::new(other(path)?));
     }
     for path in &args.scan {
-        shelf.scans.extend(
+        object_set.scans.extend(
             read_scans(path, Clock::start().wall())
                 .map_err(|why| Failure::new(Exit::Invalid, format!("--scan: {why}")))?,
         );
     }
-    if shelf.is_empty() && !args.allow_empty {
-        let notes = shelf.notes.iter().map(|n| format!("\n  {}", printable(n))).collect::<String>();
+    if object_set.is_empty() && !args.allow_empty {
+        let notes = object_set.notes.iter().map(|n| format!("\n  {}", printable(n))).collect::<String>();
         return Err(Failure::new(
             Exit::Invalid,
             format!("{target} contains no object, so nothing was checked (--allow-empty accepts that){notes}"),
         ));
     }
-    let strange = if args.allow_empty { vec![] } else { readiness::strangers(&shelf, &settings) };
+    let strange = if args.allow_empty { vec![] } else { readiness::strangers(&object_set, &settings) };
     if !strange.is_empty() {
         let text = format!("{} (--allow-empty accepts that)", strange.join("\n       "));
         return Err(Failure::new(Exit::Invalid, text));
     }
-    let now = shelf.at.unwrap_or_else(|| Clock::start().wall());
-    let mut review = review(&shelf, &settings, &target, &args.profile, now);
+    let now = object_set.at.unwrap_or_else(|| Clock::start().wall());
+    let mut review = review(&object_set, &settings, &target, &args.profile, now);
     if let Some(path) = &args.baseline {
         against_baseline(&mut review, &baseline(path)?);
     }
-    lines(&shelf, &mut review);
+    lines(&object_set, &mut review);
     for output in &outputs {
         write(output, &review, args, args.all || talk.verbose)?;
     }
-    Ok(exit(args, &shelf, &review))
+    Ok(exit(args, &object_set, &review))
 }
 
 /// The size limit for a manifest that is read a second time, to find a line.
@@ -71,12 +71,12 @@ const LARGEST: u64 = 512 << 20;
 
 /// A review knows the line on which an object begins. This replaces it with the line of the field that the finding is
 /// about.
-fn lines(shelf: &Shelf, review: &mut Review) {
+fn lines(object_set: &ObjectSet, review: &mut Review) {
     let mut locator = Locator::default();
     let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
     for result in review.results.iter_mut().filter(told) {
         let subject = &mut result.subject;
-        let text = || match &shelf.stdin {
+        let text = || match &object_set.stdin {
             Some(text) if subject.file == "<stdin>" => text.clone(),
             _ => files::text(Path::new(&subject.file), LARGEST).unwrap_or_default(),
         };
@@ -87,8 +87,8 @@ fn lines(shelf: &Shelf, review: &mut Review) {
 }
 
 /// The exit code of a review. Unreadable input is an error even where the rest of the input is ready.
-fn exit(args: &CheckArgs, shelf: &Shelf, review: &Review) -> Exit {
-    if shelf.broken {
+fn exit(args: &CheckArgs, object_set: &ObjectSet, review: &Review) -> Exit {
+    if object_set.broken {
         say("error: some of the input could not be read (see the notes); only the rest was checked");
         return Exit::Invalid;
     }
@@ -101,18 +101,18 @@ fn exit(args: &CheckArgs, shelf: &Shelf, review: &Review) -> Exit {
     review.verdict.exit()
 }
 
-fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
-    let mut settings = Settings {
+fn settings(args: &CheckArgs) -> Result<ReviewSettings, Failure> {
+    let mut settings = ReviewSettings {
         namespaces: args.namespace.clone(),
         only: args.only.clone(),
         skip: args.skip.clone(),
         drills: args.drills.iter().cloned().collect(),
         no_waivers: args.no_waivers,
         allow_unknown: args.allow_unknown,
-        ..Settings::default()
+        ..ReviewSettings::default()
     };
     if let Some(path) = &args.readiness {
-        settings.read(load_drill_file(path, &readiness::VOCABULARY).map_err(|p| place::invalid(&p))?);
+        settings.read(load_readiness_file(path, &readiness::VOCABULARY).map_err(|p| place::invalid(&p))?);
     }
     if let Some(environment) = args.environment {
         settings.environment = environment.into();
@@ -128,7 +128,7 @@ fn settings(args: &CheckArgs) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
+async fn read_input(args: &CheckArgs) -> Result<(ObjectSet, String), Failure> {
     let cluster = !args.place.context.is_empty() || args.place.in_cluster;
     if cluster && !args.paths.is_empty() {
         return Err(Failure::new(
@@ -144,14 +144,19 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
     }
     if cluster {
         let place = args.monitoring.at(place::place(&args.place)?);
-        let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Inconclusive, &e))?;
+        let (world, _) = open(&place, Clock::start()).await.map_err(|e| place::not_opened(&e, Exit::Inconclusive))?;
         let secrets = place::secrets(&args.read_secrets)?;
-        let mut shelf = inventory::look(&world, &args.namespace, &secrets).await;
+        let mut object_set = inventory::survey_cluster(&world, &args.namespace, &secrets).await;
         if args.sample_logs {
-            shelf.readings.logs = Some(sample_logs(&world.kube, &shelf, &args.namespace).await);
+            object_set.readings.logs = Some(sample_logs(&world.kube, &object_set, &args.namespace).await);
         }
-        note(&format!("read {} objects with {} requests, {} KiB", shelf.len(), shelf.cost.0, shelf.cost.1 / 1024));
-        return Ok((shelf, world.identity.context.clone()));
+        note(&format!(
+            "read {} objects with {} requests, {} KiB",
+            object_set.len(),
+            object_set.cost.0,
+            object_set.cost.1 / 1024
+        ));
+        return Ok((object_set, world.identity.context.clone()));
     }
     if let Some(path) = &args.capture {
         return open_capture(path).map_err(|why| Failure::new(Exit::Invalid, why));
@@ -162,24 +167,24 @@ async fn look(args: &CheckArgs) -> Result<(Shelf, String), Failure> {
             "nothing to check: give files or directories, `-` for standard input, a capture (--capture FILE) or a cluster (--context NAME)",
         ));
     }
-    let shelf = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
+    let object_set = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
     let names: Vec<String> = args.paths.iter().map(|p| p.display().to_string()).collect();
-    Ok((shelf, names.join(", ")))
+    Ok((object_set, names.join(", ")))
 }
 
 /// Reads the environment to compare with (`--target`).
-fn other(path: &PathBuf) -> Result<Shelf, Failure> {
+fn other(path: &PathBuf) -> Result<ObjectSet, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--target: {why}"));
     let packed = path.extension().is_some_and(|e| e == "gz" || e == "tgz");
-    let shelf = if packed {
-        open_capture(path).map(|(shelf, _)| shelf).map_err(wrong)?
+    let object_set = if packed {
+        open_capture(path).map(|(object_set, _)| object_set).map_err(wrong)?
     } else {
         manifests(std::slice::from_ref(path)).map_err(wrong)?
     };
-    if shelf.is_empty() {
+    if object_set.is_empty() {
         return Err(wrong(format!("{} contains no object", shown(path))));
     }
-    Ok(shelf)
+    Ok(object_set)
 }
 
 fn baseline(path: &PathBuf) -> Result<Review, Failure> {
@@ -249,7 +254,8 @@ fn write(output: &Output, review: &Review, args: &CheckArgs, all: bool) -> Resul
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
         (None, CheckFormat::Json | CheckFormat::Sarif) => files::print_json(&text),
         (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus) => files::print_data(&text),
-        (None, CheckFormat::Human | CheckFormat::Markdown | CheckFormat::FixPlan) => print(&text),
+        (None, CheckFormat::Human) => print(&text),
+        (None, CheckFormat::Markdown | CheckFormat::FixPlan) => print_whole(&text),
     }
     Ok(())
 }

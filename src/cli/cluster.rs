@@ -6,10 +6,10 @@ use std::cell::RefCell;
 use super::{
     Done, Failure,
     args::{ClusterArgs, ClusterCommand, ClusterUpArgs, Output},
-    note, print, say, shown,
+    note, print, say_whole, shown,
 };
 use crate::{
-    clusters::{self, Place, Wanted},
+    clusters::{self, ClusterTools, Wanted},
     files::print_json,
     model::Exit,
 };
@@ -20,7 +20,7 @@ pub(super) async fn cluster(command: &ClusterCommand) -> Done {
         ClusterCommand::Up(args) => {
             let next = clusters::up(&wanted(args), &note).await.map_err(failed)?;
             let kubeconfig = args.cluster.kubeconfig.as_ref().map(shown);
-            say(&next.text(&args.cluster.name, kubeconfig.as_deref(), &args.cluster.engine));
+            say_whole(&next.text(&args.cluster.name, kubeconfig.as_deref(), &args.cluster.engine));
             Ok(Exit::Passed)
         }
         ClusterCommand::Down(args) => clusters::down(&place(args), &note).await.map(|()| Exit::Passed).map_err(failed),
@@ -50,8 +50,8 @@ fn wanted(args: &ClusterUpArgs) -> Wanted {
     }
 }
 
-fn place(args: &ClusterArgs) -> Place {
-    Place {
+fn place(args: &ClusterArgs) -> ClusterTools {
+    ClusterTools {
         name: args.name.clone(),
         kubeconfig: args.kubeconfig.clone(),
         engine: args.engine.clone(),

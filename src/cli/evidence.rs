@@ -27,7 +27,7 @@ pub(super) fn keygen(args: &KeygenArgs) -> Done {
 }
 
 pub(super) fn seal(args: &SealArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::Newest)?;
+    let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
     let source = match (&args.key, &args.key_env, &args.key_command) {
         (Some(path), ..) => SecretRef::File(path.to_string_lossy().into_owned()),
@@ -65,7 +65,7 @@ fn output(argv: &[String]) -> Result<Secret, String> {
 }
 
 /// The evidence of a run, judged by the keys that the command line names.
-pub(super) fn look(dir: &RunDir, reading: &ReadRun, trust: &TrustArgs) -> Result<Sealed, Failure> {
+pub(super) fn read_evidence(dir: &RunDir, reading: &ReadRun, trust: &TrustArgs) -> Result<Sealed, Failure> {
     let read = |path: &Path| Public::read_all(path).map_err(|e: KeyError| Failure::of(Exit::Invalid, &e));
     let mut trusted = vec![];
     for path in [&trust.key, &trust.trust].into_iter().flatten() {

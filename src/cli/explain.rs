@@ -3,7 +3,7 @@
 use super::{
     Done, Failure,
     args::{ExplainArgs, ListFormat, Output},
-    print,
+    print, print_whole,
 };
 use crate::{files::print_json, model::Exit, readiness, scenario::meant};
 
@@ -29,7 +29,7 @@ pub(super) fn list(output: ListFormat) -> Done {
     match output {
         ListFormat::Human => print(&readiness::listing()),
         ListFormat::Json => print_json(&readiness::listing_json()),
-        ListFormat::Markdown => print(&readiness::page()),
+        ListFormat::Markdown => print_whole(&readiness::page()),
     }
     Ok(Exit::Passed)
 }

@@ -14,7 +14,7 @@ use crate::{
     model::Exit,
     readiness::VOCABULARY,
     scenario::{
-        FileKind, Home, LARGEST, Problems, Sources, lint_bindings, load, load_str, parse_drill_file, shipped_text,
+        FileKind, Home, LARGEST, Problems, Sources, lint_bindings, load, load_str, parse_readiness_file, shipped_text,
     },
     sim::Description,
 };
@@ -121,7 +121,7 @@ impl Linter {
                 unset = names;
                 Problems::default()
             }),
-            FileKind::Readiness => parse_drill_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
+            FileKind::Readiness => parse_readiness_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
             FileKind::Foreign(kind) if !kind.is_empty() => {
                 let what = format!("{file} is not a file of drillmaster{}", of_kind(kind));
                 Err(Problems::bare(what, "`drillmaster check` reviews manifests"))
@@ -137,7 +137,7 @@ impl Linter {
                     note(&format!("{}: no problems", shown(path)));
                 }
             }
-            Ok(problems) | Err(problems) => self.tell(&problems, path),
+            Ok(problems) | Err(problems) => self.print(&problems, path),
         }
         if !unset.is_empty() {
             let names = unset.join(", ");
@@ -145,9 +145,9 @@ impl Linter {
         }
     }
 
-    fn tell(&mut self, problems: &Problems, path: &Path) {
+    fn print(&mut self, problems: &Problems, path: &Path) {
         if self.output == Output::Human {
-            print_styled(&problems.render(styled_out()));
+            print_styled(&problems.render_in(styled_out(), files::columns_out()));
         }
         self.mistakes += problems.list.iter().filter(|problem| !problem.warning).count();
         // A mistake without a place does not name its file.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     Done, Failure,
     args::{ListArgs, ListFormat, ListOf, ShowArgs},
-    explain, print,
+    explain, print, print_whole,
 };
 use crate::{
     files::print_json,
@@ -22,7 +22,7 @@ pub(super) fn list(args: &ListArgs) -> Done {
     };
     match args.output {
         ListFormat::Json => print_json(&format!("{:#}\n", Value::from(rows))),
-        ListFormat::Markdown => print(&markdown(&rows)),
+        ListFormat::Markdown => print_whole(&markdown(&rows)),
         ListFormat::Human => print(&human(&rows)),
     }
     Ok(Exit::Passed)
@@ -43,7 +43,7 @@ pub(super) fn show(args: &ShowArgs) -> Done {
             ),
         ));
     };
-    print(found.text);
+    print_whole(found.text);
     Ok(Exit::Passed)
 }
 

@@ -43,7 +43,9 @@ use clap::{FromArgMatches, ValueEnum};
 
 use args::{Args, Color, Command, TalkArgs};
 pub(crate) use run::read_plan;
-use talk::{colours, note, print, print_styled, say, say_styled, shown, styled_out, tamed};
+use talk::{
+    colours, note, note_whole, print, print_styled, print_whole, say, say_styled, say_whole, shown, styled_out, tamed,
+};
 
 use crate::{
     files::{self, Printed},
@@ -151,7 +153,7 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Completions { shell } => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut help::command(), "drillmaster", &mut script);
-            print(&String::from_utf8_lossy(&script));
+            print_whole(&String::from_utf8_lossy(&script));
             Ok(Exit::Passed)
         }
     }

@@ -11,19 +11,19 @@ use super::{
     colours, shown,
 };
 use crate::{
-    engine::Place,
+    engine::{ClusterAccess, OpenError},
     files,
-    journal::{Found, RunDir},
+    journal::{NewestRuns, RunDir},
     model::{Bindings, Exit, is_address},
     scenario::{Home, Loaded, Problems, Sources, load, load_bindings, own_cluster_bindings},
-    world::{Here, Reach, connect, own_cluster},
+    world::{ConnectError, Here, Reach, connect, own_cluster},
 };
 
 /// Mistakes in a file, shown as the Rust compiler shows them: with the line and a caret.
 pub(super) fn invalid(problems: &Problems) -> Failure {
     let count = problems.list.len();
     let noun = if count == 1 { "problem" } else { "problems" };
-    let text = format!("{count} {noun}\n{}", problems.render(colours()));
+    let text = format!("{count} {noun}\n{}", problems.render_in(colours(), files::columns()));
     Failure { styled: true, ..Failure::new(Exit::Invalid, text) }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn bindings(file: Option<&PathBuf>) -> Result<Bindings, Failure> {
     file.map_or_else(|| Ok(Bindings::default()), |path| load_bindings(path).map_err(|p| invalid(&p)))
 }
 
-pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
+pub(super) fn place(args: &PlaceArgs) -> Result<ClusterAccess, Failure> {
     let (source, recovery) = contexts(&args.context)?;
     let context = match (source, args.in_cluster) {
         (Some(context), _) => context,
@@ -55,7 +55,7 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
         }
     };
     let kubeconfigs: Vec<PathBuf> = args.kubeconfig.clone().into_iter().collect();
-    Ok(Place {
+    Ok(ClusterAccess {
         recovery: recovery.map(|context| Reach { context, kubeconfigs: kubeconfigs.clone(), in_cluster: false }),
         reach: Reach { context, kubeconfigs, in_cluster: args.in_cluster },
         bindings: bindings(args.bindings.as_ref())?,
@@ -68,7 +68,7 @@ pub(super) fn place(args: &PlaceArgs) -> Result<Place, Failure> {
 /// The same. If no bindings file was given and the context is that of a cluster which `cluster up` made, the bindings
 /// are built in. The cluster says so itself, and the name must be that of the context. Whether the cluster is the one
 /// of kind with this name is checked when the drill opens it.
-pub(super) async fn place_or_own(args: &PlaceArgs) -> Result<Place, Failure> {
+pub(super) async fn place_or_own(args: &PlaceArgs) -> Result<ClusterAccess, Failure> {
     let mut place = place(args)?;
     let Some(name) = place.reach.context.strip_prefix("kind-").filter(|_| place.bindings_file.is_none()) else {
         return Ok(place);
@@ -85,7 +85,7 @@ pub(super) async fn place_or_own(args: &PlaceArgs) -> Result<Place, Failure> {
 
 /// The cluster of a drill. The audit log of `--audit-log` replaces that of the bindings, because the plan records it.
 /// If the audit log cannot be read, the command ends before anything in the cluster is touched.
-pub(super) async fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Place, Failure> {
+pub(super) async fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<ClusterAccess, Failure> {
     let mut place = place_or_own(args).await?;
     if log.audit_log.is_some() {
         place.bindings.audit_log.clone_from(&log.audit_log);
@@ -99,6 +99,24 @@ pub(super) async fn of_drill(args: &PlaceArgs, log: &AuditLogArgs) -> Result<Pla
         })?;
     }
     Ok(place)
+}
+
+/// A kubeconfig, a context or bindings that are wrong are invalid input; a cluster that does not answer is not.
+pub(super) fn not_opened(error: &OpenError, unreachable: Exit) -> Failure {
+    let exit = match error {
+        OpenError::Connect(ConnectError::Api { .. }) => unreachable,
+        OpenError::Connect(ConnectError::Config { .. })
+        | OpenError::Different { .. }
+        | OpenError::Same(..)
+        | OpenError::Host(_) => Exit::Invalid,
+    };
+    Failure::of(exit, error)
+}
+
+/// The same for a cluster alone.
+pub(super) fn not_connected(error: &ConnectError) -> Failure {
+    let exit = if matches!(error, ConnectError::Api { .. }) { Exit::Refused } else { Exit::Invalid };
+    Failure::of(exit, error)
 }
 
 /// The contexts of the drill's cluster and of the recovery cluster.
@@ -133,7 +151,7 @@ pub(super) fn secrets(words: &[String]) -> Result<Vec<(String, String)>, Failure
     words.iter().map(split).collect()
 }
 
-pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<Loaded, Failure> {
+pub(super) fn scenario(file: &Path, pairs: &[String], place: &ClusterAccess) -> Result<Loaded, Failure> {
     let home = match &place.bindings_file {
         Some(path) => Home::Bindings(path.display().to_string()),
         None if place.built_in => Home::OwnCluster,
@@ -148,13 +166,13 @@ pub(super) fn scenario(file: &Path, pairs: &[String], place: &Place) -> Result<L
 /// Prints warnings: what is valid, but probably not meant.
 pub(super) fn warn(warnings: &Problems) {
     if !warnings.list.is_empty() {
-        super::say_styled(warnings.render(super::colours()).trim_end());
+        super::say_styled(warnings.render_in(super::colours(), files::columns()).trim_end());
     }
 }
 
 /// The run directory to take when none is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
+pub(super) enum WhichRun {
     /// The newest run or rehearsal.
     Newest,
     /// The newest run, or the newest rehearsal if there is no run.
@@ -164,16 +182,16 @@ pub(super) enum Which {
 }
 
 /// The run directory: the given one, or one in `--runs`.
-pub(super) fn dir(args: &RunDirArgs, which: Which) -> Result<RunDir, Failure> {
+pub(super) fn dir(args: &RunDirArgs, which: WhichRun) -> Result<RunDir, Failure> {
     let path = match &args.dir {
         Some(path) => path.clone(),
         None => {
-            let found = Found::below(&args.runs);
+            let found = NewestRuns::below(&args.runs);
             let rehearsed = found.rehearsal.is_some();
             let path = match which {
-                Which::Newest => found.newest(),
-                Which::RunFirst => found.run.or(found.rehearsal),
-                Which::Run => found.run,
+                WhichRun::Newest => found.newest(),
+                WhichRun::RunFirst => found.run.or(found.rehearsal),
+                WhichRun::Run => found.run,
             };
             path.ok_or_else(|| none(&args.runs, rehearsed))?
         }

@@ -6,7 +6,7 @@ use super::{
     place, print, say, shown,
 };
 use crate::{
-    engine::{OpenError, PrepareError, Prepared, prepare},
+    engine::{PrepareError, Prepared, prepare},
     files,
     model::{Exit, Finding, printable},
     plan::show,
@@ -35,19 +35,11 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
 }
 
 /// Prepares a drill. An unreachable cluster and an invalid scenario get different exit codes.
-pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::Place) -> Result<Prepared, Failure> {
-    prepare(loaded, place).await.map_err(|error| {
-        let exit = match &error {
-            PrepareError::Plan(_)
-            | PrepareError::Readiness(_)
-            | PrepareError::Open(OpenError::Different { .. } | OpenError::Same(..) | OpenError::Host(_)) => {
-                Exit::Invalid
-            }
-            PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Config { .. })) => Exit::Invalid,
-            // Unreachable, expired credentials or forbidden: nothing was read, so the run is refused.
-            PrepareError::Open(OpenError::Connect(crate::world::ConnectError::Api { .. })) => Exit::Refused,
-        };
-        Failure::of(exit, &error)
+pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::ClusterAccess) -> Result<Prepared, Failure> {
+    prepare(loaded, place).await.map_err(|error| match &error {
+        PrepareError::Plan(_) | PrepareError::Readiness(_) => Failure::of(Exit::Invalid, &error),
+        // Unreachable, expired credentials or forbidden: nothing was read, so the run is refused.
+        PrepareError::Open(error) => place::not_opened(error, Exit::Refused),
     })
 }
 

@@ -6,7 +6,7 @@ use super::{
     Done, Failure,
     args::{Output, RehearseArgs},
     interrupt::Interrupts,
-    note, print, say,
+    note, print_whole, say,
     simulated::{rehearsal, settled},
 };
 use crate::{
@@ -46,7 +46,7 @@ pub(super) fn prove(args: &RehearseArgs, description: &Description, loaded: &Loa
         let text = serde_json::to_string_pretty(&table).map_err(|e| Failure::new(Exit::Internal, e.to_string()))?;
         print_json(&(text + "\n"));
     } else {
-        print(&format!("{REHEARSAL}\n\n{}", table.markdown()));
+        print_whole(&format!("{REHEARSAL}\n\n{}", table.markdown()));
     }
     table.summary().iter().for_each(|line| say(line));
     say(table.conclusion());

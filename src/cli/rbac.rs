@@ -37,7 +37,7 @@ pub(super) async fn rbac(args: &RbacArgs) -> Done {
     if let Some(image) = &args.reaper {
         manifests.push(plan::reaper(image, &args.account));
         note(&format!(
-            "the reaper needs the bindings: kubectl --namespace drillmaster create configmap {name} --from-file={name}=FILE",
+            "the reaper needs the bindings: `kubectl --namespace drillmaster create configmap {name} --from-file={name}=FILE`",
             name = plan::REAPER_BINDINGS
         ));
         if prepared.plan.steps.iter().any(|s| s.takes_nodes()) {

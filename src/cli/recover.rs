@@ -32,10 +32,10 @@ pub(super) async fn recover(args: &RecoverArgs, talk: TalkArgs) -> Done {
     }
     let dir = if args.from_cluster {
         let place = place::place_or_own(&args.place).await?;
-        let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+        let (kube, _) = connect(&place.reach, &place.here).await.map_err(|e| place::not_connected(&e))?;
         from_cluster(&kube, &args.run.runs, &place).await.map_err(|e| failure(&e))?
     } else {
-        place::dir(&args.run, place::Which::Run)?
+        place::dir(&args.run, place::WhichRun::Run)?
     };
     if nothing_open(&dir) {
         say(&format!("{}: this run left nothing open; nothing was changed", shown(&dir.0)));

@@ -1,13 +1,13 @@
 //! `drillmaster rehearse`: runs a whole drill on a simulated cluster, in virtual time.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use super::{
     Done, Failure,
     args::{RehearseArgs, TalkArgs},
     gates,
     interrupt::Interrupts,
-    note, place, plan,
+    note, note_whole, place, plan,
     prove::prove,
     run::finish,
     say, shown,
@@ -21,7 +21,7 @@ use crate::{
     journal::{JournalError, Lock, RunDir, read},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     report::live,
-    scenario::{CLUSTERS, Home, Loaded, SCENARIOS, Sources, load, names, rehearsed_on},
+    scenario::{CLUSTERS, Home, Loaded, Problems, SCENARIOS, Sources, load, names, rehearsed_on},
     sim::{Description, Simulation},
 };
 
@@ -39,7 +39,7 @@ pub(super) fn rehearse(args: &RehearseArgs, talk: TalkArgs) -> Done {
     let is_shipped = names(CLUSTERS).any(|name| name == cluster);
     let home = if is_shipped { Home::ShippedCluster } else { Home::Cluster }(cluster.to_owned());
     let sources = Sources { set: place::set(&args.set)?, bindings: description.bindings(), lenient: false, home };
-    let loaded = load(scenario, &sources).map_err(|p| unsuited(scenario, cluster, place::invalid(&p)))?;
+    let loaded = load(scenario, &sources).map_err(|p| unsuited(scenario, cluster, &p))?;
     place::warn(&loaded.warnings);
     gates::check(&loaded.scenario, &args.approve_gate)?;
     let steps: Vec<&str> = loaded.scenario.steps.iter().map(|s| s.name.0.as_str()).collect();
@@ -53,18 +53,29 @@ pub(super) fn rehearse(args: &RehearseArgs, talk: TalkArgs) -> Done {
         return prove(args, &description, &loaded, &interrupts);
     }
     let done = paused()?.block_on(whole(args, talk, cluster, &description, &loaded, &interrupts));
-    if args.scenario.is_none() && done.is_ok() {
-        note("next           drillmaster list scenarios; drillmaster rehearse --help");
+    if args.scenario.is_none() && matches!(done, Ok(Exit::Passed)) {
+        note_whole("next           drillmaster list scenarios; drillmaster rehearse --help");
     }
     done
 }
 
-/// Adds to an error that another cluster suits this shipped scenario.
-fn unsuited(scenario: &Path, cluster: &str, failure: Failure) -> Failure {
+/// A shipped scenario on a cluster that it is not made for: the message says which cluster suits it. If values are all
+/// that is missing on another shipped cluster, nothing in a file is wrong, so no line of a file is shown.
+fn unsuited(scenario: &Path, cluster: &str, problems: &Problems) -> Failure {
     let name = scenario.display().to_string();
     let suits = rehearsed_on(&name);
+    let failure = place::invalid(problems);
     if suits == cluster || !names(SCENARIOS).any(|shipped| shipped == name) {
         return failure;
+    }
+    let undefined: Option<BTreeSet<&str>> = problems.list.iter().map(|p| p.undefined.as_deref()).collect();
+    if let Some(undefined) = undefined.filter(|_| names(CLUSTERS).any(|shipped| shipped == cluster)) {
+        let missing = undefined.into_iter().collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "{name} cannot be rehearsed on {cluster}: the cluster has no values for {missing}. {name} is made for the \
+             simulated cluster {suits}: without --cluster it is rehearsed there"
+        );
+        return Failure::new(Exit::Invalid, text);
     }
     let text = format!(
         "{}\n{} is made for the simulated cluster {suits}: without --cluster it is rehearsed there",
@@ -98,7 +109,7 @@ async fn whole(
     }
     let display = args.output.format.display(talk);
     let mut screen = None;
-    let begun = begin(prepared, loaded, &engine::Place::default(), &options, |recorder, _| {
+    let begun = begin(prepared, loaded, &engine::ClusterAccess::default(), &options, |recorder, _| {
         recorder.tap(hears(&simulation));
         screen = Some(live(recorder, display));
     })
@@ -147,7 +158,7 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
             format!("cannot replace {}: {why}; move that directory away, or give another --runs", shown(&dir.0)),
         )
     };
-    let _ours = Lock::take(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let _ours = Lock::acquire(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     match read(&dir) {
         Ok(journal) if !is_rehearsal(&journal.events) => return Err(refused("it is not a rehearsal".into())),
         Ok(_) | Err(JournalError::Empty(_)) => {}

@@ -8,19 +8,29 @@ use super::{
     say, shown, styled_out,
     verify::holding,
 };
-use crate::{event::Event, files, journal::follow, model::Exit, report, verify::Verified};
+use crate::{
+    event::Event,
+    files,
+    journal::follow,
+    model::Exit,
+    report::{self, Shape},
+    verify::Verified,
+};
 
 pub(super) fn report(args: &ReportArgs) -> Done {
     if let Some(ReportCommand::Annotate(args)) = &args.what {
         return annotate::annotate(args);
     }
-    let dir = place::dir(&args.run, place::Which::Newest)?;
+    let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
-    let story = report::tell_read(&reading);
+    let story = report::story_of(&reading);
     let beside = report::beside(&dir, &reading).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let document = report::document(&story, &reading, &beside);
     match args.output.format {
-        Output::Human => print_styled(&report::summary(&story, styled_out())),
+        Output::Human => {
+            let shape = Shape { colours: styled_out(), width: files::columns_out(), brief: false };
+            print_styled(&report::summary_in(&story, shape));
+        }
         Output::Json => files::print_json(&report::json(&story, &document)),
     }
     report::write_all(&dir, &reading)
@@ -30,7 +40,7 @@ pub(super) fn report(args: &ReportArgs) -> Done {
 }
 
 pub(super) fn log(args: &LogArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::Newest)?;
+    let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let Verified { reading, .. } = holding(&dir)?;
     if let Some(words) = reading.again().standing.words() {
         say(&format!("note: {words}"));

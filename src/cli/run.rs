@@ -5,7 +5,7 @@ use std::{io::IsTerminal, sync::atomic::Ordering};
 use super::{
     Done, Failure, REPORT_LOST,
     args::{RunArgs, TalkArgs},
-    colours, gates, note, place, plan, say, say_styled, shown,
+    colours, gates, note_whole, place, plan, say, say_styled, say_whole, shown,
 };
 use crate::{
     engine::{self, NOT_KEPT, Options, begin},
@@ -30,7 +30,7 @@ pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
     gates::check(&loaded.scenario, &approved.gates)?;
     let mut prepared = plan::prepared(&loaded, &place).await?;
     // The plan contains names that depend on the run's id, so the plan that is shown must be the one that runs.
-    let confirm = args.confirm.clone().or_else(|| ask(&prepared.plan));
+    let confirm = args.confirm.clone().or_else(|| ask_context(&prepared.plan));
     let refused = plan::refusals(&prepared.plan.findings);
     for refusal in &refused {
         say(&format!("refused: {refusal}"));
@@ -74,22 +74,22 @@ pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
         ));
     }
     let shape = Shape { colours: colours(), width: files::columns(), brief: !talk.verbose };
-    say_styled(report::summary_in(&report::tell_read(&reading), shape).trim_end());
+    say_styled(report::summary_in(&report::story_of(&reading), shape).trim_end());
     if written.is_ok() {
-        note(&format!("report         {}", shown(dir.file("report.html"))));
+        note_whole(&format!("report         {}", shown(dir.file("report.html"))));
     }
     if let Ok(note) = dir.text(NOT_KEPT) {
         say(&format!("note           {}", note.trim_end()));
     }
     if matches!(exit, Exit::Residue | Exit::Left) {
-        say(&format!("finish with    drillmaster recover {}", shown(&dir.0)));
+        say_whole(&format!("finish with    drillmaster recover {}", shown(&dir.0)));
     }
     Ok(exit)
 }
 
 /// On any cluster but kind, the operator types the name of the context. A yes/no question is answered without reading
 /// it.
-fn ask(plan: &Plan) -> Option<String> {
+fn ask_context(plan: &Plan) -> Option<String> {
     let acts = plan.steps.iter().any(|s| s.class != StepClass::Observe);
     if plan.cluster.is_expendable() || !acts || !std::io::stdin().is_terminal() {
         return None;

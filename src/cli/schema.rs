@@ -8,7 +8,7 @@ use crate::{
     files::print_json,
     model::{Exit, Review},
     report,
-    scenario::{bindings_schema, drill_file_schema, scenario_schema, schema_of},
+    scenario::{bindings_schema, readiness_file_schema, scenario_schema, schema_of},
     sim::{Description, SCHEMA},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn schema(args: &SchemaArgs) -> Done {
         SchemaOf::Bindings => bindings_schema(),
         SchemaOf::Cluster => schema_of::<Description>(SCHEMA),
         SchemaOf::Report => report::schema(),
-        SchemaOf::Readiness => drill_file_schema(),
+        SchemaOf::Readiness => readiness_file_schema(),
         SchemaOf::Review => schema_of::<Review>(REVIEW),
     };
     print_json(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));

@@ -10,7 +10,7 @@ use crate::{
     model::Exit,
     prove::Rehearsed,
     scenario::Loaded,
-    sim::{Description, Happening, Settled, Simulation},
+    sim::{Description, Happening, SettledCluster, Simulation},
 };
 
 /// A runtime with virtual time: time stands still while tasks run, and jumps ahead when all of them wait.
@@ -24,7 +24,7 @@ pub(super) fn paused() -> Result<tokio::runtime::Runtime, Failure> {
 
 /// A rehearsal that keeps only its events: its run directory is deleted.
 pub(super) fn rehearsal(
-    settled: &Settled,
+    settled: &SettledCluster,
     happens: &[Happening],
     loaded: &Loaded,
     approve: &[String],
@@ -38,7 +38,7 @@ pub(super) fn rehearsal(
         let prepared = prepared(&simulation, loaded, "variant".into(), false).await?;
         let options = Options::rehearsal(dir.path(), approve);
         let heard = |recorder: &Arc<Recorder>, _: &_| recorder.tap(hears(&simulation));
-        let begun = begin(prepared, loaded, &engine::Place::default(), &options, heard)
+        let begun = begin(prepared, loaded, &engine::ClusterAccess::default(), &options, heard)
             .map_err(|e| Failure::of(Exit::Invalid, &e))?;
         let signals = tokio::spawn(interrupts.clone().each(begun.signals()));
         let exit = engine::run(&begun, loaded, &options).await;
@@ -60,8 +60,8 @@ pub(super) fn hears(simulation: &Simulation) -> impl Fn(&Event) + Send + Sync + 
 }
 
 /// What rehearsals on variants of one cluster begin with.
-pub(super) fn settled(description: &Description, seed: u64) -> Result<Settled, Failure> {
-    paused()?.block_on(Settled::of(description, seed)).map_err(|wrong| strange(description, &wrong))
+pub(super) fn settled(description: &Description, seed: u64) -> Result<SettledCluster, Failure> {
+    paused()?.block_on(SettledCluster::of(description, seed)).map_err(|wrong| strange(description, &wrong))
 }
 
 pub(super) fn strange(description: &Description, wrong: &[String]) -> Failure {

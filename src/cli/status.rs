@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Done, Failure,
     args::{Output, StatusArgs, StopArgs},
-    place, print, shown,
+    place, print, print_whole, shown,
     verify::refused,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(super) async fn status(args: &StatusArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::RunFirst)?;
+    let dir = place::dir(&args.run, place::WhichRun::RunFirst)?;
     let mut newest = Newest::default();
     let looked = verify_with(&dir, |event| newest.add(event));
     let Verified { reading, differs, .. } = looked.map_err(|e| Failure::of(Exit::Invalid, &e))?;
@@ -66,14 +66,14 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
         let line = format!("open: {} ({}) {:?}", fault.id, fault.target, fault.state);
         print(&format!("{}\n", printable(&line)));
         for command in fault.revert.commands() {
-            print(&format!("      {}\n", printable(&command)));
+            print_whole(&format!("      {}\n", printable(&command)));
         }
     }
     if state.past_no_return() {
         print("past the point of no return: a stop now finishes the deletion and restores the namespace\n");
     }
     if let Some(head) = about.head() {
-        print(&format!("head {head}\n"));
+        print_whole(&format!("head {head}\n"));
     }
     done
 }
@@ -116,7 +116,7 @@ impl Newest {
 }
 
 pub(super) async fn stop(args: &StopArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::Run)?;
+    let dir = place::dir(&args.run, place::WhichRun::Run)?;
     let journal = ReadRun::from(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let Some(Kind::RunStarted { run_id, way_back, .. }) = journal.kept.first().map(|e| e.event.clone()) else {
         return Err(Failure::new(Exit::Invalid, "the journal has no header: it does not name the run to stop"));
@@ -129,7 +129,7 @@ pub(super) async fn stop(args: &StopArgs) -> Done {
         StopHow::Unwind
     };
     let (reach, here) = way_to(&way_back);
-    let (kube, _) = connect(&reach, &here).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    let (kube, _) = connect(&reach, &here).await.map_err(|e| place::not_connected(&e))?;
     Lease::ask_to_stop(&kube, &run_id, how).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
     match args.output.format {
         Output::Human => print(&format!("asked run {run_id} to stop ({how}); it notices within 2 s\n")),

@@ -11,7 +11,7 @@ use anstream::{AutoStream, ColorChoice, stream::RawStream};
 
 use super::args::{Color, TalkArgs};
 use crate::{
-    files,
+    files::{self, fold_lines},
     model::{is_printable, printable, printable_lines},
 };
 
@@ -34,9 +34,14 @@ pub(super) fn choose(color: Color) {
     .write_global();
 }
 
-/// Prints a message to standard error, without escape sequences. A write error is ignored: a closed terminal or a full
-/// disk must not stop a drill.
+/// Prints a message to standard error, without escape sequences, and folded if that is a terminal. A write error is
+/// ignored: a closed terminal or a full disk must not stop a drill.
 pub(super) fn say(text: &str) {
+    say_styled(&fold_lines(&printable_lines(text), files::columns()));
+}
+
+/// Like `say`, for a command or a path beside a label. It is not folded, so that it can be copied.
+pub(super) fn say_whole(text: &str) {
     say_styled(&printable_lines(text));
 }
 
@@ -47,13 +52,25 @@ pub(super) fn note(text: &str) {
     }
 }
 
+/// Like `say_whole`, for what `--quiet` leaves out.
+pub(super) fn note_whole(text: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        say_whole(text);
+    }
+}
+
 /// Like `say`, for text with colour codes and no other escapes.
 pub(super) fn say_styled(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Prints text for people to standard output.
+/// Prints text for people to standard output, folded if that is a terminal.
 pub(super) fn print(text: &str) {
+    files::print(&fold_lines(&printable_lines(text), files::columns_out()));
+}
+
+/// Like `print`, for the text of a file, a page or a command, which is not folded.
+pub(super) fn print_whole(text: &str) {
     files::print(&printable_lines(text));
 }
 

@@ -13,19 +13,19 @@ use crate::{
     journal::{JournalError, RunDir},
     model::{Exit, printable},
     verdict::RULES,
-    verify::{Before, Differs, Neighbours, Verified, neighbours, verify as look},
+    verify::{Before, Differs, NearbyRuns, Verified, neighbours, verify as verify_run},
 };
 
 pub(super) fn verify(args: &VerifyArgs) -> Done {
-    let dir = place::dir(&args.run, place::Which::Newest)?;
-    let verified = match look(&dir) {
+    let dir = place::dir(&args.run, place::WhichRun::Newest)?;
+    let verified = match verify_run(&dir) {
         Ok(verified) => verified,
         // An empty journal can also come from a run that died before its first line, so this is inconclusive and not a
         // failure.
         Err(error @ JournalError::Empty(_)) => return Err(Failure::of(Exit::Inconclusive, &error)),
         Err(error) => return Err(Failure::of(Exit::Failed, &error)),
     };
-    let sealed = evidence::look(&dir, &verified.reading, &args.trust)?;
+    let sealed = evidence::read_evidence(&dir, &verified.reading, &args.trust)?;
     let mut beside = neighbours(&dir, &verified.reading);
     if let Sealed::Broken(wrong) = &sealed {
         beside.differs.extend(wrong.iter().map(|(place, what)| Differs { place: place.clone(), what: what.clone() }));
@@ -44,7 +44,7 @@ pub(super) fn verify(args: &VerifyArgs) -> Done {
 
 /// The run directory, if nothing in it differs. `report` and `log` show no other.
 pub(super) fn holding(dir: &RunDir) -> Result<Verified, Failure> {
-    let verified = look(dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let verified = verify_run(dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     if verified.differs.is_empty() { Ok(verified) } else { Err(refused(&verified.differs)) }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn refused(differs: &[Differs]) -> Failure {
     Failure::new(Exit::Invalid, text)
 }
 
-fn human(dir: &RunDir, verified: &Verified, beside: &Neighbours, sealed: &Sealed, exit: Exit) -> String {
+fn human(dir: &RunDir, verified: &Verified, beside: &NearbyRuns, sealed: &Sealed, exit: Exit) -> String {
     let mut lines = vec![format!("run directory  {}", shown(&dir.0))];
     lines.extend(verified.checked.iter().map(|checked| format!("holds          {checked}")));
     let differs = verified.differs.iter().chain(&beside.differs);
@@ -116,7 +116,7 @@ fn before(before: &Before) -> String {
     }
 }
 
-fn as_json(dir: &RunDir, verified: &Verified, beside: &Neighbours, sealed: &Sealed, exit: Exit) -> String {
+fn as_json(dir: &RunDir, verified: &Verified, beside: &NearbyRuns, sealed: &Sealed, exit: Exit) -> String {
     let differs: Vec<&Differs> = verified.differs.iter().chain(&beside.differs).collect();
     let previous = match &beside.before {
         Before::None => None,

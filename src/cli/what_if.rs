@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     event::Event,
-    files::print_json,
+    files::{self, fold, print_json},
     model::{Exit, Outcome, REHEARSAL, printable},
-    report::fold,
     scenario::Loaded,
     sim::{Change, Description},
     verdict::judge,
@@ -74,7 +73,7 @@ pub(super) fn what_if(
         });
     }
     match args.output.format {
-        Output::Human => print(&human(&rows)),
+        Output::Human => print(&human(&rows, files::columns_out().map_or(WIDTH, |columns| columns.min(WIDTH)))),
         Output::Json => print_json(&as_json(&rows)),
     }
     Ok(exit(&rows[1..]))
@@ -99,10 +98,10 @@ fn exit(variants: &[Row]) -> Exit {
 }
 
 /// A table of the verdicts, and one for each expectation that differs, or that no variant meets.
-fn human(rows: &[Row]) -> String {
+fn human(rows: &[Row], width: usize) -> String {
     let wide = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let line =
-        |name: &str, text: &str| fold(&printable(&format!("  {name:<wide$}  {text}")), Some(WIDTH), wide + 4) + "\n";
+        |name: &str, text: &str| fold(&printable(&format!("  {name:<wide$}  {text}")), Some(width), wide + 4) + "\n";
     let mut out = format!("{REHEARSAL}\n\nVerdicts\n");
     rows.iter().for_each(|row| out.push_str(&line(&row.name, &row.verdict)));
     let Some((unchanged, variants)) = rows.split_first() else { return out };
@@ -120,7 +119,7 @@ fn human(rows: &[Row]) -> String {
             same += 1;
             continue;
         }
-        out.push_str(&format!("\n{}\n", fold(&printable(expectation), Some(WIDTH), 0)));
+        out.push_str(&format!("\n{}\n", fold(&printable(expectation), Some(width), 0)));
         if differing.is_empty() {
             out.push_str(&line("every one", &told(before)));
             continue;
@@ -188,11 +187,11 @@ mod tests {
             row("like it", Exit::Passed, &[("web has 3 ready", Outcome::Pass, &long), ("same", Outcome::Pass, "x")]),
             row("web=1", Exit::Failed, &[("web has 3 ready", Outcome::Fail, "web: 1"), ("same", Outcome::Pass, "x")]),
         ];
-        let text = human(&rows);
+        let text = human(&rows, WIDTH);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert_eq!(text.matches("like it").count(), 1, "{text}");
         let missed = |name| row(name, Exit::Failed, &[("budget", Outcome::Inconclusive, "nobody asked")]);
-        let same = human(&[missed(UNCHANGED), missed("more")]);
+        let same = human(&[missed(UNCHANGED), missed("more")], WIDTH);
         assert!(same.contains("every one  INCONCLUSIVE  nobody asked"), "{same}");
         assert!(text.contains("FAIL          1") && text.contains("1 expectation passes in the same way"), "{text}");
     }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, io::Write, path::Path, time::Duration};
 
-use super::{ClusterError, Place, Wanted, store::LABEL};
+use super::{ClusterError, ClusterTools, Wanted, store::LABEL};
 use crate::world::{ExecError, Here, Output, Program};
 
 /// The time limit for commands that only read.
@@ -25,7 +25,7 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Finds both programs, and checks that they can be used.
-    pub(super) async fn find(place: &Place) -> Result<Self, ClusterError> {
+    pub(super) async fn find(place: &ClusterTools) -> Result<Self, ClusterError> {
         let found = Self { engine: place.engine.clone(), kind: place.kind.clone() };
         let unusable = |program: &str, fix: &'static str| {
             let program = program.to_owned();
@@ -70,12 +70,17 @@ impl Engine {
         self.write_cluster(&wanted.place, words, limit).await
     }
 
-    pub(super) async fn delete(&self, place: &Place) -> Result<(), ClusterError> {
+    pub(super) async fn delete(&self, place: &ClusterTools) -> Result<(), ClusterError> {
         self.write_cluster(place, vec!["delete", "cluster", "--name", &place.name], MOVE).await
     }
 
     /// Runs a kind command that also writes the kubeconfig.
-    async fn write_cluster(&self, place: &Place, mut words: Vec<&str>, limit: Duration) -> Result<(), ClusterError> {
+    async fn write_cluster(
+        &self,
+        place: &ClusterTools,
+        mut words: Vec<&str>,
+        limit: Duration,
+    ) -> Result<(), ClusterError> {
         let kubeconfig = place.kubeconfig.as_ref().map(|p| p.display().to_string());
         if let Some(path) = &kubeconfig {
             words.extend(["--kubeconfig", path]);

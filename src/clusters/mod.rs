@@ -25,7 +25,7 @@ const CREATE: Duration = Duration::from_secs(600);
 
 /// The cluster, and the programs that create it.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ClusterTools {
     /// Its name; the context is `kind-NAME`.
     pub name: String,
     /// The kubeconfig to write to. None means $KUBECONFIG or ~/.kube/config.
@@ -40,7 +40,7 @@ pub struct Place {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The cluster.
-    pub place: Place,
+    pub place: ClusterTools,
     /// three-zones, small, two-clusters, or a kind configuration file.
     pub config: String,
     /// Node image. None means kind's default.
@@ -141,8 +141,8 @@ impl Role {
 }
 
 /// The recovery cluster that belongs to a cluster.
-fn second(place: &Place) -> Place {
-    Place { name: format!("{}-recovery", place.name), ..place.clone() }
+fn second(place: &ClusterTools) -> ClusterTools {
+    ClusterTools { name: format!("{}-recovery", place.name), ..place.clone() }
 }
 
 /// Creates the cluster or its missing parts, and waits until all of it is ready. For `two-clusters`, it also creates a
@@ -153,17 +153,17 @@ fn second(place: &Place) -> Place {
 /// there, and `down` removes it.
 pub async fn up(wanted: &Wanted, say: &dyn Fn(&str)) -> Result<Next, ClusterError> {
     if wanted.config != TWO {
-        return Ok(Next::on(&one(wanted, &Role::Drilled, say).await?));
+        return Ok(Next::on(&create(wanted, &Role::Drilled, say).await?));
     }
     let first = Wanted { config: "small".into(), ..wanted.clone() };
-    one(&first, &Role::Drilled, say).await?;
+    create(&first, &Role::Drilled, say).await?;
     let other = Wanted { config: "recovery".into(), place: second(&wanted.place), ..wanted.clone() };
-    one(&other, &Role::Recovery { of: wanted.place.name.clone() }, say).await?;
+    create(&other, &Role::Recovery { of: wanted.place.name.clone() }, say).await?;
     Ok(Next::on_two())
 }
 
 /// Creates one cluster. Returns the number of workers in each of its zones.
-async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<BTreeMap<String, usize>, ClusterError> {
+async fn create(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<BTreeMap<String, usize>, ClusterError> {
     let place = &wanted.place;
     let engine = Engine::find(place).await?;
     let images = stack::images(wanted.images.as_deref())?;
@@ -223,7 +223,7 @@ async fn one(wanted: &Wanted, role: &Role, say: &dyn Fn(&str)) -> Result<BTreeMa
 ///
 /// # Errors
 /// A program failed.
-pub async fn down(place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+pub async fn down(place: &ClusterTools, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     let engine = Engine::find(place).await?;
     let other = second(place);
     if store::is_claimed(&engine, &other.name).await? {
@@ -232,7 +232,7 @@ pub async fn down(place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError>
     remove(&engine, place, say).await
 }
 
-async fn remove(engine: &Engine, place: &Place, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
+async fn remove(engine: &Engine, place: &ClusterTools, say: &dyn Fn(&str)) -> Result<(), ClusterError> {
     if engine.clusters().await?.contains(&place.name) {
         ours(engine, place).await?;
         engine.delete(place).await?;
@@ -257,7 +257,7 @@ async fn remove(engine: &Engine, place: &Place, say: &dyn Fn(&str)) -> Result<()
 ///
 /// # Errors
 /// A program or an API server failed.
-pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
+pub async fn status(place: &ClusterTools, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
     let engine = Engine::find(place).await?;
     if !engine.clusters().await?.contains(&place.name) {
         say(&format!("cluster {} does not exist: create it with `drillmaster cluster up`", place.name));
@@ -265,15 +265,20 @@ pub async fn status(place: &Place, say: &dyn Fn(&str)) -> Result<bool, ClusterEr
     }
     let state = store::state(&engine, &place.name).await?;
     say(&format!("store {}: {state}", store::name(&place.name)));
-    let mut well = look(&engine, place, &Role::Drilled, say).await? && state == "running";
+    let mut well = show_cluster(&engine, place, &Role::Drilled, say).await? && state == "running";
     let other = second(place);
     if store::is_claimed(&engine, &other.name).await? {
-        well &= look(&engine, &other, &Role::Recovery { of: place.name.clone() }, say).await?;
+        well &= show_cluster(&engine, &other, &Role::Recovery { of: place.name.clone() }, say).await?;
     }
     Ok(well)
 }
 
-async fn look(engine: &Engine, place: &Place, role: &Role, say: &dyn Fn(&str)) -> Result<bool, ClusterError> {
+async fn show_cluster(
+    engine: &Engine,
+    place: &ClusterTools,
+    role: &Role,
+    say: &dyn Fn(&str),
+) -> Result<bool, ClusterError> {
     let mut well = true;
     let containers = engine.nodes(&place.name).await?;
     for (node, state) in &containers {
@@ -294,7 +299,7 @@ async fn look(engine: &Engine, place: &Place, role: &Role, say: &dyn Fn(&str)) -
 }
 
 /// Checks that drillmaster created the cluster. Any other cluster is not touched.
-async fn ours(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
+async fn ours(engine: &Engine, place: &ClusterTools) -> Result<(), ClusterError> {
     if store::is_claimed(engine, &place.name).await? {
         return Ok(());
     }
@@ -306,7 +311,7 @@ async fn ours(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
 
 /// Checks that each node still has its container. If the API server does not answer yet, that is not an error here: a
 /// later step waits for it.
-async fn whole(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
+async fn whole(engine: &Engine, place: &ClusterTools) -> Result<(), ClusterError> {
     let containers = engine.nodes(&place.name).await?;
     let gone = ready::without_container(&reach(place).await?, &containers).await;
     match gone.unwrap_or_default().pop() {
@@ -315,7 +320,7 @@ async fn whole(engine: &Engine, place: &Place) -> Result<(), ClusterError> {
     }
 }
 
-async fn reach(place: &Place) -> Result<Kube, ClusterError> {
+async fn reach(place: &ClusterTools) -> Result<Kube, ClusterError> {
     let context = format!("kind-{}", place.name);
     let reach = Reach { context, kubeconfigs: place.kubeconfig.clone().into_iter().collect(), in_cluster: false };
     Ok(connect(&reach, &Here::now()).await?.0)

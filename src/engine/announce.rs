@@ -21,7 +21,7 @@ pub(super) async fn announce(context: &StepContext) -> Result<(), String> {
 }
 
 /// Sends a message to the same webhook later in the run. If it cannot be delivered, the journal says so.
-pub(super) async fn tell(context: &StepContext, text: &str) {
+pub(super) async fn announce_later(context: &StepContext, text: &str) {
     let Some(url) = &context.world.bindings.announce else { return };
     let body = serde_json::json!({"text": format!("{text}. Run {} on {}", context.run, context.plan.cluster.context), "run": context.run});
     let sent = context.world.http.post(url, &body).await;

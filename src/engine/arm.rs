@@ -12,15 +12,15 @@ use crate::{
 /// # Errors
 /// Why some secrets cannot be used, each with the name of its variable.
 pub(super) async fn armed(context: &StepContext) -> Result<Ready, String> {
-    let (vault, plan) = (&context.vault, &context.plan);
+    let (secret_reader, plan) = (&context.secret_reader, &context.plan);
     let verbs = || plan.steps.iter().filter_map(|step| step.verb());
-    vault.check(verbs().flat_map(texts)).await.map_err(|wrong| wrong.join("; "))?;
+    secret_reader.check(verbs().flat_map(texts)).await.map_err(|wrong| wrong.join("; "))?;
     let mut ready = Ready { probes: vec![], logs: vec![] };
     for spec in &plan.probes {
-        ready.probes.push(vault.probe(spec).await.map_err(|why| format!("probe `{}`: {why}", spec.name))?);
+        ready.probes.push(secret_reader.probe(spec).await.map_err(|why| format!("probe `{}`: {why}", spec.name))?);
     }
     for spec in &plan.data {
-        ready.logs.push(vault.log(spec).await.map_err(|why| format!("data `{}`: {why}", spec.name))?);
+        ready.logs.push(secret_reader.log(spec).await.map_err(|why| format!("data `{}`: {why}", spec.name))?);
     }
     Ok(ready)
 }

@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Place, Prepared, RunError, Wakes, preflight::Catalogue, way_back::resolved};
+use super::{ClusterAccess, Interrupts, Prepared, RunError, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
     journal::{Journal, Recorder, RunDir},
@@ -19,7 +19,7 @@ use crate::{
     steps::{Approvals, Direction, StepContext, Wheel},
     told,
     verdict::TOOL,
-    world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, Vault},
+    world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, SecretReader},
 };
 
 /// The options of a run.
@@ -73,19 +73,19 @@ pub struct Begun {
     pub recorder: Arc<Recorder>,
     pub(super) context: StepContext,
     pub(super) catalogue: Option<Catalogue>,
-    pub(super) wakes: Wakes,
+    pub(super) interrupts: Interrupts,
 }
 
 impl Begun {
     /// Behaves as if the process had received a signal.
     pub fn signal(&self, name: &str) {
-        self.wakes.caught(&self.recorder, name);
+        self.interrupts.caught(&self.recorder, name);
     }
 
     /// A function that behaves as if the process had received a signal, for a task that hears of them.
     pub fn signals(&self) -> impl Fn(&str) + Send + 'static {
-        let (wakes, recorder) = (self.wakes.clone(), Arc::clone(&self.recorder));
-        move |name| wakes.caught(&recorder, name)
+        let (interrupts, recorder) = (self.interrupts.clone(), Arc::clone(&self.recorder));
+        move |name| interrupts.caught(&recorder, name)
     }
 }
 
@@ -94,7 +94,7 @@ impl Begun {
 pub fn begin(
     prepared: Prepared,
     loaded: &Loaded,
-    place: &Place,
+    place: &ClusterAccess,
     options: &Options,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Begun, RunError> {
@@ -144,8 +144,9 @@ pub fn begin(
         });
     }
     let claim = claim(&dir, &run, recorder.epoch());
-    names.take(&serde_json::to_value(&plan).unwrap_or_default());
-    let vault = Vault::new(loaded.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), names);
+    names.add_document(&serde_json::to_value(&plan).unwrap_or_default());
+    let secret_reader =
+        SecretReader::new(loaded.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), names);
     let context = StepContext {
         lease: Lease::new(world.kube.clone(), claim.clone()),
         record: RunRecord::new(world.kube.clone(), claim),
@@ -156,11 +157,11 @@ pub fn begin(
         direction: Direction::Forward,
         plan: Arc::new(plan),
         run,
-        vault,
+        secret_reader,
         approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
         mirroring: Arc::default(),
     };
-    Ok(Begun { dir, recorder, context, catalogue, wakes: Wakes::default() })
+    Ok(Begun { dir, recorder, context, catalogue, interrupts: Interrupts::default() })
 }
 
 /// A deleted namespace is restored from a backup, which must exist until the time limit of the undo.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    OpenError, Place, RecoverError,
+    ClusterAccess, OpenError, RecoverError,
     open::{host, open_again},
     session::Session,
 };
@@ -39,7 +39,7 @@ impl Session {
     ///
     /// # Errors
     /// An error that no waiting can fix, such as another cluster behind the context. A person must act.
-    pub(super) async fn connect(&self, place: &Place) -> Result<Connecting, RecoverError> {
+    pub(super) async fn connect(&self, place: &ClusterAccess) -> Result<Connecting, RecoverError> {
         let host = host(place);
         let (mut pause, mut said, mut refusals) = (PAUSE, String::new(), Refusals::default());
         loop {
@@ -67,7 +67,7 @@ impl Session {
         }
     }
 
-    async fn once(&self, place: &Place) -> Result<World, RecoverError> {
+    async fn once(&self, place: &ClusterAccess) -> Result<World, RecoverError> {
         let world = open_again(place, self.clock, &self.plan.cluster.flavour).await?;
         self.fits(&world)?;
         Ok(world)

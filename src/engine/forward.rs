@@ -6,23 +6,23 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures_util::FutureExt;
 
 use crate::{
-    event::{Kind, StepEnd, Wake},
+    event::{EndReason, Kind, StepEnd},
     model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb, few},
     steps::{self, Done, StepContext, StepError},
     told,
 };
 
-use super::{Wakes, preflight::Catalogue};
+use super::{Interrupts, preflight::Catalogue};
 
 /// How many acts are in the line when a step begins. The plan contains all of them.
 const ACTS: usize = 8;
 
 /// Runs the steps until the end, or until the first reason to stop.
-pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue, Duration)>, wakes: &Wakes) {
+pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue, Duration)>, interrupts: &Interrupts) {
     for planned in &context.plan.steps {
         if planned.class != StepClass::Observe
             && let Some((catalogue, most)) = stale.take()
-            && !still_ready(context, catalogue, most, wakes).await
+            && !still_ready(context, catalogue, most, interrupts).await
         {
             return;
         }
@@ -38,13 +38,13 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
             expected_us: expected(&context.plan.predictions, planned),
         });
         if let Err(error) = started {
-            wakes.wake(Wake::JournalFailed, error.to_string());
+            interrupts.raise(EndReason::JournalFailed, error.to_string());
             return;
         }
         let mut step = Box::pin(AssertUnwindSafe(steps::apply(&own, planned)).catch_unwind());
         let ended = tokio::select! {
             biased;
-            (_, why) = wakes.woken() => {
+            (_, why) = interrupts.raised() => {
                 drop(step);
                 finish(context, &planned.name, StepEnd::Interrupted, format!("interrupted: {why}"));
                 return;
@@ -58,13 +58,13 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
                 let end = if matches!(error, StepError::Refused(_)) { StepEnd::Refused } else { StepEnd::Failed };
                 finish(context, &planned.name, end, error.to_string());
                 let why = match error {
-                    StepError::Failed(_) => Wake::StepFailed,
-                    StepError::Refused(_) => Wake::GateRefused,
-                    StepError::NoLease(_) => Wake::LeaseLost,
-                    StepError::Journal(crate::journal::WriteError::Fenced { .. }) => Wake::Fenced,
-                    StepError::Journal(_) => Wake::JournalFailed,
+                    StepError::Failed(_) => EndReason::StepFailed,
+                    StepError::Refused(_) => EndReason::GateRefused,
+                    StepError::NoLease(_) => EndReason::LeaseLost,
+                    StepError::Journal(crate::journal::WriteError::Fenced { .. }) => EndReason::Fenced,
+                    StepError::Journal(_) => EndReason::JournalFailed,
                 };
-                wakes.wake(why, format!("step `{}`: {error}", planned.name));
+                interrupts.raise(why, format!("step `{}`: {error}", planned.name));
                 return;
             }
             Err(panic) => {
@@ -74,12 +74,12 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
                     .or_else(|| panic.downcast_ref::<&str>().copied());
                 let text = text.unwrap_or("no message");
                 finish(context, &planned.name, StepEnd::Panicked, format!("panicked: {text}"));
-                wakes.wake(Wake::Panicked, format!("step `{}`: {text}", planned.name));
+                interrupts.raise(EndReason::Panicked, format!("step `{}`: {text}", planned.name));
                 return;
             }
         }
     }
-    wakes.wake(Wake::Finished, "all steps done");
+    interrupts.raise(EndReason::Finished, "all steps done");
 }
 
 fn finish(context: &StepContext, step: &StepName, end: StepEnd, detail: String) {
@@ -89,20 +89,20 @@ fn finish(context: &StepContext, step: &StepName, end: StepEnd, detail: String) 
 
 /// Whether nothing prevents the first act: the results of the pre-flight are recent enough, or are the same when it is
 /// made again.
-async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duration, wakes: &Wakes) -> bool {
+async fn still_ready(context: &StepContext, catalogue: &Catalogue, most: Duration, interrupts: &Interrupts) -> bool {
     if catalogue.age(&context.world) < most {
         return true;
     }
     let (review, findings) = tokio::select! {
         biased;
-        (_, _) = wakes.woken() => return false,
-        said = catalogue.ask(&context.world) => said,
+        (_, _) = interrupts.raised() => return false,
+        said = catalogue.review(&context.world) => said,
     };
     context.recorder.preflight(&findings, Some(review));
     let refused: Vec<&str> = findings.iter().filter(|f| f.refuses()).map(|f| f.check.as_str()).collect();
     if !refused.is_empty() {
-        wakes.wake(
-            Wake::Refused,
+        interrupts.raise(
+            EndReason::Refused,
             format!("the pre-flight was repeated before the first act and refuses: {}", refused.join(", ")),
         );
     }

@@ -3,14 +3,14 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Place, RecoverError, open::host, way_back::from_record};
+use super::{ClusterAccess, RecoverError, open::host, way_back::from_record};
 use crate::{
     event::{FORMAT, Kind},
     journal::{Journal, Recorder, RunDir},
     model::{Dur, Limits, Plan},
     steps::by_hand,
     verdict::{RULES, TOOL},
-    world::{Clock, Found, Kube, Record, RunRecord},
+    world::{Clock, FoundRecord, Kube, Record, RunRecord},
 };
 
 /// What the records in a cluster show about open faults.
@@ -26,9 +26,9 @@ pub async fn in_cluster(kube: &Kube) -> Result<InCluster, RecoverError> {
     let mut found = InCluster { open: None, damaged: vec![] };
     for record in RunRecord::all(kube).await? {
         match record {
-            Found::Damaged { name, why } => found.damaged.push((name, why)),
-            Found::Record(record) if !record.open.is_empty() && found.open.is_none() => found.open = Some(record),
-            Found::Record(_) => {}
+            FoundRecord::Damaged { name, why } => found.damaged.push((name, why)),
+            FoundRecord::Record(record) if !record.open.is_empty() && found.open.is_none() => found.open = Some(record),
+            FoundRecord::Record(_) => {}
         }
     }
     Ok(found)
@@ -36,7 +36,7 @@ pub async fn in_cluster(kube: &Kube) -> Result<InCluster, RecoverError> {
 
 /// Creates a run directory from the newest run record with open faults. A record that cannot be read is reported, but
 /// another record is still used.
-pub async fn from_cluster(kube: &Kube, runs: &Path, place: &Place) -> Result<RunDir, RecoverError> {
+pub async fn from_cluster(kube: &Kube, runs: &Path, place: &ClusterAccess) -> Result<RunDir, RecoverError> {
     let found = in_cluster(kube).await?;
     let Some(record) = found.open else {
         return Err(match found.damaged.into_iter().next() {

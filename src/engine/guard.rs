@@ -5,9 +5,9 @@ use std::{os::unix::fs::FileExt, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Wakes, hand::HEARTBEAT};
+use super::{Interrupts, control::HEARTBEAT};
 use crate::{
-    event::{Kind, Wake},
+    event::{EndReason, Kind},
     files,
     journal::{Recorder, RunDir},
     model::Plan,
@@ -21,8 +21,8 @@ use crate::{
 const RENEW: Duration = Duration::from_millis(900);
 
 /// Keeps the Lease, and checks its stop annotation.
-pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wakes) {
-    let (context, wakes) = (context.clone(), wakes.clone());
+pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, interrupts: &Interrupts) {
+    let (context, interrupts) = (context.clone(), interrupts.clone());
     tasks.spawn(async move {
         let mut troubled = false;
         loop {
@@ -33,7 +33,7 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
                     troubled = false;
                     context.wheel.confirmed(asked_us, lasts);
                     if let Some(how) = stop {
-                        wakes.stop(&context.recorder, "the annotation on the Lease", how);
+                        interrupts.stop(&context.recorder, "the annotation on the Lease", how);
                     }
                 }
                 Err(error) => {
@@ -42,9 +42,10 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
                     }
                     troubled = true;
                     if let Some(to) = Lost::by(&error) {
-                        let why = if matches!(to, Lost::ToSession(_)) { Wake::Fenced } else { Wake::LeaseLost };
+                        let why =
+                            if matches!(to, Lost::ToSession(_)) { EndReason::Fenced } else { EndReason::LeaseLost };
                         context.wheel.lost(to);
-                        wakes.wake(why, error.to_string());
+                        interrupts.raise(why, error.to_string());
                         return;
                     }
                 }
@@ -57,7 +58,7 @@ pub(super) fn lease(tasks: &mut JoinSet<()>, context: &StepContext, wakes: &Wake
 /// must not look like a frozen process.
 pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDir) {
     // A rehearsal has no reaper.
-    if world.stage().is_some() {
+    if world.simulated().is_some() {
         return;
     }
     let Ok(file) = files::private().write(true).open(dir.file(HEARTBEAT)) else { return };
@@ -75,8 +76,8 @@ pub(super) fn heartbeat(tasks: &mut JoinSet<()>, world: &Arc<World>, dir: &RunDi
 }
 
 /// Syncs observations to disk, and ends the run if its journal cannot be written.
-pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, wakes: &Wakes) {
-    let (real, recorder, wakes) = (world.stage().is_none(), Arc::clone(recorder), wakes.clone());
+pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Arc<Recorder>, interrupts: &Interrupts) {
+    let (real, recorder, interrupts) = (world.simulated().is_none(), Arc::clone(recorder), interrupts.clone());
     tasks.spawn(async move {
         loop {
             if real {
@@ -85,7 +86,7 @@ pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Ar
                 let _ = tokio::task::spawn_blocking(move || disk.sync()).await;
             }
             if let Some(broken) = recorder.broken() {
-                wakes.wake(if broken.fenced { Wake::Fenced } else { Wake::JournalFailed }, broken.why);
+                interrupts.raise(if broken.fenced { EndReason::Fenced } else { EndReason::JournalFailed }, broken.why);
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -94,18 +95,18 @@ pub(super) fn journal(tasks: &mut JoinSet<()>, world: &Arc<World>, recorder: &Ar
 }
 
 /// Stops the drill at its time limit.
-pub(super) fn deadline(tasks: &mut JoinSet<()>, plan: &Plan, wakes: &Wakes) {
-    let (limit, wakes) = (plan.limits.duration, wakes.clone());
+pub(super) fn deadline(tasks: &mut JoinSet<()>, plan: &Plan, interrupts: &Interrupts) {
+    let (limit, interrupts) = (plan.limits.duration, interrupts.clone());
     tasks.spawn(async move {
         tokio::time::sleep(limit.0).await;
-        wakes.wake(Wake::Deadline, format!("the time limit of {limit} (limits.duration) has passed"));
+        interrupts.raise(EndReason::Deadline, format!("the time limit of {limit} (limits.duration) has passed"));
     });
 }
 
 /// Aborts the drill if a service is down for too long, or cannot be observed for as long.
-pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: &[AbortSpec], wakes: &Wakes) {
+pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: &[AbortSpec], interrupts: &Interrupts) {
     for abort in aborts.iter().cloned() {
-        let (recorder, wakes) = (Arc::clone(recorder), wakes.clone());
+        let (recorder, interrupts) = (Arc::clone(recorder), interrupts.clone());
         tasks.spawn(async move {
             let limit = abort.down_for.micros();
             let began = recorder.now_us();
@@ -127,7 +128,7 @@ pub(super) fn aborts(tasks: &mut JoinSet<()>, recorder: &Arc<Recorder>, aborts: 
                     condition: format!("{} down for {}", abort.probe, abort.down_for),
                     detail: told!(recorder, "{detail}"),
                 });
-                wakes.wake(Wake::Aborted, detail);
+                interrupts.raise(EndReason::Aborted, detail);
                 return;
             }
         });

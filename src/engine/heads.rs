@@ -9,7 +9,7 @@ use crate::{
     model::{Exit, Head},
     steps::StepContext,
     told,
-    world::{ApiError, Found, Heads, RunRecord},
+    world::{ApiError, FoundRecord, Heads, RunRecord},
 };
 
 /// The file with the note that the head could not be kept.
@@ -54,7 +54,7 @@ async fn tidy(context: &StepContext) -> Result<(), ApiError> {
     let kube = &context.world.kube;
     let heads = Heads::all(kube).await?;
     for found in RunRecord::all(kube).await? {
-        if let Found::Record(record) = found
+        if let FoundRecord::Record(record) = found
             && record.is_settled()
             && heads.iter().any(|head| head.run == record.run)
         {

@@ -12,7 +12,7 @@ use crate::{
 
 /// Where a drill runs, and how to reach it.
 #[derive(Clone, Debug, Default)]
-pub struct Place {
+pub struct ClusterAccess {
     /// How to reach the cluster.
     pub reach: Reach,
     /// How to reach the second cluster, if the drill has one.
@@ -56,7 +56,7 @@ pub enum OpenError {
 }
 
 /// Opens a world. It only reads.
-pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String, Machine>), OpenError> {
+pub async fn open(place: &ClusterAccess, clock: Clock) -> Result<(World, BTreeMap<String, Machine>), OpenError> {
     let (kube, mut identity) = connect(&place.reach, &place.here).await?;
     let host = host(place);
     let mut machines = BTreeMap::new();
@@ -75,7 +75,7 @@ pub async fn open(place: &Place, clock: Clock) -> Result<(World, BTreeMap<String
 
 /// Opens the world of a run that began on this machine. The cluster is identified by its UID, so a container engine
 /// that does not answer does not prevent the rest of the undo.
-pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Result<World, OpenError> {
+pub(super) async fn open_again(place: &ClusterAccess, clock: Clock, flavour: &str) -> Result<World, OpenError> {
     let (kube, mut identity) = connect(&place.reach, &place.here).await?;
     flavour.clone_into(&mut identity.flavour);
     let recovery = match &place.recovery {
@@ -86,7 +86,12 @@ pub(super) async fn open_again(place: &Place, clock: Clock, flavour: &str) -> Re
 }
 
 /// The second cluster: with the same bindings, but without machines and monitoring.
-async fn second(reach: &Reach, first: &ClusterIdentity, place: &Place, clock: Clock) -> Result<World, OpenError> {
+async fn second(
+    reach: &Reach,
+    first: &ClusterIdentity,
+    place: &ClusterAccess,
+    clock: Clock,
+) -> Result<World, OpenError> {
     let (kube, mut identity) = connect(reach, &place.here).await?;
     if identity.uid == first.uid {
         return Err(OpenError::Same(first.context.clone(), identity.context));
@@ -94,10 +99,10 @@ async fn second(reach: &Reach, first: &ClusterIdentity, place: &Place, clock: Cl
     identity.name = "recovery".into();
     let bindings =
         Bindings { prometheus: None, alertmanager: vec![], datadog: None, node_host: None, ..place.bindings.clone() };
-    Ok(world(kube, identity, None, &Place { bindings, ..place.clone() }, clock, None))
+    Ok(world(kube, identity, None, &ClusterAccess { bindings, ..place.clone() }, clock, None))
 }
 
-pub(super) fn host(place: &Place) -> Option<NodeHost> {
+pub(super) fn host(place: &ClusterAccess) -> Option<NodeHost> {
     place.bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &place.here))
 }
 
@@ -105,11 +110,11 @@ fn world(
     kube: Kube,
     identity: ClusterIdentity,
     host: Option<NodeHost>,
-    place: &Place,
+    place: &ClusterAccess,
     clock: Clock,
     recovery: Option<Arc<World>>,
 ) -> World {
-    let Place { bindings, here, .. } = place;
+    let ClusterAccess { bindings, here, .. } = place;
     let redactor = here.redactor();
     let http = Http::new(Duration::from_secs(10), redactor);
     let velero = bindings.velero.clone().unwrap_or_else(|| "velero".into());

@@ -4,13 +4,13 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
-    inventory::{Inventory, look},
+    inventory::{Inventory, survey_cluster},
     model::{
         Environment, Expectation, Finding, NodeHow, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen, Verb,
         few,
     },
-    readiness::{OF_A_DESCRIPTION, Settings, VOCABULARY, review, strangers},
-    scenario::{Problems, load_drill_file},
+    readiness::{OF_A_DESCRIPTION, ReviewSettings, VOCABULARY, review, strangers},
+    scenario::{Problems, load_readiness_file},
     world::World,
 };
 
@@ -22,7 +22,7 @@ const NAMED: usize = 3;
 /// The readiness review of this drill, which can be made again.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
-    settings: Settings,
+    settings: ReviewSettings,
     /// When it was first made, by the world's clock.
     asked_us: u64,
     /// The first result.
@@ -38,13 +38,13 @@ impl Catalogue {
     ) -> Result<(Self, Vec<Finding>), Problems> {
         let settings = settings(world, plan, inventory)?;
         let asked_us = world.clock.now_us();
-        let (said, findings) = ask(world, &settings).await;
+        let (said, findings) = review_cluster(world, &settings).await;
         Ok((Self { settings, asked_us, said }, findings))
     }
 
     /// Reads the cluster and makes the review.
-    pub(super) async fn ask(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
-        ask(world, &self.settings).await
+    pub(super) async fn review(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
+        review_cluster(world, &self.settings).await
     }
 
     /// The age of the first result.
@@ -53,18 +53,18 @@ impl Catalogue {
     }
 }
 
-async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>) {
+async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Reviewed>, Vec<Finding>) {
     let at = world.clock.wall();
-    let shelf = look(world, &settings.namespaces, &[]).await;
-    let review = review(&shelf, settings, &world.identity.context, "preflight", at);
-    let strange = strangers(&shelf, settings);
+    let object_set = survey_cluster(world, &settings.namespaces, &[]).await;
+    let review = review(&object_set, settings, &world.identity.context, "preflight", at);
+    let strange = strangers(&object_set, settings);
     let mut findings: Vec<Finding> = vec![];
     if !strange.is_empty() {
-        let fix = "correct the names in the drill file (`readiness` in the bindings)";
+        let fix = "correct the names in the readiness file (`readiness` in the bindings)";
         findings.push(Finding::fail("readiness-scope", strange.join("; "), fix));
     }
     findings.extend(self::findings(&review, settings.environment));
-    if world.stage().is_some() {
+    if world.simulated().is_some() {
         let last = findings.last_mut().expect("the summary is always the last finding");
         last.observed += "; a simulated cluster has no data for the others";
     }
@@ -72,14 +72,14 @@ async fn ask(world: &World, settings: &Settings) -> (Box<Reviewed>, Vec<Finding>
 }
 
 /// The settings of the review: from the bindings, from the Readiness file that they name, and from the plan.
-fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Settings, Problems> {
+fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<ReviewSettings, Problems> {
     let bindings = &world.bindings;
-    let mut settings = Settings { drills: drills(plan, inventory), ..Settings::default() };
+    let mut settings = ReviewSettings { drills: drills(plan, inventory), ..ReviewSettings::default() };
     // A kind cluster belongs to one person. Any other cluster counts as production, unless the bindings say otherwise.
     settings.environment = if plan.cluster.is_expendable() { Environment::OwnKind } else { Environment::Production };
     if let Some(path) = &bindings.readiness {
         let drills = std::mem::take(&mut settings.drills);
-        settings.read(load_drill_file(Path::new(path), &VOCABULARY)?);
+        settings.read(load_readiness_file(Path::new(path), &VOCABULARY)?);
         settings.drills = drills;
     }
     if let Some(environment) = bindings.environment {
@@ -88,7 +88,7 @@ fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<Setting
     if settings.namespaces.is_empty() {
         settings.namespaces.clone_from(&plan.namespaces);
     }
-    if world.stage().is_some() {
+    if world.simulated().is_some() {
         settings.only = OF_A_DESCRIPTION.iter().map(|id| (*id).to_owned()).collect();
     }
     // On your own cluster, a first drill does not need everything to be visible that production needs.

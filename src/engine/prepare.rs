@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{OpenError, Place, open, preflight::Catalogue};
+use super::{ClusterAccess, OpenError, open, preflight::Catalogue};
 use crate::{
     inventory::{Inventory, facts, gather},
     model::{Head, Names, Plan, REHEARSAL},
@@ -44,11 +44,12 @@ pub enum PrepareError {
 }
 
 /// Reads the cluster, plans and checks. It only reads (except for Velero's own request objects).
-pub async fn prepare(loaded: &Loaded, place: &Place) -> Result<Prepared, PrepareError> {
+pub async fn prepare(loaded: &Loaded, place: &ClusterAccess) -> Result<Prepared, PrepareError> {
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
-    let (mut prepared, inventory) = look(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
-    ask(&mut prepared, &inventory).await?;
+    let (mut prepared, inventory) =
+        read_cluster(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
+    add_review(&mut prepared, &inventory).await?;
     Ok(prepared)
 }
 
@@ -62,22 +63,22 @@ pub async fn prepare_in(
     run: String,
     catalogue: bool,
 ) -> Result<Prepared, PrepareError> {
-    let (mut prepared, inventory) = look(world, machines, credentials_end, loaded, run).await?;
+    let (mut prepared, inventory) = read_cluster(world, machines, credentials_end, loaded, run).await?;
     if catalogue {
-        ask(&mut prepared, &inventory).await?;
+        add_review(&mut prepared, &inventory).await?;
     }
     Ok(prepared)
 }
 
 /// Makes the readiness review, as part of the pre-flight.
-async fn ask(prepared: &mut Prepared, inventory: &Inventory) -> Result<(), PrepareError> {
+async fn add_review(prepared: &mut Prepared, inventory: &Inventory) -> Result<(), PrepareError> {
     let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, inventory).await?;
     prepared.plan.findings.extend(found);
     prepared.catalogue = Some(catalogue);
     Ok(())
 }
 
-async fn look(
+async fn read_cluster(
     world: World,
     machines: &BTreeMap<String, Machine>,
     credentials_end: Option<jiff::Timestamp>,

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     Overrides, RecoverError,
-    hand::{Beat, Hand, Pulse},
+    control::{Beat, Control, Pulse},
     recover::recover,
 };
 use crate::{
@@ -66,18 +66,18 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
         if !dir.journal().is_file() {
             return Ok(Exit::Passed);
         }
-        let beat = pulse.look();
-        let hand = match Lock::take(dir) {
+        let beat = pulse.read();
+        let control = match Lock::acquire(dir) {
             // The last heartbeat may be just this recent.
             Ok(_) if is_over(dir) => return Ok(Exit::Passed),
             Err(LockError::Held { .. }) if beat != Beat::Heard && is_over(dir) => return Ok(Exit::Passed),
             Ok(lock) => {
                 say(&clock, "the runner is dead: taking over");
-                Hand::free(lock)
+                Control::free(lock)
             }
             Err(LockError::Held { .. }) if matches!(beat, Beat::Silent(time) if time >= frozen_after) => {
                 say(&clock, "the runner is frozen: killing it and taking over");
-                Hand::stop(dir).await
+                Control::stop(dir).await
             }
             Err(LockError::Held { .. }) => continue,
             Err(error) => {
@@ -85,7 +85,7 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
                 continue;
             }
         };
-        match recover(dir, Actor::Reaper, Some(hand), &Overrides::default(), |_, _| {}).await {
+        match recover(dir, Actor::Reaper, Some(control), &Overrides::default(), |_, _| {}).await {
             // For example, the disk may be full now and have space at the next attempt.
             Err(error) if may_pass(&error) => {
                 once(&clock, &mut said, &error.to_string());
@@ -100,7 +100,7 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
 /// the reaper must not interfere.
 fn is_over(dir: &RunDir) -> bool {
     let (mut state, mut legal) = (RunState::default(), true);
-    let read = follow(dir, |event, _| legal &= state.take(&event).is_ok());
+    let read = follow(dir, |event, _| legal &= state.add(&event).is_ok());
     read.is_ok() && legal && state.ended.is_some()
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Wakes;
+use super::Interrupts;
 use crate::{
     event::Kind,
     kubernetes::{
@@ -26,16 +26,16 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Spreads the workloads that the plan names, if everything that the drill did is undone. A problem is noted, and is
 /// not a failure of the drill.
-pub(super) async fn rebalance(context: &StepContext, wakes: &Wakes) {
+pub(super) async fn rebalance(context: &StepContext, interrupts: &Interrupts) {
     let plan = &context.plan;
-    if plan.rebalance.is_empty() || wakes.signals() > 0 || !context.recorder.with(|s| s.open().is_empty()) {
+    if plan.rebalance.is_empty() || interrupts.signals() > 0 || !context.recorder.with(|s| s.open().is_empty()) {
         return;
     }
     let deadline_us = context.recorder.now_us() + LIMIT.as_micros() as u64;
     for workload in &plan.rebalance {
         let ended = tokio::select! {
             biased;
-            () = wakes.signalled(1) => return note(context, workload, "was not spread again: interrupted"),
+            () = interrupts.signalled(1) => return note(context, workload, "was not spread again: interrupted"),
             ended = spread(context, workload, deadline_us) => ended,
         };
         match ended {

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{
-    Overrides, RecoverError, connect::Connecting, hand::Hand, left_open::LeftOpen, moment::Moment, session::Session,
-    way_back::place_of,
+    Overrides, RecoverError, connect::Connecting, control::Control, left_open::LeftOpen, moment::Moment,
+    session::Session, way_back::place_of,
 };
 use crate::{
     event::{Actor, Kind},
@@ -16,11 +16,11 @@ use crate::{
     world::{Clock, World},
 };
 
-/// Undoes what a run left open. The reaper passes `hand`, because it already has control of the run.
+/// Undoes what a run left open. The reaper passes `control`, because it already has control of the run.
 pub async fn recover(
     dir: &RunDir,
     actor: Actor,
-    hand: Option<Hand>,
+    control: Option<Control>,
     overrides: &Overrides,
     show: impl FnOnce(&Arc<Recorder>, &Plan),
 ) -> Result<Exit, RecoverError> {
@@ -32,12 +32,12 @@ pub async fn recover(
         return Err(RecoverError::Rehearsal(dir.0.display().to_string()));
     }
     let (place, note) = place_of(&left.way_back, overrides)?;
-    let hand = match hand {
-        Some(hand) => hand,
-        None => Hand::get(dir).await?,
+    let control = match control {
+        Some(control) => control,
+        None => Control::get(dir).await?,
     };
     let clock = left.clock(Clock::start());
-    let session = match Session::open(dir, actor, hand, left, clock, place.here.redactor(), overrides).await? {
+    let session = match Session::open(dir, actor, control, left, clock, place.here.redactor(), overrides).await? {
         Ok(session) => session,
         Err(exit) => return Ok(exit),
     };
@@ -56,7 +56,7 @@ pub async fn recover_in(
     mut world: World,
     dir: &RunDir,
     actor: Actor,
-    hand: Option<Hand>,
+    control: Option<Control>,
     overrides: &Overrides,
 ) -> Result<Exit, RecoverError> {
     let left = match LeftOpen::read(dir)? {
@@ -64,12 +64,12 @@ pub async fn recover_in(
         Err(exit) => return Ok(exit),
     };
     overrides.moments.at(Moment::Seen).await;
-    let hand = match hand {
-        Some(hand) => hand,
-        None => Hand::get(dir).await?,
+    let control = match control {
+        Some(control) => control,
+        None => Control::get(dir).await?,
     };
     world.clock = left.clock(world.clock);
-    let session = match Session::open(dir, actor, hand, left, world.clock, &world.redactor, overrides).await? {
+    let session = match Session::open(dir, actor, control, left, world.clock, &world.redactor, overrides).await? {
         Ok(session) => session,
         Err(exit) => return Ok(exit),
     };

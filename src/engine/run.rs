@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{
-    Wakes,
-    announce::{announce, tell},
+    Interrupts,
+    announce::{announce, announce_later},
     arm::armed,
     baseline::baseline,
     begin::{Begun, Options},
@@ -16,10 +16,10 @@ use super::{
     guard, heads,
     reaper::{reaper_dies_with, spawn_reaper},
     rebalance::rebalance,
-    unwind::{Left, unwind},
+    unwind::{StillOpen, unwind},
 };
 use crate::{
-    event::{Kind, Wake},
+    event::{EndReason, Kind},
     inventory::{OtherRun, other_runs},
     journal::Recorder,
     model::{Exit, Finding, StepName, StopHow},
@@ -34,42 +34,42 @@ use crate::{
 /// Runs a drill to its end. Whatever happens in between, either the cluster is put back, or the exit code shows that
 /// it is not.
 pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
-    let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
+    let (recorder, context, interrupts) = (&begun.recorder, &begun.context, &begun.interrupts);
     let findings = context.plan.findings.clone();
     let review = begun.catalogue.as_ref().map(|c| c.said.clone());
     recorder.preflight(&findings, review);
     if refuses(recorder, &findings) {
         // A real cluster is never touched against the pre-flight.
-        if !options.despite_preflight || context.world.stage().is_none() {
-            return not_begun(recorder, Wake::Refused, "");
+        if !options.despite_preflight || context.world.simulated().is_none() {
+            return not_begun(recorder, EndReason::Refused, "");
         }
         let text = told!(recorder, "the rehearsal continues, as --despite-preflight says; a real run would be refused");
         recorder.observe(Kind::Noted { text });
     }
     let mut tasks = JoinSet::new();
     // Signals end a rehearsal in the usual way.
-    if context.world.stage().is_none()
-        && let Err(error) = wakes.listen(&mut tasks, recorder)
+    if context.world.simulated().is_none()
+        && let Err(error) = interrupts.listen(&mut tasks, recorder)
     {
-        return not_begun(recorder, Wake::Internal, &error.to_string());
+        return not_begun(recorder, EndReason::Internal, &error.to_string());
     }
     let ready = match armed(context).await {
         Ok(ready) => ready,
-        Err(why) => return not_begun(recorder, Wake::Refused, &why),
+        Err(why) => return not_begun(recorder, EndReason::Refused, &why),
     };
     if let Err(why) = take_lease(context).await {
-        return not_begun(recorder, Wake::Refused, &why);
+        return not_begun(recorder, EndReason::Refused, &why);
     }
-    guard::lease(&mut tasks, context, wakes);
+    guard::lease(&mut tasks, context, interrupts);
     guard::heartbeat(&mut tasks, &context.world, &begun.dir);
-    guard::journal(&mut tasks, &context.world, recorder, wakes);
+    guard::journal(&mut tasks, &context.world, recorder, interrupts);
     let samples = begun.dir.file("samples");
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
     let over = guarded(begun, loaded, options, &mut tasks).await;
     // The verdict includes what the observers saw until the end.
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
-        rebalance(context, wakes).await;
+        rebalance(context, interrupts).await;
         call_for_help(context).await;
     }
     tasks.shutdown().await;
@@ -85,7 +85,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     };
     if exit != Exit::Left {
         let _ = context.lease.release().await;
-    } else if wakes.signals() > 1 {
+    } else if interrupts.signals() > 1 {
         let _ = context.lease.leave().await;
     }
     exit
@@ -131,7 +131,7 @@ fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
 /// How the run came to its end, which is not recorded yet.
 enum Over {
     /// Something prevented the first act.
-    NotBegun(Wake, String),
+    NotBegun(EndReason, String),
     /// Everything was undone, as far as possible.
     Done(String),
     /// Another session has taken over.
@@ -139,27 +139,27 @@ enum Over {
 }
 
 async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Over {
-    let (recorder, context, wakes) = (&begun.recorder, &begun.context, &begun.wakes);
+    let (recorder, context, interrupts) = (&begun.recorder, &begun.context, &begun.interrupts);
     let based = tokio::select! {
         biased;
-        (why, detail) = wakes.woken() => return Over::NotBegun(why, detail),
+        (why, detail) = interrupts.raised() => return Over::NotBegun(why, detail),
         findings = baseline(recorder, &context.plan) => findings,
     };
     recorder.preflight(&based, None);
     if refuses(recorder, &based) {
-        return Over::NotBegun(Wake::Refused, "the baseline is missing".into());
+        return Over::NotBegun(EndReason::Refused, "the baseline is missing".into());
     }
     if let Err(why) = announce(context).await {
-        return Over::NotBegun(Wake::Refused, why);
+        return Over::NotBegun(EndReason::Refused, why);
     }
     let armed = Kind::Armed { unwind_deadline_us: options.unwind_within.as_micros() as u64 };
     if let Err(error) = recorder.record(armed) {
-        return Over::NotBegun(Wake::Refused, format!("the journal cannot be written: {error}"));
+        return Over::NotBegun(EndReason::Refused, format!("the journal cannot be written: {error}"));
     }
     if options.reaper
         && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)
     {
-        return Over::NotBegun(Wake::Refused, format!("the reaper cannot be started: {error}"));
+        return Over::NotBegun(EndReason::Refused, format!("the reaper cannot be started: {error}"));
     }
     if let Some(place) = reaper_dies_with().filter(|_| options.reaper) {
         let text = told!(
@@ -169,41 +169,44 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
         );
         recorder.observe(Kind::Noted { text });
     }
-    guard::deadline(tasks, &context.plan, wakes);
-    guard::aborts(tasks, recorder, &loaded.scenario.abort, wakes);
+    guard::deadline(tasks, &context.plan, interrupts);
+    guard::aborts(tasks, recorder, &loaded.scenario.abort, interrupts);
     let stale = begun.catalogue.as_ref().map(|c| (c, options.preflight_max_age));
-    forward(context, stale, wakes).await;
-    let (why, detail) = wakes.reason().unwrap_or((Wake::Finished, String::new()));
+    forward(context, stale, interrupts).await;
+    let (why, detail) = interrupts.reason().unwrap_or((EndReason::Finished, String::new()));
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
-    if why == Wake::Fenced {
+    if why == EndReason::Fenced {
         // Another session has taken over, so this one must not do anything more.
         return Over::Fenced;
     }
     hold(begun, why, options).await;
-    let left = unwind(context, wakes, options.unwind_within).await;
-    if why == Wake::Finished && left == Left::Nothing {
-        look_on(context, wakes).await;
+    let left = unwind(context, interrupts, options.unwind_within).await;
+    if why == EndReason::Finished && left == StillOpen::Nothing {
+        look_on(context, interrupts).await;
     }
-    if left == Left::Fenced { Over::Fenced } else { Over::Done(detail) }
+    if left == StillOpen::Fenced { Over::Fenced } else { Over::Done(detail) }
 }
 
 /// `--hold`: changes nothing until somebody decides how to continue.
-async fn hold(begun: &Begun, why: Wake, options: &Options) {
-    if why != Wake::StopRequested {
+async fn hold(begun: &Begun, why: EndReason, options: &Options) {
+    if why != EndReason::StopRequested {
         return;
     }
     let until = begun.recorder.now_us() + options.unwind_within.as_micros() as u64;
-    while begun.wakes.stop_how() == Some(StopHow::Hold) && begun.wakes.signals() == 0 && begun.recorder.now_us() < until
+    while begun.interrupts.stop_how() == Some(StopHow::Hold)
+        && begun.interrupts.signals() == 0
+        && begun.recorder.now_us() < until
     {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    if begun.wakes.stop_how() == Some(StopHow::RealIncident) {
-        tell(&begun.context, "THE DRILL WAS STOPPED FOR A REAL INCIDENT; it is putting the cluster back").await;
+    if begun.interrupts.stop_how() == Some(StopHow::RealIncident) {
+        announce_later(&begun.context, "THE DRILL WAS STOPPED FOR A REAL INCIDENT; it is putting the cluster back")
+            .await;
     }
 }
 
 /// Observes until every expectation is decided or its time is over, but at most until the time limit of the drill.
-async fn look_on(context: &StepContext, wakes: &Wakes) {
+async fn look_on(context: &StepContext, interrupts: &Interrupts) {
     let waiting = async {
         let mut told = String::new();
         let mut judge = Follower::default();
@@ -230,7 +233,7 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
     };
     tokio::select! {
         biased;
-        () = wakes.signalled(1) => {}
+        () = interrupts.signalled(1) => {}
         () = waiting => {}
         () = tokio::time::sleep(context.plan.limits.duration.0) => {}
     }
@@ -239,12 +242,12 @@ async fn look_on(context: &StepContext, wakes: &Wakes) {
 /// Calls a person before the verdict, because nothing may be written after it.
 async fn call_for_help(context: &StepContext) {
     if matches!(context.recorder.after(0, verdict::exit_of), Exit::Residue | Exit::Left) {
-        tell(context, "THE DRILL LEFT SOMETHING BROKEN, and a person has to fix it: see its report").await;
+        announce_later(context, "THE DRILL LEFT SOMETHING BROKEN, and a person has to fix it: see its report").await;
     }
 }
 
 /// Ends a run before its first act.
-fn not_begun(recorder: &Recorder, why: Wake, detail: &str) -> Exit {
+fn not_begun(recorder: &Recorder, why: EndReason, detail: &str) -> Exit {
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
     end(recorder, detail)
 }

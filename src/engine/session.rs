@@ -6,25 +6,25 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    Overrides, Place, RecoverError, Wakes,
-    announce::tell,
+    ClusterAccess, Interrupts, Overrides, RecoverError,
+    announce::announce_later,
     begin::claim,
     conclude::{conclude, judge_and_end},
+    control::Control,
     guard,
-    hand::Hand,
     left_open::{LeftOpen, over},
     moment::{Moment, Moments},
-    settle::{Before, Settled, settle},
-    unwind::{Left, unwind},
+    settle::{Before, SettleResult, settle},
+    unwind::{StillOpen, unwind},
 };
 use crate::{
-    event::{Actor, Kind, Wake},
+    event::{Actor, EndReason, Kind},
     journal::{Journal, Recorder, RunDir, RunState, WriteError},
     model::{ClusterIdentity, Exit, Names, Plan, Redactor, SecretRef, StepName, WayBack},
     scenario::{Sources, load_str},
     steps::{Approvals, Direction, Lost, StepContext, Wheel},
     told, verdict,
-    world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, Vault, World},
+    world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, SecretReader, World},
 };
 
 /// A run that was taken over.
@@ -50,7 +50,7 @@ impl Session {
     pub(super) async fn open(
         dir: &RunDir,
         actor: Actor,
-        hand: Hand,
+        control: Control,
         left: LeftOpen,
         clock: Clock,
         redactor: &Arc<Redactor>,
@@ -59,8 +59,8 @@ impl Session {
         let moments = overrides.moments.clone();
         moments.at(Moment::Lock).await;
         let limit = overrides.unwind_within.unwrap_or(left.unwind_within).max(Duration::from_secs(1));
-        let dead = hand.is_dead();
-        let (lock, holder) = hand.into_parts();
+        let dead = control.is_dead();
+        let (lock, holder) = control.into_parts();
         let before = Before { dead, holds: lock.is_none(), holder, taken: Instant::now() };
         let (mut journal, events) = Journal::take_over(dir, lock, 0)?;
         moments.at(Moment::Segment).await;
@@ -127,10 +127,10 @@ impl Session {
     pub(super) async fn put_back(self, world: World) -> Exit {
         self.moments.at(Moment::Connected).await;
         let Self { recorder, deadline, moments, dir, before, .. } = &self;
-        let (deadline, wakes) = (*deadline, Wakes::default());
+        let (deadline, interrupts) = (*deadline, Interrupts::default());
         let mut tasks = JoinSet::new();
-        if world.stage().is_none() {
-            let _ = wakes.listen(&mut tasks, recorder);
+        if world.simulated().is_none() {
+            let _ = interrupts.listen(&mut tasks, recorder);
         }
         let mut context = self.context(world);
         if let Err(lost) = take_lease(&mut context, &self).await {
@@ -138,15 +138,15 @@ impl Session {
             return Exit::Left;
         }
         moments.at(Moment::Lease).await;
-        guard::lease(&mut tasks, &context, &wakes);
+        guard::lease(&mut tasks, &context, &interrupts);
         guard::heartbeat(&mut tasks, &context.world, dir);
-        guard::journal(&mut tasks, &context.world, recorder, &wakes);
-        recorder.observe(Kind::RunWoken { why: Wake::Recovered, detail: "taken over by another session".into() });
-        let left = unwind(&context, &wakes, deadline.saturating_duration_since(Instant::now())).await;
+        guard::journal(&mut tasks, &context.world, recorder, &interrupts);
+        recorder.observe(Kind::RunWoken { why: EndReason::Recovered, detail: "taken over by another session".into() });
+        let left = unwind(&context, &interrupts, deadline.saturating_duration_since(Instant::now())).await;
         moments.at(Moment::Undone).await;
-        if left == Left::Nothing {
+        if left == StillOpen::Nothing {
             let before = Before { holder: before.holder.clone(), ..*before };
-            self.settle(&context, &wakes, before).await;
+            self.settle(&context, &interrupts, before).await;
         }
         if context.wheel.is_fenced() {
             tasks.shutdown().await;
@@ -154,7 +154,8 @@ impl Session {
         }
         let well = recorder.after(0, verdict::exit_of) == Exit::Aborted;
         if !well {
-            tell(&context, "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report").await;
+            announce_later(&context, "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report")
+                .await;
         }
         tasks.shutdown().await;
         let exit = conclude(&context, dir, "").await;
@@ -167,16 +168,16 @@ impl Session {
         exit
     }
 
-    async fn settle(&self, context: &StepContext, wakes: &Wakes, before: Before) {
+    async fn settle(&self, context: &StepContext, interrupts: &Interrupts, before: Before) {
         let holder = before.holder.clone();
-        match settle(context, wakes, &self.dir, before, self.deadline).await {
-            Settled::Surely => {}
-            Settled::Unconfirmed(faults) => {
+        match settle(context, interrupts, &self.dir, before, self.deadline).await {
+            SettleResult::Surely => {}
+            SettleResult::Unconfirmed(faults) => {
                 let named = faults.iter().map(|f| f.id.clone()).collect();
                 self.recorder.observe(Kind::Unconfirmed { faults: named });
                 context.mirror_with(&faults).await;
             }
-            Settled::HolderLives => {
+            SettleResult::HolderLives => {
                 let (pid, host) = holder.map_or((None, String::new()), |h| (Some(h.pid), h.host));
                 self.recorder.observe(Kind::HolderLives { pid, host });
             }
@@ -185,7 +186,7 @@ impl Session {
 
     /// The time limit passed before the cluster could be reached: reports what is open with the commands to undo it,
     /// and calls a person.
-    pub(super) async fn give_up(&self, place: &Place, why: &str) -> Exit {
+    pub(super) async fn give_up(&self, place: &ClusterAccess, why: &str) -> Exit {
         for fault in self.recorder.with(RunState::open) {
             let commands = fault.revert.commands();
             self.recorder.observe(Kind::FaultStuck { fault: fault.id, why: told!(self.recorder, "{why}"), commands });
@@ -216,7 +217,12 @@ impl Session {
             lease: Lease::new(world.kube.clone(), claim.clone()),
             record: RunRecord::new(world.kube.clone(), claim),
             wheel: Arc::new(Wheel::new(Arc::clone(&self.recorder))),
-            vault: Vault::new(self.secrets.clone(), world.outside.clone(), Arc::clone(&world.redactor), self.names()),
+            secret_reader: SecretReader::new(
+                self.secrets.clone(),
+                world.outside.clone(),
+                Arc::clone(&world.redactor),
+                self.names(),
+            ),
             world: Arc::new(world),
             recorder: Arc::clone(&self.recorder),
             step: StepName::from("recover"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Wakes, unwind};
+use super::{Interrupts, unwind};
 use crate::{
     event::Kind,
     journal::{FaultRecord, Holder, Lock, RunDir},
@@ -34,7 +34,7 @@ pub(super) struct Before {
 }
 
 /// The result.
-pub(super) enum Settled {
+pub(super) enum SettleResult {
     /// Nothing can arrive any more.
     Surely,
     /// These faults may have been made after the last check.
@@ -46,19 +46,19 @@ pub(super) enum Settled {
 /// Makes sure that no act arrives after the end.
 pub(super) async fn settle(
     context: &StepContext,
-    wakes: &Wakes,
+    interrupts: &Interrupts,
     dir: &RunDir,
     mut before: Before,
     deadline: Instant,
-) -> Settled {
+) -> SettleResult {
     while before.holds {
         if Lock::is_held(dir) == Some(false) {
             // Its last acts may have been sent just before it died.
             (before.holds, before.dead, before.taken) = (false, true, Instant::now());
         } else if Instant::now() > deadline {
-            return Settled::HolderLives;
+            return SettleResult::HolderLives;
         } else {
-            again(context, wakes, deadline).await;
+            again(context, interrupts, deadline).await;
             tokio::time::sleep(EVERY).await;
         }
     }
@@ -67,15 +67,15 @@ pub(super) async fn settle(
     let until = (before.taken + longest).min(deadline);
     while Instant::now() < until {
         if !before.dead {
-            again(context, wakes, deadline).await;
+            again(context, interrupts, deadline).await;
         }
         tokio::time::sleep_until(until.min(Instant::now() + EVERY)).await;
     }
     if !doubtful.is_empty() {
-        again(context, wakes, deadline).await;
+        again(context, interrupts, deadline).await;
     }
     let machines: Vec<FaultRecord> = doubtful.into_iter().filter(|f| is_machine(&f.revert)).collect();
-    if before.dead || machines.is_empty() { Settled::Surely } else { Settled::Unconfirmed(machines) }
+    if before.dead || machines.is_empty() { SettleResult::Surely } else { SettleResult::Unconfirmed(machines) }
 }
 
 /// Faults whose act was never acknowledged, so it may still be on its way.
@@ -102,7 +102,7 @@ fn is_machine(revert: &Revert) -> bool {
 }
 
 /// Checks everything that was undone, and undoes again what has changed since.
-async fn again(context: &StepContext, wakes: &Wakes, deadline: Instant) {
+async fn again(context: &StepContext, interrupts: &Interrupts, deadline: Instant) {
     unwind::adopt(context).await;
     let closed: Vec<FaultRecord> =
         context.recorder.with(|s| s.faults.iter().filter(|f| s.is_undone(f)).cloned().collect());
@@ -115,6 +115,6 @@ async fn again(context: &StepContext, wakes: &Wakes, deadline: Instant) {
     }
     if !context.recorder.with(|s| s.open().is_empty()) {
         let left = deadline.saturating_duration_since(Instant::now());
-        unwind::unwind(context, wakes, left).await;
+        unwind::unwind(context, interrupts, left).await;
     }
 }

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Overrides, Place, RecoverError, from_cluster::from_cluster, recover::recover};
+use super::{ClusterAccess, Overrides, RecoverError, from_cluster::from_cluster, recover::recover};
 use crate::{
     event::Actor,
     model::Exit,
@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Runs forever, and undoes every run of this cluster whose Lease is no longer renewed while it has something open.
 /// Calls `tell` with what it does.
-pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: impl Fn(&str)) -> RecoverError {
+pub async fn stand_by(place: &ClusterAccess, runs: &Path, dead_after: Duration, tell: impl Fn(&str)) -> RecoverError {
     let (kube, identity) = match connect(&place.reach, &place.here).await {
         Ok(connected) => connected,
         Err(error) => return RecoverError::Open(error.into()),
@@ -41,7 +41,7 @@ pub async fn stand_by(place: &Place, runs: &Path, dead_after: Duration, tell: im
     }
 }
 
-async fn take_over(kube: &Kube, place: &Place, runs: &Path, before: &str, tell: &impl Fn(&str)) -> String {
+async fn take_over(kube: &Kube, place: &ClusterAccess, runs: &Path, before: &str, tell: &impl Fn(&str)) -> String {
     let overrides = Overrides {
         context: Some(place.reach.context.clone()),
         kubeconfigs: place.reach.kubeconfigs.clone(),

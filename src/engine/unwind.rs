@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::Wakes;
+use super::Interrupts;
 use crate::{
     event::Kind,
     journal::{FaultRecord, RunState},
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// What is left when the unwind ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub(super) enum StillOpen {
     /// Nothing.
     Nothing,
     /// Something that only a person can put back.
@@ -27,15 +27,15 @@ pub(super) enum Left {
 }
 
 /// Undoes everything that is open. Afterwards, it cancels what would block others.
-pub(super) async fn unwind(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
-    let left = converge(context, wakes, limit).await;
-    if matches!(left, Left::Nothing | Left::Stuck) {
-        steps::withdraw(context).await;
+pub(super) async fn unwind(context: &StepContext, interrupts: &Interrupts, limit: Duration) -> StillOpen {
+    let left = converge(context, interrupts, limit).await;
+    if matches!(left, StillOpen::Nothing | StillOpen::Stuck) {
+        steps::cancel_queued_backups(context).await;
     }
     left
 }
 
-async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left {
+async fn converge(context: &StepContext, interrupts: &Interrupts, limit: Duration) -> StillOpen {
     let deadline = context.recorder.now_us() + limit.as_micros() as u64;
     let mut attempt = 0;
     let mut errors = Errors::new();
@@ -43,26 +43,26 @@ async fn converge(context: &StepContext, wakes: &Wakes, limit: Duration) -> Left
         adopt(context).await;
         let open = context.recorder.with(RunState::open);
         if open.is_empty() {
-            return Left::Nothing;
+            return StillOpen::Nothing;
         }
         if context.wheel.is_fenced() {
-            return Left::Fenced;
+            return StillOpen::Fenced;
         }
         attempt += 1;
         let hurried = tokio::select! {
             biased;
-            () = wakes.signalled(2) => true,
+            () = interrupts.signalled(2) => true,
             () = round(context, &open, attempt, &mut errors) => false,
         };
         if hurried {
-            return hurry(context, wakes).await;
+            return hurry(context, interrupts).await;
         }
         if context.recorder.with(|s| s.open().is_empty()) {
             continue;
         }
         if context.recorder.now_us() > deadline {
             stuck(context, &errors);
-            return Left::Stuck;
+            return StillOpen::Stuck;
         }
         tokio::time::sleep(PAUSE * attempt.min(8)).await;
     }
@@ -110,7 +110,7 @@ async fn round(context: &StepContext, open: &[FaultRecord], attempt: u32, errors
                 note(context, errors, fault, error);
             }
         }
-        let attempts = group.iter().map(|fault| one(context, fault));
+        let attempts = group.iter().map(|fault| undo_fault(context, fault));
         for (fault, error) in group.iter().zip(futures_util::future::join_all(attempts).await) {
             if let Some(error) = error {
                 note(context, errors, fault, error);
@@ -142,7 +142,7 @@ fn is_power(fault: &FaultRecord) -> bool {
     fault.revert.takes_away().is_some()
 }
 
-async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
+async fn undo_fault(context: &StepContext, fault: &FaultRecord) -> Option<String> {
     let own = context.for_undo(fault);
     match tokio::time::timeout(ATTEMPT, steps::revert(&own, fault)).await {
         Ok(Ok(closing)) => own.close(&fault.id, closing).await.err().map(|e| e.to_string()),
@@ -152,7 +152,7 @@ async fn one(context: &StepContext, fault: &FaultRecord) -> Option<String> {
 }
 
 /// At the second signal: start every undo without waiting for its effect. At the third: leave everything as it is.
-async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
+async fn hurry(context: &StepContext, interrupts: &Interrupts) -> StillOpen {
     let open = context.recorder.with(RunState::open);
     let start_all = async {
         for fault in &open {
@@ -168,10 +168,10 @@ async fn hurry(context: &StepContext, wakes: &Wakes) -> Left {
     };
     tokio::select! {
         biased;
-        () = wakes.signalled(3) => {}
+        () = interrupts.signalled(3) => {}
         () = start_all => {}
     }
-    if context.recorder.with(|s| s.open().is_empty()) { Left::Nothing } else { Left::InAHurry }
+    if context.recorder.with(|s| s.open().is_empty()) { StillOpen::Nothing } else { StillOpen::InAHurry }
 }
 
 fn stuck(context: &StepContext, errors: &Errors) {

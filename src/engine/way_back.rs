@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Overrides, Place, RecoverError, RunError};
+use super::{ClusterAccess, Overrides, RecoverError, RunError};
 use crate::{
     model::{Bindings, ExecStep, Needs, NodeHostSpec, Plan, SecretRef, Verb, WayBack, secret_mark},
     scenario::{Loaded, announce_in, load_bindings},
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// A program that an undo runs cannot be found.
-pub(super) fn resolved(place: &Place, plan: &Plan, loaded: &Loaded) -> Result<WayBack, RunError> {
+pub(super) fn resolved(place: &ClusterAccess, plan: &Plan, loaded: &Loaded) -> Result<WayBack, RunError> {
     let mut way_back = WayBack {
         context: place.reach.context.clone(),
         recovery: place.recovery.as_ref().map(|r| r.context.clone()),
@@ -63,7 +63,7 @@ fn undos(plan: &Plan) -> impl Iterator<Item = &ExecStep> {
 }
 
 /// The references to the secrets that undo commands need.
-fn secrets(undos: &[&ExecStep], loaded: &Loaded, place: &Place) -> BTreeMap<String, SecretRef> {
+fn secrets(undos: &[&ExecStep], loaded: &Loaded, place: &ClusterAccess) -> BTreeMap<String, SecretRef> {
     let needed = |name: &str| {
         let mark = secret_mark(name);
         undos.iter().any(|u| u.undo.iter().chain(u.env.values()).any(|word| word.contains(&mark)))
@@ -77,7 +77,7 @@ fn secrets(undos: &[&ExecStep], loaded: &Loaded, place: &Place) -> BTreeMap<Stri
 
 /// Programs, by the word that refers to them.
 struct Words<'a> {
-    place: &'a Place,
+    place: &'a ClusterAccess,
     found: BTreeMap<String, PathBuf>,
 }
 
@@ -130,7 +130,10 @@ pub fn way_to(way_back: &WayBack) -> (Reach, Here) {
 ///
 /// # Errors
 /// The bindings that a person gave cannot be read, or those of a run of version 0.1.0.
-pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Place, Option<String>), RecoverError> {
+pub(super) fn place_of(
+    way_back: &WayBack,
+    overrides: &Overrides,
+) -> Result<(ClusterAccess, Option<String>), RecoverError> {
     let (mut reach, here) = way_to(way_back);
     if !overrides.kubeconfigs.is_empty() {
         reach.kubeconfigs.clone_from(&overrides.kubeconfigs);
@@ -162,7 +165,7 @@ pub(super) fn place_of(way_back: &WayBack, overrides: &Overrides) -> Result<(Pla
         kubeconfigs: reach.kubeconfigs.clone(),
         in_cluster: false,
     });
-    Ok((Place { reach, recovery, bindings, bindings_file, built_in: false, here }, note))
+    Ok((ClusterAccess { reach, recovery, bindings, bindings_file, built_in: false, here }, note))
 }
 
 /// Programs in bindings that are given now are searched from the current directory.
@@ -185,7 +188,7 @@ fn found_here(mut bindings: Bindings) -> Bindings {
 
 /// What is needed to reach a cluster whose run directory is gone. The record contains what is open; the bindings that
 /// a person gives contain how it is undone. No path and no program is taken from the record.
-pub(super) fn from_record(place: &Place, recovery: Option<&str>) -> WayBack {
+pub(super) fn from_record(place: &ClusterAccess, recovery: Option<&str>) -> WayBack {
     let bindings = found_here(place.bindings.clone());
     WayBack {
         context: place.reach.context.clone(),
@@ -205,7 +208,7 @@ pub(super) fn from_record(place: &Place, recovery: Option<&str>) -> WayBack {
     }
 }
 
-fn kubeconfigs(place: &Place) -> Vec<PathBuf> {
+fn kubeconfigs(place: &ClusterAccess) -> Vec<PathBuf> {
     let named = !place.reach.in_cluster || place.recovery.is_some();
     if named { kubeconfig_files(&place.reach).into_iter().map(whole).collect() } else { vec![] }
 }
@@ -236,7 +239,7 @@ mod tests {
 
     fn words(program: &str) -> Result<BTreeMap<String, PathBuf>, RunError> {
         let bindings = Bindings { node_host: Some(exec_host(program)), ..Bindings::default() };
-        let place = Place { bindings, ..Place::default() };
+        let place = ClusterAccess { bindings, ..ClusterAccess::default() };
         let mut words = Words { place: &place, found: BTreeMap::new() };
         words.node_host(true).map(|()| words.found)
     }
@@ -272,10 +275,10 @@ mod tests {
             exec.env.insert("LAB".into(), "a b".into());
         }
         let host = crate::world::NodeHost::new(needs_more.as_ref().expect("it has one"), &place.here);
-        let argv = host.bring_back("node-a-0", crate::model::NodeHow::Kill).expect("it can");
+        let argv = host.return_command("node-a-0", crate::model::NodeHow::Kill).expect("it can");
         assert_eq!(argv[..2], ["env", "LAB=a b"]);
         let host = crate::world::NodeHost::new(place.bindings.node_host.as_ref().expect("it has one"), &place.here);
-        let argv = host.bring_back("node-a-0", crate::model::NodeHow::Kill).expect("it can");
+        let argv = host.return_command("node-a-0", crate::model::NodeHow::Kill).expect("it can");
         assert_eq!(argv, [found["tests/lab/node-up"].display().to_string(), "node-a-0".into()]);
         assert_eq!(place.here.find("tests/lab/node-up").ok(), found.get("tests/lab/node-up").cloned());
     }

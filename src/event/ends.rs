@@ -30,7 +30,7 @@ pub struct Continues {
 /// Why the forward part of a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Wake {
+pub enum EndReason {
     /// All steps ended.
     Finished,
     /// A check before the first act refused the run, so nothing was touched.

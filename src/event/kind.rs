@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BudgetSays, Continues, LineRun, PodView, ProbeRun, StepEnd, Unseen, Wake};
+use super::{Actor, BudgetSays, Continues, EndReason, LineRun, PodView, ProbeRun, StepEnd, Unseen};
 use crate::model::{
     Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
     OutsidePart, Plan, Revert, Reviewed, ScopedWorkload, StepName, StepResult, StopHow, Told, WayBack,
@@ -65,7 +65,7 @@ pub enum Kind {
         unwind_deadline_us: u64,
     },
     RunWoken {
-        why: Wake,
+        why: EndReason,
         detail: Told,
     },
     Judged {

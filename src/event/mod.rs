@@ -6,7 +6,7 @@ mod ends;
 mod kind;
 mod seen;
 
-pub use ends::{Actor, Continues, StepEnd, Wake};
+pub use ends::{Actor, Continues, EndReason, StepEnd};
 pub use kind::Kind;
 pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, Unseen};
 

@@ -34,6 +34,25 @@ pub struct PodView {
     pub aside: bool,
 }
 
+#[cfg(test)]
+impl PodView {
+    /// A ready pod of the namespace `shop`, for tests.
+    pub(crate) fn ready_in_shop(name: &str, owner: &str, node: &str) -> Self {
+        Self {
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: name.into(),
+            owner: owner.into(),
+            node: node.into(),
+            phase: "Running".into(),
+            ready: true,
+            terminating: false,
+            disruption: String::new(),
+            aside: false,
+        }
+    }
+}
+
 /// What a pod's budget requires for an eviction, at the time of the request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

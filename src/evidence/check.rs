@@ -46,7 +46,7 @@ pub fn check(dir: &RunDir, reading: &ReadRun, trusted: &[Public]) -> Sealed {
         _ => return Sealed::Broken(vec![(shown(&path), "this is not a directory".into())]),
     }
     let mut wrong = vec![];
-    let found = look(dir, reading, trusted, &mut wrong);
+    let found = check_signatures(dir, reading, trusted, &mut wrong);
     match found {
         Some((key, files)) if wrong.is_empty() => {
             let is_trusted = trusted.contains(&key);
@@ -62,7 +62,7 @@ fn shown(path: &Path) -> String {
 
 type Wrong = Vec<(String, String)>;
 
-fn look(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: &mut Wrong) -> Option<(Public, usize)> {
+fn check_signatures(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: &mut Wrong) -> Option<(Public, usize)> {
     let place = |name: &str| shown(&dir.file(EVIDENCE).join(name));
     let read = |name: &str, wrong: &mut Wrong| match files::own(&dir.file(EVIDENCE).join(name), LARGEST) {
         Ok(bytes) => Some(bytes),

@@ -2,14 +2,16 @@
 //! large, a link that leads elsewhere. Reading handles all of these. A written file is complete or absent, and is
 //! never written through a link. Print errors are remembered, so that the exit code can report them.
 
+mod fold;
 mod folder;
 mod limited;
 mod out;
 mod read;
 mod write;
 
+pub use fold::{cut, fold, fold_lines};
 pub use folder::below;
 pub use limited::Limited;
-pub use out::{Printed, columns, json_for_terminal, print, print_data, print_json, printed};
+pub use out::{Printed, columns, columns_out, json_for_terminal, print, print_data, print_json, printed};
 pub use read::{own, own_file, regular, text, text_of_bytes};
 pub use write::{private, replace, write_private};

@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal, Write},
+    os::fd::AsFd,
     sync::Mutex,
 };
 
@@ -25,8 +26,16 @@ static PRINTED: Mutex<Printed> = Mutex::new(Printed::Whole);
 
 /// The width of the terminal that shows standard error; none if it is not a terminal, or does not tell.
 pub fn columns() -> Option<usize> {
-    let to = io::stderr();
-    let size = if to.is_terminal() { rustix::termios::tcgetwinsize(&to).ok()? } else { return None };
+    width(&io::stderr())
+}
+
+/// The same of standard output.
+pub fn columns_out() -> Option<usize> {
+    width(&io::stdout())
+}
+
+fn width(to: &(impl IsTerminal + AsFd)) -> Option<usize> {
+    let size = if to.is_terminal() { rustix::termios::tcgetwinsize(to).ok()? } else { return None };
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 

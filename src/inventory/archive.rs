@@ -11,8 +11,8 @@ use super::{
     addresses::without_logins,
     allowed,
     object::Object,
+    object_set::{Gap, ObjectSet},
     readings::Readings,
-    shelf::{Gap, Shelf},
 };
 use crate::files::write_private;
 
@@ -43,25 +43,25 @@ pub(super) struct Head {
 ///
 /// # Errors
 /// The file cannot be written, or the cluster is larger than a capture may be.
-pub fn save(shelf: &Shelf, context: &str, path: &Path) -> std::io::Result<()> {
-    let mut gaps = shelf.gaps.clone();
+pub fn save(object_set: &ObjectSet, context: &str, path: &Path) -> std::io::Result<()> {
+    let mut gaps = object_set.gaps.clone();
     gaps.values_mut().for_each(|gap| gap.text = without_logins(&gap.text).into_owned());
     let head = Head {
         version: VERSION,
         by: env!("CARGO_PKG_VERSION").into(),
         context: context.into(),
-        at: shelf.at.unwrap_or_default(),
-        kubernetes: shelf.version.clone(),
+        at: object_set.at.unwrap_or_default(),
+        kubernetes: object_set.version.clone(),
         gaps,
-        notes: shelf.notes.iter().map(|note| without_logins(note).into_owned()).collect(),
-        readings: allowed::said(&shelf.readings),
+        notes: object_set.notes.iter().map(|note| without_logins(note).into_owned()).collect(),
+        readings: allowed::said(&object_set.readings),
     };
     write_private(path, |file| {
         let mut archive = Archive { tar: tar::Builder::new(GzEncoder::new(file, Compression::fast())), size: 0 };
         archive.add(HEAD, serde_json::to_string_pretty(&head)?.as_bytes())?;
-        archive.objects("pods-of-controllers", shelf.pods.iter().map(|pod| typed("Pod", pod)))?;
-        archive.objects("nodes", shelf.nodes.iter().map(|node| typed("Node", node)))?;
-        for (key, objects) in &shelf.objects {
+        archive.objects("pods-of-controllers", object_set.pods.iter().map(|pod| typed("Pod", pod)))?;
+        archive.objects("nodes", object_set.nodes.iter().map(|node| typed("Node", node)))?;
+        for (key, objects) in &object_set.objects {
             archive.objects(key, objects.iter().map(whole))?;
         }
         archive.tar.into_inner()?.finish()?;
@@ -104,7 +104,7 @@ fn typed(kind: &str, object: &impl Serialize) -> Value {
     value
 }
 
-/// An object as JSON, including what the shelf stores outside its body.
+/// An object as JSON, including what the object set stores outside its body.
 fn whole(object: &Object) -> Value {
     let mut value = if object.body.is_object() { object.body.clone() } else { Value::Object(serde_json::Map::new()) };
     let group = if object.group.is_empty() { String::new() } else { format!("{}/", object.group) };
@@ -121,17 +121,17 @@ mod tests {
     use flate2::read::GzDecoder;
 
     use super::*;
-    use crate::inventory::{open_capture, read_text, shelf::Source};
+    use crate::inventory::{object_set::ReviewSource, open_capture, read_text};
 
     #[test]
     fn what_is_saved_is_read_again_without_what_is_private() {
-        let mut shelf = Shelf {
-            source: Source::Live,
+        let mut object_set = ObjectSet {
+            source: ReviewSource::Live,
             at: Some("2026-11-24T00:00:00Z".parse().expect("a time")),
-            ..Shelf::default()
+            ..ObjectSet::default()
         };
         read_text(
-            &mut shelf,
+            &mut object_set,
             "x",
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: shop}\ndata: {password: hunter22}\n---\n\
              apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j, namespace: shop}\nspec: {jobTemplate: {spec: {template: {spec: \
@@ -140,11 +140,11 @@ mod tests {
              spec: {nodeName: a}\n---\napiVersion: v1\nkind: Node\nmetadata: {name: a}\n---\n\
              apiVersion: v1\nkind: Pod\nmetadata: {name: bare, namespace: shop}\nspec: {nodeName: a}\n",
         );
-        shelf.settle();
-        assert_eq!(shelf.notes, Vec::<String>::new());
+        object_set.settle();
+        assert_eq!(object_set.notes, Vec::<String>::new());
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("c.tar.gz");
-        save(&shelf, "ctx", &path).expect("it is written");
+        save(&object_set, "ctx", &path).expect("it is written");
         let mut text = String::new();
         GzDecoder::new(std::fs::File::open(&path).expect("a file")).read_to_string(&mut text).expect("text");
         assert!(!text.contains("hunter22"), "{text}");
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!((context.as_str(), again.len(), again.pods.len(), again.nodes.len()), ("ctx", 5, 1, 1));
         assert_eq!((again.standing.len(), again.any("Pod").len()), (1, 1));
         assert_eq!(again.any("ConfigMap")[0].text("/data/password"), LEFT_OUT);
-        assert_eq!(again.at, shelf.at);
+        assert_eq!(again.at, object_set.at);
         for damage in [&b"no gzip"[..], b"", &std::fs::read(&path).expect("bytes")[..60]] {
             std::fs::write(&path, damage).expect("written");
             assert!(open_capture(&path).expect_err("it is damaged").contains("is not a readable capture"));

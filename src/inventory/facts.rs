@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Answer, OtherRun, ReadersSeen,
+    OtherRun, ReadersSeen, Reply,
     addresses::said,
     everything::{kinds, live_of},
     other_runs::other_runs,
@@ -24,39 +24,39 @@ pub struct Facts {
     /// When the facts were collected.
     pub at: Timestamp,
     /// Each permission that is needed, and whether drillmaster has it.
-    pub permissions: Answer<Vec<(Permission, bool)>>,
+    pub permissions: Reply<Vec<(Permission, bool)>>,
     /// Whether drillmaster has every permission on everything.
-    pub all_rights: Answer<bool>,
+    pub all_rights: Reply<bool>,
     /// The last sign of life of Velero's server; none if no step needs Velero.
-    pub velero_server: Option<Answer<Option<String>>>,
+    pub velero_server: Option<Reply<Option<String>>>,
     /// Its storage locations.
-    pub storage: Option<Answer<Vec<Value>>>,
+    pub storage: Option<Reply<Vec<Value>>>,
     /// Its backups.
-    pub backups: Option<Answer<Vec<Value>>>,
+    pub backups: Option<Reply<Vec<Value>>>,
     /// Whether Velero's downloads can be reached from here; none if there is no backup to try.
-    pub download: Option<Answer<String>>,
+    pub download: Option<Reply<String>>,
     /// For each namespace that a step deletes: what it contains, and what no backup would bring back.
-    pub deleted: BTreeMap<String, Answer<Census>>,
+    pub deleted: BTreeMap<String, Reply<Census>>,
     /// Alerts in Prometheus.
-    pub firing: Option<Answer<Vec<ActiveAlert>>>,
+    pub firing: Option<Reply<Vec<ActiveAlert>>>,
     /// Alerting rules.
-    pub rules: Option<Answer<Vec<RuleInfo>>>,
+    pub rules: Option<Reply<Vec<RuleInfo>>>,
     /// Silences of each Alertmanager.
-    pub silences: Vec<Answer<Vec<Silence>>>,
+    pub silences: Vec<Reply<Vec<Silence>>>,
     /// Configuration of each Alertmanager.
-    pub alertmanager: Vec<Answer<String>>,
+    pub alertmanager: Vec<Reply<String>>,
     /// Undos that other runs left open, according to their records in the cluster.
-    pub other_runs: Answer<Vec<OtherRun>>,
+    pub other_runs: Reply<Vec<OtherRun>>,
     /// When the credentials of drillmaster expire, if that is known.
     pub credentials_end: Option<Timestamp>,
     /// The state of each machine that a step takes away.
-    pub machines: Vec<(String, Answer<PowerState>)>,
+    pub machines: Vec<(String, Reply<PowerState>)>,
     /// The name of the pod in which drillmaster runs, if it runs in one.
     pub own_pod: Option<String>,
     /// The second cluster, if there is one.
     pub recovery: Option<SecondCluster>,
     /// The readers of volumes that steps will run; none if no step reads volumes.
-    pub readers: Option<Answer<ReadersSeen>>,
+    pub readers: Option<Reply<ReadersSeen>>,
 }
 
 /// A namespace that will be deleted, before a backup of it exists.
@@ -78,7 +78,7 @@ pub struct SecondCluster {
     /// What is missing there, and what must not exist there.
     pub wrong: Vec<String>,
     /// Each permission that is needed there, and whether drillmaster has it.
-    pub permissions: Answer<Vec<(Permission, bool)>>,
+    pub permissions: Reply<Vec<(Permission, bool)>>,
 }
 
 /// Collects all facts.
@@ -106,7 +106,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         }
     }
     // A simulated cluster needs no protection.
-    let all_rights = match world.stage() {
+    let all_rights = match world.simulated() {
         Some(_) => Ok(false),
         None => world.kube.may(&everything()).await.map_err(|e| e.to_string()),
     };
@@ -133,7 +133,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
 }
 
 /// Reads each namespace that a step deletes.
-async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Answer<Census>> {
+async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Reply<Census>> {
     let mut all = BTreeMap::new();
     let mut deletions = plan.deletions().peekable();
     if deletions.peek().is_none() {
@@ -185,7 +185,7 @@ fn everything() -> Permission {
 }
 
 /// Which of these permissions drillmaster has.
-pub async fn rights(kube: &Kube, needed: &[Permission]) -> Answer<Vec<(Permission, bool)>> {
+pub async fn rights(kube: &Kube, needed: &[Permission]) -> Reply<Vec<(Permission, bool)>> {
     let mut answers = vec![];
     for chunk in needed.chunks(8) {
         let asked = chunk.iter().map(|p| kube.may(p));
@@ -197,7 +197,7 @@ pub async fn rights(kube: &Kube, needed: &[Permission]) -> Answer<Vec<(Permissio
 }
 
 type VeleroFacts =
-    (Option<Answer<Option<String>>>, Option<Answer<Vec<Value>>>, Option<Answer<Vec<Value>>>, Option<Answer<String>>);
+    (Option<Reply<Option<String>>>, Option<Reply<Vec<Value>>>, Option<Reply<Vec<Value>>>, Option<Reply<String>>);
 
 async fn velero(world: &World, needed: bool, run: &str) -> VeleroFacts {
     if !needed {
@@ -225,7 +225,7 @@ async fn velero(world: &World, needed: bool, run: &str) -> VeleroFacts {
 }
 
 type MonitoringFacts =
-    (Option<Answer<Vec<ActiveAlert>>>, Option<Answer<Vec<RuleInfo>>>, Vec<Answer<Vec<Silence>>>, Vec<Answer<String>>);
+    (Option<Reply<Vec<ActiveAlert>>>, Option<Reply<Vec<RuleInfo>>>, Vec<Reply<Vec<Silence>>>, Vec<Reply<String>>);
 
 async fn monitoring(world: &World) -> MonitoringFacts {
     let monitoring = &world.monitoring;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
-use super::{Inventory, Read, alike::Alike, trim::slim};
+use super::{Inventory, Listed, alike::Alike, trim::slim};
 use crate::{
     kubernetes::objects::{Pod, Workload},
     model::ClusterIdentity,
@@ -37,15 +37,15 @@ pub async fn gather(kube: &Kube, identity: &ClusterIdentity, scope: &[String]) -
     Inventory { identity: identity.clone(), nodes, pods, workloads, budgets, claims, volumes, namespaces, scope }
 }
 
-async fn pods(kube: &Kube) -> Read<Pod> {
+async fn pods(kube: &Kube) -> Listed<Pod> {
     let mut alike = Alike::default();
     match kube.list_plain_map("/api/v1/pods", |pod| alike.share(slim(pod))).await {
-        Ok(pods) => Read::Seen(pods),
-        Err(error) => Read::Unknown(error.to_string()),
+        Ok(pods) => Listed::Seen(pods),
+        Err(error) => Listed::Unknown(error.to_string()),
     }
 }
 
-async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {
+async fn read_workloads(kube: &Kube, scope: &[String]) -> Listed<Workload> {
     let paths = scope
         .iter()
         .flat_map(|ns| {
@@ -56,17 +56,17 @@ async fn read_workloads(kube: &Kube, scope: &[String]) -> Read<Workload> {
     read_by(paths, async |path: &str| kube.list_as(path).await).await
 }
 
-async fn read<T: DeserializeOwned>(kube: &Kube, paths: Vec<String>) -> Read<T> {
+async fn read<T: DeserializeOwned>(kube: &Kube, paths: Vec<String>) -> Listed<T> {
     read_by(paths, async |path: &str| kube.list_plain(path).await).await
 }
 
-async fn read_by<T>(paths: Vec<String>, list: impl AsyncFn(&str) -> Result<Vec<T>, ApiError>) -> Read<T> {
+async fn read_by<T>(paths: Vec<String>, list: impl AsyncFn(&str) -> Result<Vec<T>, ApiError>) -> Listed<T> {
     let mut all = vec![];
     for path in paths {
         match list(&path).await {
             Ok(items) => all.extend(items),
-            Err(error) => return Read::Unknown(error.to_string()),
+            Err(error) => return Listed::Unknown(error.to_string()),
         }
     }
-    Read::Seen(all)
+    Listed::Seen(all)
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use super::{Answer, Shelf};
+use super::{ObjectSet, Reply};
 use crate::world::Kube;
 
 /// The number of lines that are read for each workload.
@@ -15,9 +15,13 @@ const AT_ONCE: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The number of lines, and of structured lines among them, by `namespace/pod`: one pod for each controller.
-pub async fn sample_logs(kube: &Kube, shelf: &Shelf, namespaces: &[String]) -> BTreeMap<String, Answer<(u64, u64)>> {
+pub async fn sample_logs(
+    kube: &Kube,
+    object_set: &ObjectSet,
+    namespaces: &[String],
+) -> BTreeMap<String, Reply<(u64, u64)>> {
     let mut chosen = BTreeMap::new();
-    for pod in &shelf.pods {
+    for pod in &object_set.pods {
         let meta = &pod.metadata;
         let wanted =
             namespaces.is_empty() && !meta.namespace.starts_with("kube-") || namespaces.contains(&meta.namespace);

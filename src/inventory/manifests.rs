@@ -13,7 +13,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use super::{
     locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
-    shelf::{Shelf, Source},
+    object_set::{ObjectSet, ReviewSource},
     trim::trimmed,
 };
 use crate::{files, kubernetes::objects::Pod};
@@ -25,8 +25,8 @@ const LARGEST: u64 = 512 << 20;
 ///
 /// # Errors
 /// A path cannot be read at all.
-pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
-    let mut shelf = Shelf { source: Source::Manifests, ..Shelf::default() };
+pub fn manifests(paths: &[PathBuf]) -> Result<ObjectSet, String> {
+    let mut object_set = ObjectSet { source: ReviewSource::Manifests, ..ObjectSet::default() };
     for path in paths {
         if path.as_os_str() == "-" {
             let mut bytes = vec![];
@@ -36,31 +36,31 @@ pub fn manifests(paths: &[PathBuf]) -> Result<Shelf, String> {
                 return Err(format!("standard input is larger than {} MiB, which is the limit", LARGEST >> 20));
             }
             let text = files::text_of_bytes(bytes).map_err(say)?;
-            read_text(&mut shelf, "<stdin>", &text);
-            shelf.stdin = Some(text);
+            read_text(&mut object_set, "<stdin>", &text);
+            object_set.stdin = Some(text);
         } else if path.is_dir() {
             let files = files::below(path)?;
             if files.is_empty() {
                 return Err(format!("{} contains no .yaml, .yml or .json file", path.display()));
             }
             for file in files {
-                read_file(&mut shelf, &file)?;
+                read_file(&mut object_set, &file)?;
             }
         } else {
-            read_file(&mut shelf, path)?;
+            read_file(&mut object_set, path)?;
         }
     }
-    shelf.settle();
-    Ok(shelf)
+    object_set.settle();
+    Ok(object_set)
 }
 
 /// Adds manifests from a text.
-pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
+pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
     let name: Arc<str> = file.into();
     if text.trim_start().starts_with('{')
         && let Ok(value) = serde_json::from_str::<Value>(text)
     {
-        put(shelf, value, text, &name, 1);
+        put(object_set, value, text, &name, 1);
         return;
     }
     for (line, document) in documents(text) {
@@ -68,27 +68,27 @@ pub fn read_text(shelf: &mut Shelf, file: &str, text: &str) {
             continue;
         }
         if let Some(pod) = owned_pod(document) {
-            shelf.place(Decoded::Pod(Box::new(trimmed(pod))));
+            object_set.place(Decoded::Pod(Box::new(trimmed(pod))));
             continue;
         }
         match parse(document) {
             Ok(Value::Null) => {}
-            Ok(value) => put(shelf, value, document, &name, line),
+            Ok(value) => put(object_set, value, document, &name, line),
             Err((within, why)) => {
-                shelf.broken = true;
-                shelf.notes.push(format!("{file}:{}: {why}", line + within));
+                object_set.broken = true;
+                object_set.notes.push(format!("{file}:{}: {why}", line + within));
             }
         }
     }
 }
 
 /// Adds the objects of a document. The items of a list have their own lines.
-fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, line: usize) {
+fn put(object_set: &mut ObjectSet, mut value: Value, document: &str, file: &Arc<str>, line: usize) {
     let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array();
     let items =
         if list { value["items"].take().as_array_mut().map(std::mem::take).unwrap_or_default() } else { vec![] };
     if !list {
-        return put_one(shelf, value, file, line);
+        return put_one(object_set, value, file, line);
     }
     let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
     let lines = lines_of_items(document, items.len());
@@ -99,7 +99,7 @@ fn put(shelf: &mut Shelf, mut value: Value, document: &str, file: &Arc<str>, lin
             item["kind"] = kind.clone().into();
             item["apiVersion"] = value["apiVersion"].clone();
         }
-        put_one(shelf, item, file, line);
+        put_one(object_set, item, file, line);
     }
 }
 
@@ -111,16 +111,16 @@ fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
     Lines::of(document).map(|lines| lines.of_items()).filter(|lines| lines.len() == items).unwrap_or_default()
 }
 
-fn put_one(shelf: &mut Shelf, value: Value, file: &Arc<str>, line: usize) {
+fn put_one(object_set: &mut ObjectSet, value: Value, file: &Arc<str>, line: usize) {
     if value["sops"]["mac"].is_string() && value["kind"].as_str().is_some_and(|kind| kind.starts_with("ENC[")) {
-        shelf
+        object_set
             .notes
             .push(format!("{file}:{line}: this document is encrypted with SOPS, so its content cannot be checked"));
         return;
     }
-    if let Err(why) = shelf.put(value, Origin { file: Arc::clone(file), line }) {
-        shelf.broken = true;
-        shelf.notes.push(format!("{file}:{line}: {why}"));
+    if let Err(why) = object_set.put(value, Origin { file: Arc::clone(file), line }) {
+        object_set.broken = true;
+        object_set.notes.push(format!("{file}:{line}: {why}"));
     }
 }
 
@@ -162,13 +162,13 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
     })
 }
 
-fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
+fn read_file(object_set: &mut ObjectSet, path: &Path) -> Result<(), String> {
     match files::text(path, LARGEST) {
-        Ok(text) => read_text(shelf, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
+        Ok(text) => read_text(object_set, &path.display().to_string(), text.trim_start_matches('\u{feff}')),
         // An unreadable file does not keep the others from being read.
         Err(why) if why.kind() == std::io::ErrorKind::Other => {
-            shelf.broken = true;
-            shelf.notes.push(format!("{} was not read: {why}", path.display()));
+            object_set.broken = true;
+            object_set.notes.push(format!("{} was not read: {why}", path.display()));
         }
         Err(why) => return Err(format!("cannot read {}: {why}", path.display())),
     }
@@ -179,29 +179,29 @@ fn read_file(shelf: &mut Shelf, path: &Path) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn shelf(text: &str) -> Shelf {
-        let mut shelf = Shelf::default();
-        read_text(&mut shelf, "all.yaml", text);
-        shelf.settle();
-        shelf
+    fn object_set(text: &str) -> ObjectSet {
+        let mut object_set = ObjectSet::default();
+        read_text(&mut object_set, "all.yaml", text);
+        object_set.settle();
+        object_set
     }
 
     #[test]
     fn one_broken_document_does_not_take_the_others_with_it() {
         let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\nkind: [\n---\n# nothing\n---\n\n\
             apiVersion: v1\nkind: Service\nmetadata: {name: b}\n---\nreplicas: {{ .Values.n }}\n";
-        let shelf = shelf(text);
-        assert_eq!(shelf.any("Service").len(), 2);
-        assert_eq!(shelf.any("Service")[1].origin.line, 10);
-        assert!(shelf.broken);
-        assert!(shelf.notes[0].starts_with("all.yaml:5: this is not YAML"), "{:?}", shelf.notes);
-        assert!(shelf.notes[1].starts_with("all.yaml:14: this is a Helm template"), "{:?}", shelf.notes);
+        let object_set = object_set(text);
+        assert_eq!(object_set.any("Service").len(), 2);
+        assert_eq!(object_set.any("Service")[1].origin.line, 10);
+        assert!(object_set.broken);
+        assert!(object_set.notes[0].starts_with("all.yaml:5: this is not YAML"), "{:?}", object_set.notes);
+        assert!(object_set.notes[1].starts_with("all.yaml:14: this is a Helm template"), "{:?}", object_set.notes);
     }
 
     #[test]
     fn a_bare_no_is_no_name() {
-        let shelf = shelf("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: no}\n");
-        assert!(shelf.broken && shelf.notes[0].contains("in quotes"), "{:?}", shelf.notes);
+        let object_set = object_set("apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: no}\n");
+        assert!(object_set.broken && object_set.notes[0].contains("in quotes"), "{:?}", object_set.notes);
     }
 
     #[test]
@@ -209,18 +209,19 @@ mod tests {
         let text = r#"{"apiVersion": "v1", "kind": "ServiceList", "items": [
             {"metadata": {"name": "a", "labels": null, "annotations": {"n": 1}}, "spec": {"ports": null, "type": "x"}},
             {"metadata": {"name": "a"}, "spec": {"type": "y"}}, {"metadata": {}}]}"#;
-        let shelf = shelf(text);
-        assert_eq!(shelf.any("Service").len(), 1);
-        assert_eq!(shelf.any("Service")[0].text("/spec/type"), "y");
+        let object_set = object_set(text);
+        assert_eq!(object_set.any("Service").len(), 1);
+        assert_eq!(object_set.any("Service")[0].text("/spec/type"), "y");
         assert!(
-            shelf.notes.iter().any(|n| n.contains("twice")) && shelf.notes.iter().any(|n| n.contains("has no name"))
+            object_set.notes.iter().any(|n| n.contains("twice"))
+                && object_set.notes.iter().any(|n| n.contains("has no name"))
         );
     }
 
     proptest::proptest! {
         #[test]
         fn nothing_makes_it_panic(text in "(---|\\.\\.\\.|kind|apiVersion|metadata|name|: |\\{|\\}|\\[|\\]|\n|- |&a|\\*a|'|\"| |v1|é|\t){0,40}") {
-            let _ = shelf(&text);
+            let _ = object_set(&text);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The state of a cluster at one moment. Every kind is either seen, or unknown for a known reason: no function turns a
 //! 403 into an empty list. Functions here read from the cluster and never change it. Start with [`Inventory`] (for a
-//! drill) and [`Shelf`] (for a review).
+//! drill) and [`ObjectSet`] (for a review).
 
 mod addresses;
 mod alike;
 mod allowed;
-mod answer;
 mod archive;
 mod capture;
 mod everything;
@@ -16,12 +15,13 @@ mod locate;
 mod logs;
 mod manifests;
 mod object;
+mod object_set;
 mod other_runs;
 mod readers;
 mod readings;
+mod reply;
 mod scans;
 mod selectors;
-mod shelf;
 mod survey;
 mod trim;
 mod unpack;
@@ -29,7 +29,6 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-pub use answer::Answer;
 pub use archive::{LEFT_OUT, save};
 pub use capture::{Captured, capture};
 pub use everything::{BESIDE, live, objects_in};
@@ -41,13 +40,14 @@ pub use locate::documents;
 pub use logs::sample_logs;
 pub use manifests::{manifests, read_text};
 pub use object::{Object, Origin, REPEATED, lead};
+pub use object_set::{Gap, ObjectSet, ReviewSource};
 pub use other_runs::{OtherRun, other_runs};
 pub use readers::{ReadersSeen, readers_of};
 pub use readings::{AlertmanagerReading, PrometheusReading, QUESTIONS, Readings, readings};
+pub use reply::Reply;
 pub use scans::{Scan, parse_scans, read_scans};
-pub use selectors::{Asked, asked};
-pub use shelf::{Gap, Shelf, Source};
-pub use survey::{look, survey};
+pub use selectors::{QueriedSeries, asked};
+pub use survey::{survey, survey_cluster};
 pub use unpack::{open_capture, read_capture};
 pub(crate) use yaml::yaml_mistake;
 
@@ -62,14 +62,14 @@ use crate::{
 
 /// The objects of a kind, or the reason why they are unknown.
 #[derive(Clone, Debug)]
-pub enum Read<T> {
+pub enum Listed<T> {
     /// All objects of the kind.
     Seen(Vec<T>),
     /// The objects could not be read; the text is the reason.
     Unknown(String),
 }
 
-impl<T> Read<T> {
+impl<T> Listed<T> {
     /// The objects, or the reason why they are unknown.
     pub fn get(&self) -> Result<&[T], &str> {
         match self {
@@ -85,19 +85,19 @@ pub struct Inventory {
     /// Which cluster.
     pub identity: ClusterIdentity,
     /// Nodes.
-    pub nodes: Read<Node>,
+    pub nodes: Listed<Node>,
     /// Pods of all namespaces.
-    pub pods: Read<Pod>,
+    pub pods: Listed<Pod>,
     /// Deployments, StatefulSets and DaemonSets of the scope.
-    pub workloads: Read<Workload>,
+    pub workloads: Listed<Workload>,
     /// Budgets of the scope.
-    pub budgets: Read<Budget>,
+    pub budgets: Listed<Budget>,
     /// Claims of the scope.
-    pub claims: Read<Claim>,
+    pub claims: Listed<Claim>,
     /// Volumes.
-    pub volumes: Read<Volume>,
+    pub volumes: Listed<Volume>,
     /// Namespaces.
-    pub namespaces: Read<Named>,
+    pub namespaces: Listed<Named>,
     /// UIDs of the namespaces in the scope.
     pub scope: BTreeMap<String, String>,
 }

@@ -1,9 +1,9 @@
 //! What earlier runs left in the cluster, according to the records that they keep there.
 
-use super::Answer;
+use super::Reply;
 use crate::{
     model::PowerState,
-    world::{Found, OpenFault, RunRecord, World},
+    world::{FoundRecord, OpenFault, RunRecord, World},
 };
 
 /// What an earlier run left.
@@ -34,7 +34,7 @@ pub enum OtherRun {
 }
 
 /// Reads what other runs left. The machines are checked if the bindings name a node host.
-pub async fn other_runs(world: &World, run: &str) -> Answer<Vec<OtherRun>> {
+pub async fn other_runs(world: &World, run: &str) -> Reply<Vec<OtherRun>> {
     let records = match RunRecord::all(&world.kube).await {
         Ok(records) => records,
         // The first run creates the namespace.
@@ -44,16 +44,16 @@ pub async fn other_runs(world: &World, run: &str) -> Answer<Vec<OtherRun>> {
     let mut left = vec![];
     for record in records {
         match record {
-            Found::Damaged { name, why } => left.push(OtherRun::Damaged { name, why }),
-            Found::Record(record) if record.run == run => {}
-            Found::Record(record) if !record.open.is_empty() => {
+            FoundRecord::Damaged { name, why } => left.push(OtherRun::Damaged { name, why }),
+            FoundRecord::Record(record) if record.run == run => {}
+            FoundRecord::Record(record) if !record.open.is_empty() => {
                 left.push(OtherRun::Open { run: record.run, undos: record.open.len() });
             }
-            Found::Record(record) if !record.unconfirmed.is_empty() => {
+            FoundRecord::Record(record) if !record.unconfirmed.is_empty() => {
                 let wrong = wrong(world, &record.unconfirmed).await;
                 left.push(OtherRun::Unconfirmed { run: record.run, wrong });
             }
-            Found::Record(_) => {}
+            FoundRecord::Record(_) => {}
         }
     }
     Ok(left)

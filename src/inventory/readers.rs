@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Answer;
+use super::Reply;
 use crate::{
     kubernetes::{
         Around, Reader,
@@ -49,7 +49,7 @@ pub async fn readers_of(
 }
 
 /// Whether the reader pods of all volumes that a plan reads would be admitted and could run.
-pub(super) async fn readers_seen(world: &World, plan: &Plan, run: &str) -> Option<Answer<ReadersSeen>> {
+pub(super) async fn readers_seen(world: &World, plan: &Plan, run: &str) -> Option<Reply<ReadersSeen>> {
     let image = world.bindings.volumes.reader_image.as_ref()?;
     let namespaces = read_here(&plan.steps);
     if namespaces.is_empty() {

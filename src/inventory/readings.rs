@@ -9,7 +9,7 @@ use jiff::ToSpan;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Answer,
+    Reply,
     addresses::{said, without_logins},
     asked,
 };
@@ -67,10 +67,10 @@ pub struct Readings {
     /// Each Alertmanager that was given.
     pub alertmanagers: Vec<AlertmanagerReading>,
     /// Datadog's monitors; none if no Datadog was given.
-    pub datadog: Option<Answer<Vec<MonitorInfo>>>,
+    pub datadog: Option<Reply<Vec<MonitorInfo>>>,
     /// By `namespace/Kind/name`: the number of log lines that were read, and how many of them are structured. None if
     /// logs were not requested.
-    pub logs: Option<BTreeMap<String, Answer<(u64, u64)>>>,
+    pub logs: Option<BTreeMap<String, Reply<(u64, u64)>>>,
 }
 
 /// The answers of Prometheus.
@@ -78,19 +78,19 @@ pub struct Readings {
 pub struct PrometheusReading {
     /// Alerting rules.
     #[serde(default = "not_asked")]
-    pub rules: Answer<Vec<RuleInfo>>,
+    pub rules: Reply<Vec<RuleInfo>>,
     /// Pending and firing alerts.
     #[serde(default = "not_asked")]
-    pub alerts: Answer<Vec<ActiveAlert>>,
+    pub alerts: Reply<Vec<ActiveAlert>>,
     /// How many Alertmanagers it sends to.
     #[serde(default = "not_asked")]
-    pub receivers: Answer<usize>,
+    pub receivers: Reply<usize>,
     /// Selectors of the rules, and whether they had a series within a day.
     #[serde(default = "not_asked")]
-    pub selectors: Answer<BTreeMap<String, bool>>,
+    pub selectors: Reply<BTreeMap<String, bool>>,
     /// Answers to the questions.
     #[serde(default)]
-    pub samples: BTreeMap<String, Answer<Vec<Sample>>>,
+    pub samples: BTreeMap<String, Reply<Vec<Sample>>>,
 }
 
 /// The answers of an Alertmanager.
@@ -100,13 +100,13 @@ pub struct AlertmanagerReading {
     pub url: String,
     /// Its configuration, without the secrets that Alertmanager itself hides.
     #[serde(default = "not_asked")]
-    pub configuration: Answer<String>,
+    pub configuration: Reply<String>,
     /// Silences that are active or pending.
     #[serde(default = "not_asked")]
-    pub silences: Answer<Vec<Silence>>,
+    pub silences: Reply<Vec<Silence>>,
 }
 
-fn not_asked<T>() -> Answer<T> {
+fn not_asked<T>() -> Reply<T> {
     Err("this was not requested".into())
 }
 
@@ -136,7 +136,7 @@ pub async fn readings(monitoring: &Monitoring, at: jiff::Timestamp) -> Readings 
             Err(why) => Err(why.clone()),
         };
         let questions = stream::iter(QUESTIONS.iter().map(|(name, query)| async move {
-            let answer = monitoring.ask(query).await.unwrap_or(Ok(vec![]));
+            let answer = monitoring.query(query).await.unwrap_or(Ok(vec![]));
             ((*name).to_owned(), answer.map_err(|e| said(&e)))
         }));
         let samples = questions.buffered(AT_ONCE).collect().await;
@@ -153,7 +153,7 @@ pub async fn readings(monitoring: &Monitoring, at: jiff::Timestamp) -> Readings 
     found
 }
 
-async fn selectors(monitoring: &Monitoring, rules: &[RuleInfo], at: jiff::Timestamp) -> Answer<BTreeMap<String, bool>> {
+async fn selectors(monitoring: &Monitoring, rules: &[RuleInfo], at: jiff::Timestamp) -> Reply<BTreeMap<String, bool>> {
     let all: BTreeSet<String> =
         rules.iter().filter_map(|r| asked(&r.query).ok()).flat_map(|asked| asked.selectors).collect();
     if all.len() > SELECTORS {

@@ -68,13 +68,13 @@ const SCANNERS: &str = "its format is not supported. Supported formats: Trivy (j
 
 fn scans(value: &Value) -> Result<Vec<Scan>, String> {
     if let Value::Array(many) = value {
-        let all: Vec<Scan> = many.iter().map(one).collect::<Result<Vec<_>, _>>()?.concat();
+        let all: Vec<Scan> = many.iter().map(scans_of).collect::<Result<Vec<_>, _>>()?.concat();
         return if all.is_empty() { Err("it contains no scan".into()) } else { Ok(all) };
     }
-    one(value)
+    scans_of(value)
 }
 
-fn one(value: &Value) -> Result<Vec<Scan>, String> {
+fn scans_of(value: &Value) -> Result<Vec<Scan>, String> {
     if value["SchemaVersion"] == 2 && value.get("ArtifactName").is_some() {
         Ok(vec![trivy(value)?])
     } else if value.get("matches").is_some() && value.get("source").is_some() {
@@ -301,7 +301,7 @@ mod tests {
 
     use super::*;
 
-    fn one(value: &Value) -> (String, String, usize, Vec<String>) {
+    fn scans_of(value: &Value) -> (String, String, usize, Vec<String>) {
         let scan = scans(value).expect("a scan").pop().expect("a scan");
         (scan.scanner, scan.image, scan.digests.len(), scan.fixable)
     }
@@ -312,28 +312,28 @@ mod tests {
         let trivy = json!({"SchemaVersion": 2, "ArtifactName": "r.example/web:1", "CreatedAt": "2026-11-20T00:00:00Z",
             "Metadata": {"RepoDigests": ["r.example/web@sha256:aa"]}, "Results": [{"Target": "os"}, {"Vulnerabilities": [
             {"VulnerabilityID": "CVE-1", "Severity": "CRITICAL", "FixedVersion": "2"}, {"VulnerabilityID": "CVE-2", "Severity": "CRITICAL"}]}]});
-        assert_eq!(one(&trivy), ("Trivy".into(), "r.example/web:1".into(), 1, bad.clone()));
+        assert_eq!(scans_of(&trivy), ("Trivy".into(), "r.example/web:1".into(), 1, bad.clone()));
         let grype = json!({"source": {"target": {"userInput": "r.example/web:1", "manifestDigest": "sha256:aa", "repoDigests": []}},
             "descriptor": {"timestamp": "2026-11-20T00:00:00Z"}, "matches": [
             {"vulnerability": {"id": "CVE-1", "severity": "Critical", "fix": {"state": "fixed"}}},
             {"vulnerability": {"id": "CVE-2", "severity": "Critical", "fix": {"state": "not-fixed"}}}]});
-        assert_eq!(one(&grype), ("Grype".into(), "r.example/web:1".into(), 1, bad.clone()));
+        assert_eq!(scans_of(&grype), ("Grype".into(), "r.example/web:1".into(), 1, bad.clone()));
         let clair = json!({"manifest_hash": "sha256:aa", "vulnerabilities": {
             "1": {"name": "CVE-1", "normalized_severity": "Critical", "fixed_in_version": "2"},
             "2": {"name": "CVE-2", "normalized_severity": "High", "fixed_in_version": "2"}}});
-        assert_eq!(one(&clair), ("Clair".into(), String::new(), 1, bad.clone()));
+        assert_eq!(scans_of(&clair), ("Clair".into(), String::new(), 1, bad.clone()));
         let snyk = json!({"docker": {}, "path": "docker-image|r.example/web:1", "vulnerabilities": [
             {"id": "CVE-1", "severity": "critical", "nearestFixedInVersion": "2"}, {"id": "CVE-2", "severity": "critical"}]});
-        assert_eq!(one(&json!([snyk])), ("Snyk".into(), "r.example/web:1".into(), 0, bad.clone()));
+        assert_eq!(scans_of(&json!([snyk])), ("Snyk".into(), "r.example/web:1".into(), 0, bad.clone()));
         let sarif = json!({"runs": [{"properties": {"imageName": "r.example/web:1"}, "tool": {"driver": {"name": "Trivy",
             "rules": [{"id": "CVE-1", "properties": {"security-severity": "9.8"}}, {"id": "CVE-2", "properties": {"security-severity": "9.1"}}]}},
             "results": [{"ruleId": "CVE-1", "message": {"text": "Package: a\nFixed Version: 2"}},
             {"ruleId": "CVE-2", "message": {"text": "Package: a\nFixed Version: "}}]}]});
-        assert_eq!(one(&sarif), ("Trivy".into(), "r.example/web:1".into(), 0, bad.clone()));
+        assert_eq!(scans_of(&sarif), ("Trivy".into(), "r.example/web:1".into(), 0, bad.clone()));
         let bom = json!({"bomFormat": "CycloneDX", "metadata": {"component": {"name": "r.example/web:1", "version": "sha256:aa"}},
             "vulnerabilities": [{"id": "CVE-1", "ratings": [{"severity": "critical"}], "recommendation": "Upgrade a to 2"},
             {"id": "CVE-2", "ratings": [{"severity": "critical"}]}]});
-        assert_eq!(one(&bom), ("CycloneDX".into(), "r.example/web:1".into(), 1, bad));
+        assert_eq!(scans_of(&bom), ("CycloneDX".into(), "r.example/web:1".into(), 1, bad));
         assert!(
             [json!({}), json!(null), json!({"kind": "Pod"}), json!([{}]), json!([])].iter().all(|v| scans(v).is_err())
         );

@@ -4,7 +4,7 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 
 /// What an expression queries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct QueriedSeries {
     /// Selectors that must have a series, or the alert can never fire.
     pub selectors: Vec<String>,
     /// Whether the expression compares, filters or tests for absence. An expression that only selects a series fires as
@@ -16,15 +16,15 @@ pub struct Asked {
 ///
 /// # Errors
 /// What is wrong with the expression, in the words of the parser.
-pub fn asked(expression: &str) -> Result<Asked, String> {
-    let mut asked = Asked::default();
+pub fn asked(expression: &str) -> Result<QueriedSeries, String> {
+    let mut asked = QueriedSeries::default();
     walk(&parser::parse(expression)?, &mut asked);
     asked.selectors.sort();
     asked.selectors.dedup();
     Ok(asked)
 }
 
-fn walk(expr: &Expr, asked: &mut Asked) {
+fn walk(expr: &Expr, asked: &mut QueriedSeries) {
     match expr {
         Expr::VectorSelector(selector) => asked.selectors.push(plain(selector)),
         Expr::MatrixSelector(matrix) => asked.selectors.push(plain(&matrix.vs)),
@@ -47,7 +47,7 @@ fn walk(expr: &Expr, asked: &mut Asked) {
                 "unless" => walk(&binary.lhs, asked),
                 // One side is enough.
                 "or" => {
-                    let mut sides = [Asked::default(), Asked::default()];
+                    let mut sides = [QueriedSeries::default(), QueriedSeries::default()];
                     walk(&binary.lhs, &mut sides[0]);
                     walk(&binary.rhs, &mut sides[1]);
                     let free = sides.iter().any(|side| side.selectors.is_empty());

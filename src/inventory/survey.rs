@@ -8,8 +8,8 @@ use super::{
     addresses::said,
     kinds::{KINDS, KindOf},
     object::Origin,
+    object_set::{Gap, ObjectSet, ReviewSource},
     readings::readings,
-    shelf::{Gap, Shelf, Source},
 };
 use crate::{
     model::{ClusterIdentity, Unseen},
@@ -27,19 +27,19 @@ const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// The result for one kind.
-struct Read {
+struct KindListed {
     kind: KindOf,
     /// Its objects.
-    part: Result<Shelf, Gap>,
+    part: Result<ObjectSet, Gap>,
     cost: (usize, usize),
 }
 
 /// Reads everything that a review can use: the cluster, its monitoring, and the second cluster. Also reads the content
 /// of the given Secrets (namespace, name).
-pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, String)]) -> Shelf {
+pub async fn survey_cluster(world: &World, namespaces: &[String], secrets: &[(String, String)]) -> ObjectSet {
     let at = world.clock.wall();
     let near = &world.monitoring;
-    let patient = match world.stage() {
+    let patient = match world.simulated() {
         Some(_) => near.clone(),
         None => Monitoring::new(
             Http::new(PATIENCE, &std::sync::Arc::default()),
@@ -47,66 +47,72 @@ pub async fn look(world: &World, namespaces: &[String], secrets: &[(String, Stri
             &near.alertmanagers,
         ),
     };
-    let (mut shelf, answers) =
+    let (mut object_set, answers) =
         tokio::join!(survey(&world.kube, &world.identity, at, namespaces), readings(&patient, at));
-    shelf.readings = answers;
+    object_set.readings = answers;
     if let Some(datadog) = &world.datadog {
-        shelf.readings.datadog = Some(datadog.monitors().await.map_err(|why| said(&why)));
+        object_set.readings.datadog = Some(datadog.monitors().await.map_err(|why| said(&why)));
     }
-    if world.stage().is_some() {
-        shelf.forget_what_is_not_simulated();
+    if world.simulated().is_some() {
+        object_set.forget_what_is_not_simulated();
     } else {
-        shelf.ready = Some(world.kube.ready().await.map_err(|e| gap(&e)));
+        object_set.ready = Some(world.kube.ready().await.map_err(|e| gap(&e)));
         let theirs = world.kube.date().await;
-        shelf.skew_seconds = theirs.map(|t| t.as_second() - world.clock.wall().as_second());
+        object_set.skew_seconds = theirs.map(|t| t.as_second() - world.clock.wall().as_second());
     }
     for (namespace, name) in secrets {
-        open_secret(&world.kube, &mut shelf, namespace, name).await;
+        open_secret(&world.kube, &mut object_set, namespace, name).await;
     }
     if let Some(there) = &world.recovery {
-        shelf.target = Some(Box::new(survey(&there.kube, &there.identity, at, namespaces).await));
+        object_set.target = Some(Box::new(survey(&there.kube, &there.identity, at, namespaces).await));
     }
-    shelf
+    object_set
 }
 
 /// Reads the content of one Secret that the user has allowed.
-async fn open_secret(kube: &Kube, shelf: &mut Shelf, namespace: &str, name: &str) {
+async fn open_secret(kube: &Kube, object_set: &mut ObjectSet, namespace: &str, name: &str) {
     let path = format!("/api/v1/namespaces/{namespace}/secrets/{name}");
     let put = match kube.get(&path).await {
         Ok(mut secret) => {
             secret["kind"] = "Secret".into();
             secret["apiVersion"] = "v1".into();
-            shelf.replace(secret)
+            object_set.replace(secret)
         }
         Err(error) => Err(error.to_string()),
     };
     if let Err(why) = put {
-        shelf.notes.push(format!("--read-secrets {namespace}/{name}: {why}"));
+        object_set.notes.push(format!("--read-secrets {namespace}/{name}: {why}"));
     }
 }
 
 /// Reads a cluster. If a list over all namespaces is refused, the given namespaces are listed one by one.
-pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp, namespaces: &[String]) -> Shelf {
-    let mut shelf = Shelf { source: Source::Live, at: Some(at), version: identity.version.clone(), ..Shelf::default() };
+pub async fn survey(kube: &Kube, identity: &ClusterIdentity, at: jiff::Timestamp, namespaces: &[String]) -> ObjectSet {
+    let mut object_set = ObjectSet {
+        source: ReviewSource::Live,
+        at: Some(at),
+        version: identity.version.clone(),
+        ..ObjectSet::default()
+    };
     let groups = match groups(kube).await {
         Ok(groups) => groups,
         Err(error) => {
             let gap = gap(&error);
-            shelf.gaps = KINDS.iter().map(|k| (k.key(), gap.clone())).collect();
-            return shelf;
+            object_set.gaps = KINDS.iter().map(|k| (k.key(), gap.clone())).collect();
+            return object_set;
         }
     };
-    let mut reads = stream::iter(KINDS.iter().map(|kind| one(kube, *kind, &groups, namespaces))).buffered(AT_ONCE);
+    let mut reads =
+        stream::iter(KINDS.iter().map(|kind| read_kind(kube, *kind, &groups, namespaces))).buffered(AT_ONCE);
     while let Some(read) = reads.next().await {
-        shelf.cost.0 += read.cost.0;
-        shelf.cost.1 += read.cost.1;
+        object_set.cost.0 += read.cost.0;
+        object_set.cost.1 += read.cost.1;
         match read.part {
-            Err(gap) => drop(shelf.gaps.insert(read.kind.key(), gap)),
-            Ok(part) => shelf.absorb(part),
+            Err(gap) => drop(object_set.gaps.insert(read.kind.key(), gap)),
+            Ok(part) => object_set.absorb(part),
         }
     }
-    shelf.settle();
-    shelf
+    object_set.settle();
+    object_set
 }
 
 /// The API groups that the cluster serves, with their versions.
@@ -120,7 +126,7 @@ async fn groups(kube: &Kube) -> Result<Vec<(String, Vec<String>)>, ApiError> {
     Ok(groups.iter().map(|g| (g["name"].as_str().unwrap_or("").to_owned(), versions(g))).collect())
 }
 
-async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namespaces: &[String]) -> Read {
+async fn read_kind(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namespaces: &[String]) -> KindListed {
     let served = groups.iter().find(|(name, _)| *name == kind.group);
     let version = kind
         .versions
@@ -128,7 +134,7 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
         .find(|v| kind.group.is_empty() || served.is_some_and(|(_, all)| all.iter().any(|a| a == *v)));
     let Some(version) = version else {
         let gap = unserved(kube, &kind, served.map(|(_, all)| all.as_slice())).await;
-        return Read { kind, part: Err(gap), cost: (0, 0) };
+        return KindListed { kind, part: Err(gap), cost: (0, 0) };
     };
     let base =
         if kind.group.is_empty() { format!("/api/{version}") } else { format!("/apis/{}/{version}", kind.group) };
@@ -136,7 +142,7 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
     let mut part = list(kube, &format!("{base}/{}", kind.plural), &kind, version, &mut cost).await;
     let refused = matches!(&part, Err(gap) if gap.why == Unseen::Forbidden);
     if refused && !namespaces.is_empty() {
-        let mut all = Ok(Shelf::default());
+        let mut all = Ok(ObjectSet::default());
         for namespace in namespaces {
             let path = format!("{base}/namespaces/{namespace}/{}", kind.plural);
             match (list(kube, &path, &kind, version, &mut cost).await, &mut all) {
@@ -147,7 +153,7 @@ async fn one(kube: &Kube, kind: KindOf, groups: &[(String, Vec<String>)], namesp
         }
         part = all;
     }
-    Read { kind, part, cost }
+    KindListed { kind, part, cost }
 }
 
 /// Why no known version of a kind can be read: the group does not exist, or does not serve this kind, or serves it
@@ -182,10 +188,16 @@ async fn unserved(kube: &Kube, kind: &KindOf, versions: Option<&[String]>) -> Ga
     Gap { why: Unseen::NoData, text }
 }
 
-async fn list(kube: &Kube, path: &str, kind: &KindOf, version: &str, cost: &mut (usize, usize)) -> Result<Shelf, Gap> {
+async fn list(
+    kube: &Kube,
+    path: &str,
+    kind: &KindOf,
+    version: &str,
+    cost: &mut (usize, usize),
+) -> Result<ObjectSet, Gap> {
     let accept = if kind.metadata_only { METADATA } else { JSON };
     let api = if kind.group.is_empty() { version.to_owned() } else { format!("{}/{version}", kind.group) };
-    let (mut part, mut token, mut restarts) = (Shelf::default(), String::new(), 0);
+    let (mut part, mut token, mut restarts) = (ObjectSet::default(), String::new(), 0);
     loop {
         cost.0 += 1;
         // Each item is converted immediately: as JSON, a large cluster needs several times the memory.
@@ -203,7 +215,7 @@ async fn list(kube: &Kube, path: &str, kind: &KindOf, version: &str, cost: &mut 
         let (page, size) = match answer {
             Err(ApiError::Status { code: 410, .. }) if !token.is_empty() && restarts < RESTARTS => {
                 restarts += 1;
-                part = Shelf::default();
+                part = ObjectSet::default();
                 token.clear();
                 continue;
             }

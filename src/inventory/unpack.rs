@@ -13,7 +13,7 @@ use super::{
     allowed,
     archive::{HEAD, Head, UNPACKED, VERSION},
     object::Origin,
-    shelf::{Shelf, Source},
+    object_set::{ObjectSet, ReviewSource},
 };
 use crate::files::{self, Limited};
 
@@ -24,7 +24,7 @@ const LINE: u64 = 16 << 20;
 ///
 /// # Errors
 /// The file is not a capture, has another version, is too large, or is damaged.
-pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
+pub fn open_capture(path: &Path) -> Result<(ObjectSet, String), String> {
     let wrong = |why: String| format!("{} is not a readable capture: {why}", path.display());
     files::regular(path).map_err(|e| e.to_string()).and_then(|file| read(file, UNPACKED)).map_err(wrong)
 }
@@ -33,14 +33,14 @@ pub fn open_capture(path: &Path) -> Result<(Shelf, String), String> {
 ///
 /// # Errors
 /// As [`open_capture`].
-pub fn read_capture(bytes: &[u8]) -> Result<(Shelf, String), String> {
+pub fn read_capture(bytes: &[u8]) -> Result<(ObjectSet, String), String> {
     read(bytes, UNPACKED)
 }
 
-fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
+fn read(file: impl Read, most: u64) -> Result<(ObjectSet, String), String> {
     let unpacked = Limited::new(GzDecoder::new(BufReader::new(file)), most);
     let mut tar = tar::Archive::new(unpacked);
-    let mut shelf = Shelf { source: Source::Capture, ..Shelf::default() };
+    let mut object_set = ObjectSet { source: ReviewSource::Capture, ..ObjectSet::default() };
     let mut context = None;
     for entry in tar.entries().map_err(|e| e.to_string())? {
         let entry = entry.map_err(|e| root(&e))?;
@@ -50,18 +50,18 @@ fn read(file: impl Read, most: u64) -> Result<(Shelf, String), String> {
             return Err(format!("its entry {name} is not a regular file"));
         }
         if name == HEAD {
-            context = Some(head(entry, &mut shelf)?);
+            context = Some(head(entry, &mut object_set)?);
         } else {
-            objects(entry, &name, &mut shelf)?;
+            objects(entry, &name, &mut object_set)?;
         }
     }
     let context = context.ok_or_else(|| format!("it contains no {HEAD}"))?;
-    shelf.settle();
-    Ok((shelf, context))
+    object_set.settle();
+    Ok((object_set, context))
 }
 
 /// Reads the first file and returns the context.
-fn head(mut entry: impl Read, shelf: &mut Shelf) -> Result<String, String> {
+fn head(mut entry: impl Read, object_set: &mut ObjectSet) -> Result<String, String> {
     let mut text = String::new();
     entry.read_to_string(&mut text).map_err(|e| format!("{HEAD}: {}", root(&e)))?;
     let version = serde_json::from_str::<Value>(&text).map_err(|e| format!("{HEAD}: {e}"))?["version"].as_u64();
@@ -71,16 +71,16 @@ fn head(mut entry: impl Read, shelf: &mut Shelf) -> Result<String, String> {
         ));
     }
     let head: Head = serde_json::from_str(&text).map_err(|e| format!("{HEAD}: {e}"))?;
-    shelf.at = Some(head.at);
-    shelf.version = head.kubernetes;
-    shelf.gaps = head.gaps;
-    shelf.notes = head.notes;
-    shelf.readings = allowed::said(&head.readings);
+    object_set.at = Some(head.at);
+    object_set.version = head.kubernetes;
+    object_set.gaps = head.gaps;
+    object_set.notes = head.notes;
+    object_set.readings = allowed::said(&head.readings);
     Ok(head.context)
 }
 
 /// Reads a file with one object on each line.
-fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String> {
+fn objects(entry: impl Read, name: &str, object_set: &mut ObjectSet) -> Result<(), String> {
     let mut reader = BufReader::new(entry);
     let mut line = vec![];
     for number in 1.. {
@@ -93,7 +93,7 @@ fn objects(entry: impl Read, name: &str, shelf: &mut Shelf) -> Result<(), String
             return Err(at(format!("an object is larger than {} MiB", LINE >> 20)));
         }
         let value: Value = serde_json::from_slice(&line).map_err(|e| at(e.to_string()))?;
-        shelf.put(allowed::reduced(&value), Origin::default()).map_err(at)?;
+        object_set.put(allowed::reduced(&value), Origin::default()).map_err(at)?;
     }
     Ok(())
 }

@@ -51,14 +51,14 @@ pub struct About {
 
 /// The place of an event: a file and a line.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct EventPlace<'a> {
     /// The file.
     pub path: &'a Arc<str>,
     /// The line, counted from 1.
     pub line: u64,
 }
 
-impl std::fmt::Display for Place<'_> {
+impl std::fmt::Display for EventPlace<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.path, self.line)
     }
@@ -75,8 +75,8 @@ struct Stretch {
 }
 
 impl Stretch {
-    fn place(&self, seq: u64) -> Place<'_> {
-        Place { path: &self.path, line: self.first.1 + (seq - self.first.0) }
+    fn place(&self, seq: u64) -> EventPlace<'_> {
+        EventPlace { path: &self.path, line: self.first.1 + (seq - self.first.0) }
     }
 }
 
@@ -95,7 +95,7 @@ impl About {
     }
 
     /// Notes an event, with what readers may need to know about its line.
-    pub(super) fn note(&mut self, event: &Event, text: &[u8], hash: &str, place: Place<'_>) {
+    pub(super) fn note(&mut self, event: &Event, text: &[u8], hash: &str, place: EventPlace<'_>) {
         match &event.event {
             Kind::RunEnded { exit, .. } => {
                 self.ends.push(End { seq: event.seq, hash: hash.to_owned(), exit: *exit });
@@ -140,7 +140,7 @@ mod tests {
         };
         // A stray line before event 2, and a second segment from event 4 on.
         for (seq, path, line) in [(0, &first, 1), (1, &first, 2), (2, &first, 4), (4, &second, 1), (5, &second, 2)] {
-            about.note(&event(seq), b"", "", Place { path, line });
+            about.note(&event(seq), b"", "", EventPlace { path, line });
         }
         let places = [0, 1, 2, 3, 4, 5, 6].map(|seq| about.place(seq));
         assert_eq!(places, ["a:1", "a:2", "a:4", "event 3", "b:1", "b:2", "event 6"]);

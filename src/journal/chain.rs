@@ -55,7 +55,7 @@ impl Chain {
     }
 
     /// Adds a line, or returns what is wrong with it.
-    pub(super) fn take(&mut self, line: Line<'_>) -> Result<Taken, String> {
+    pub(super) fn add(&mut self, line: Line<'_>) -> Result<Taken, String> {
         let Line { text, hash, event } = line;
         // Most lines have the present shape, and are parsed only once.
         if self.link.seq > 0

@@ -122,13 +122,13 @@ impl RunState {
     pub fn of(events: &[Event]) -> Result<Self, IllegalTransition> {
         let mut state = Self::default();
         for event in events {
-            state.take(event)?;
+            state.add(event)?;
         }
         Ok(state)
     }
 
     /// Adds one event.
-    pub fn take(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+    pub fn add(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.last_us = self.last_us.max(event.t_us);
         self.programs.step(&event.event, self.plan.as_deref(), event.t_us);
         match &event.event {
@@ -178,7 +178,7 @@ impl RunState {
     }
 
     fn observe(&mut self, kind: &Kind) {
-        self.outside.take(kind);
+        self.outside.add(kind);
         match kind {
             Kind::PodTaken { uid, .. } => {
                 self.taken.insert(uid.clone());
@@ -220,7 +220,7 @@ impl RunState {
                 let rule = self.up_rule(probe);
                 let state = self.probes.entry(probe.clone()).or_default();
                 for run in runs {
-                    state.take(run, &rule);
+                    state.add(run, &rule);
                 }
             }
             Kind::LinesRead { data, error, missing, more, .. } => {

@@ -52,7 +52,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock, or returns immediately if another process holds it.
-    pub fn take(dir: &RunDir) -> Result<Self, LockError> {
+    pub fn acquire(dir: &RunDir) -> Result<Self, LockError> {
         let path = path(dir);
         let open = |source| LockError::Open { path: path.display().to_string(), source };
         let file = files::private().write(true).open(&path).map_err(open)?;

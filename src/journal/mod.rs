@@ -22,12 +22,12 @@ mod segment;
 mod tail;
 mod write;
 
-pub use about::{About, End, Place};
+pub use about::{About, End, EventPlace};
 pub use fault::{FaultState, IllegalTransition};
 pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
 pub use holder::{Holder, Stopped};
 pub use lock::{Lock, LockError};
-pub use newest::{Found, is_rehearsal};
+pub use newest::{NewestRuns, is_rehearsal};
 pub use outside::{OutsideChanges, SAME_US};
 pub use probes::{ProbeState, Stretch};
 pub use programs::Programs;

@@ -1,5 +1,5 @@
 //! Finds run directories in a folder that holds runs and rehearsals. The header of a journal tells which of the two it
-//! is. Start with [`Found::below`].
+//! is. Start with [`NewestRuns::below`].
 
 use std::{
     fs::{self, File},
@@ -18,14 +18,14 @@ const LONGEST: u64 = 4 << 20;
 
 /// The newest run and the newest rehearsal of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct NewestRuns {
     /// The run that began last, by its name, which begins with the time.
     pub run: Option<PathBuf>,
     /// The rehearsal that was written last. Its name and its events do not depend on the time of day.
     pub rehearsal: Option<PathBuf>,
 }
 
-impl Found {
+impl NewestRuns {
     /// Looks into a folder.
     pub fn below(runs: &Path) -> Self {
         let entries = fs::read_dir(runs).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -95,9 +95,9 @@ mod tests {
     #[test]
     fn a_rehearsal_never_hides_a_run() {
         let runs = tempfile::tempdir().expect("a folder");
-        let found = || Found::below(runs.path());
-        assert_eq!(found(), Found::default());
-        assert_eq!(Found::below(Path::new("/nonexistent")).newest(), None);
+        let found = || NewestRuns::below(runs.path());
+        assert_eq!(found(), NewestRuns::default());
+        assert_eq!(NewestRuns::below(Path::new("/nonexistent")).newest(), None);
         write(runs.path(), "zone-outage-small-shop-seed-1", "simulated", 3);
         write(runs.path(), "a-small-shop-seed-1", "simulated", 4);
         assert_eq!((name(found().run), name(found().newest())), (String::new(), "a-small-shop-seed-1".into()));

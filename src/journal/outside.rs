@@ -21,7 +21,7 @@ pub struct OutsideChanges {
 
 impl OutsideChanges {
     /// Adds one event.
-    pub fn take(&mut self, kind: &Kind) {
+    pub fn add(&mut self, kind: &Kind) {
         match kind {
             Kind::ChangedOutside { change } => self.all.push((**change).clone()),
             Kind::OutsideUnseen(part) => {
@@ -137,7 +137,7 @@ mod tests {
 
     fn took(changes: Vec<Kind>) -> OutsideChanges {
         let mut all = OutsideChanges::default();
-        changes.iter().for_each(|kind| all.take(kind));
+        changes.iter().for_each(|kind| all.add(kind));
         all
     }
 

@@ -31,7 +31,7 @@ pub struct Stretch {
 
 impl ProbeState {
     /// Adds samples with the same answer. Returns an outage that has just ended.
-    pub fn take(&mut self, run: &ProbeRun, rule: &UpRule) -> Option<Stretch> {
+    pub fn add(&mut self, run: &ProbeRun, rule: &UpRule) -> Option<Stretch> {
         if run.lost {
             // The probe could not observe the service, so it is neither up nor down, and a row of successes does not
             // continue across this time.
@@ -78,13 +78,13 @@ mod tests {
     #[test]
     fn one_lucky_answer_is_no_recovery() {
         let mut probe = ProbeState::default();
-        probe.take(&run(0, 10, 10, true), &RULE);
+        probe.add(&run(0, 10, 10, true), &RULE);
         assert_eq!(probe.up_since, Some(0));
-        probe.take(&run(11, 20, 10, false), &RULE);
+        probe.add(&run(11, 20, 10, false), &RULE);
         assert_eq!((probe.up_since, probe.down_since), (None, Some(11_000_000)));
-        assert_eq!(probe.take(&run(21, 22, 2, true), &RULE), None);
-        probe.take(&run(23, 23, 1, false), &RULE);
-        let ended = probe.take(&run(24, 30, 7, true), &RULE);
+        assert_eq!(probe.add(&run(21, 22, 2, true), &RULE), None);
+        probe.add(&run(23, 23, 1, false), &RULE);
+        let ended = probe.add(&run(24, 30, 7, true), &RULE);
         // The outage lasts from the first failure to the first success of the row that was long enough.
         assert_eq!(ended, Some(Stretch { from_us: 11_000_000, to_us: Some(24_000_000) }));
     }
@@ -92,12 +92,12 @@ mod tests {
     #[test]
     fn a_lost_vantage_point_is_neither_up_nor_down() {
         let mut probe = ProbeState::default();
-        probe.take(&run(0, 10, 10, true), &RULE);
-        probe.take(&ProbeRun { lost: true, ..run(11, 20, 10, false) }, &RULE);
+        probe.add(&run(0, 10, 10, true), &RULE);
+        probe.add(&ProbeRun { lost: true, ..run(11, 20, 10, false) }, &RULE);
         assert_eq!((probe.up_since, probe.down_since, probe.failures), (None, None, 0));
         assert_eq!(probe.last_us, 10_000_000, "the last time that anything was known");
         // No failure was observed, so no recovery can be observed.
-        assert_eq!(probe.take(&run(21, 30, 10, true), &RULE), None);
+        assert_eq!(probe.add(&run(21, 30, 10, true), &RULE), None);
         assert_eq!(probe.up_since, Some(21_000_000));
     }
 
@@ -107,9 +107,9 @@ mod tests {
             let at = at.min(n - 1);
             let mut whole = ProbeState::default();
             let mut parts = ProbeState::default();
-            whole.take(&run(0, u64::from(n) - 1, n, ok), &RULE);
-            parts.take(&run(0, u64::from(at) - 1, at, ok), &RULE);
-            parts.take(&run(u64::from(at), u64::from(n) - 1, n - at, ok), &RULE);
+            whole.add(&run(0, u64::from(n) - 1, n, ok), &RULE);
+            parts.add(&run(0, u64::from(at) - 1, at, ok), &RULE);
+            parts.add(&run(u64::from(at), u64::from(n) - 1, n - at, ok), &RULE);
             proptest::prop_assert_eq!(whole, parts);
         }
     }

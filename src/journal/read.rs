@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     RunDir,
-    about::{About, Place},
+    about::{About, EventPlace},
     chain::{Chain, Link, Taken},
     lines::{self, Stopped},
     segment,
@@ -84,7 +84,7 @@ pub fn read_str(path: &str, text: &str) -> Result<ReadJournal, JournalError> {
 ///
 /// # Errors
 /// The journal cannot be read, or is damaged. The events before the damage were passed on.
-pub fn follow(dir: &RunDir, mut take: impl FnMut(Event, Place<'_>)) -> Result<About, JournalError> {
+pub fn follow(dir: &RunDir, mut take: impl FnMut(Event, EventPlace<'_>)) -> Result<About, JournalError> {
     follow_below(dir, u64::MAX, &mut take)
 }
 
@@ -95,7 +95,7 @@ pub fn header(dir: &RunDir) -> Option<Event> {
 }
 
 /// Takes each event, in order, with its place.
-type Take<'a> = &'a mut dyn FnMut(Event, Place<'_>);
+type Take<'a> = &'a mut dyn FnMut(Event, EventPlace<'_>);
 
 fn follow_below(dir: &RunDir, number: u64, take: Take<'_>) -> Result<About, JournalError> {
     let numbers = segment::numbers(&dir.0).map_err(|e| unreadable(dir, 1, e))?;
@@ -119,7 +119,7 @@ fn follow_below(dir: &RunDir, number: u64, take: Take<'_>) -> Result<About, Jour
     about.end.hash = chain.link.hash;
     about.tails.extend(files.keys().filter(|n| !order.contains(n)).map(|n| Tail::whole(dir.0.clone(), *n)));
     let mut late = Late::default();
-    about.tails.clone().iter_mut().for_each(|tail| tail.look(&mut late));
+    about.tails.clone().iter_mut().for_each(|tail| tail.read_new(&mut late));
     about.stray += late.lines;
     if about.count == 0 {
         return Err(JournalError::Empty(segment::path(&dir.0, 1).display().to_string()));
@@ -214,10 +214,10 @@ fn take_lines(
     let extent = lines::each(file, upto, |line| -> Result<(), JournalError> {
         number += 1;
         let text = line.text;
-        let taken = chain.take(line);
+        let taken = chain.add(line);
         match taken.map_err(|problem| JournalError::Corrupt { path: path.to_owned(), line: number, problem })? {
             Taken::Event(event) => {
-                let place = Place { path: &name, line: number as u64 };
+                let place = EventPlace { path: &name, line: number as u64 };
                 about.note(&event, text, &chain.link.hash, place);
                 take(*event, place);
             }

@@ -61,7 +61,7 @@ impl Broken {
 
 impl Inner {
     fn fold(&mut self, event: Event) -> Arc<Event> {
-        if let Err(illegal) = self.state.take(&event) {
+        if let Err(illegal) = self.state.add(&event) {
             self.broken.get_or_insert_with(|| Broken::illegal(&illegal));
         }
         self.events.push(event.clone());
@@ -97,7 +97,7 @@ impl Recorder {
         now: impl Fn() -> (u64, Timestamp) + Send + Sync + 'static,
     ) -> Self {
         let mut state = RunState::default();
-        let broken = events.iter().find_map(|e| state.take(e).err()).map(|e| Broken::illegal(&e));
+        let broken = events.iter().find_map(|e| state.add(e).err()).map(|e| Broken::illegal(&e));
         Self {
             inner: Mutex::new(Inner { journal, state, events, broken }),
             now: Box::new(now),

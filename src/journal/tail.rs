@@ -42,7 +42,7 @@ impl Tail {
 
     /// Reads the lines that were added since the last call. Anything that does not belong to the chain is skipped,
     /// including an incomplete line: it may be complete at the next call.
-    pub(super) fn look(&mut self, late: &mut Late) {
+    pub(super) fn read_new(&mut self, late: &mut Late) {
         let Ok(bytes) = segment::read_from(&self.dir, self.segment, self.offset) else { return };
         for (line, length) in lines(&bytes) {
             let mut chain = match &self.chain {
@@ -52,7 +52,7 @@ impl Tail {
                     None => return,
                 },
             };
-            let Ok(taken) = chain.take(Line::of(line)) else { return };
+            let Ok(taken) = chain.add(Line::of(line)) else { return };
             self.chain = Some(chain);
             self.offset += length;
             late.lines += 1;

@@ -36,8 +36,13 @@ pub enum WriteError {
         source: io::Error,
     },
     /// An earlier write failed.
-    #[error("an earlier write to the journal {0} failed, so it is not written any more")]
-    Poisoned(String),
+    #[error("an earlier write to the journal {path} failed ({why}), so it is not written any more")]
+    Poisoned {
+        /// The file.
+        path: String,
+        /// The error of that write.
+        why: String,
+    },
     /// Another session has taken over.
     #[error("session {theirs} has taken over from session {mine}")]
     Fenced {
@@ -67,7 +72,8 @@ pub struct Journal {
     unsynced: bool,
     /// Whether it need not survive a crash, as in a rehearsal.
     fleeting: bool,
-    poisoned: bool,
+    /// The error after which nothing is written any more.
+    poisoned: Option<String>,
     /// Where it continues, if it is not the first.
     continues: Option<Continues>,
     tails: Vec<Tail>,
@@ -83,7 +89,7 @@ impl Journal {
 
     /// Creates a journal whose first session has a given number, for a run whose earlier sessions wrote elsewhere.
     pub fn create_as(dir: &RunDir, epoch: u64) -> Result<Self, WriteError> {
-        let lock = Lock::take(dir)?;
+        let lock = Lock::acquire(dir)?;
         let file = segment::create(&dir.0, 1, true).map_err(|e| io_error(dir, 1, e))?;
         Ok(Self::open(dir, file, (1, epoch), About::default(), Some(lock)))
     }
@@ -125,7 +131,7 @@ impl Journal {
             prev: read.end.hash.clone(),
             unsynced: false,
             fleeting: false,
-            poisoned: false,
+            poisoned: None,
             continues: goes_on.then_some(read.end),
             tails: read.tails,
             _lock: lock,
@@ -171,14 +177,14 @@ impl Journal {
     /// What earlier sessions have written since the last call, although this session has taken over.
     pub fn late(&mut self) -> Late {
         let mut late = Late::default();
-        self.tails.iter_mut().for_each(|tail| tail.look(&mut late));
+        self.tails.iter_mut().for_each(|tail| tail.read_new(&mut late));
         late
     }
 
     /// Appends one event. When this returns, a durable event is on disk.
     pub fn append(&mut self, t_us: u64, at: Timestamp, kind: Kind) -> Result<Event, WriteError> {
-        if self.poisoned {
-            return Err(WriteError::Poisoned(self.path()));
+        if let Some(why) = &self.poisoned {
+            return Err(WriteError::Poisoned { path: self.path(), why: why.clone() });
         }
         let durable = kind.is_durable() && !self.fleeting;
         let event = Event {
@@ -195,8 +201,7 @@ impl Journal {
         self.unsynced = true;
         let synced = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
         if let Err(source) = synced {
-            self.poisoned = true;
-            return Err(io_error(&self.dir, self.number, source));
+            return Err(self.poison(source));
         }
         self.unsynced &= !durable;
         self.seq += 1;
@@ -208,12 +213,12 @@ impl Journal {
     /// The file, if it contains observations that are not on disk yet. The caller syncs it without holding a lock, and
     /// reports a failure to [`Journal::poison`].
     pub(super) fn unsynced(&mut self) -> Option<Arc<File>> {
-        (std::mem::take(&mut self.unsynced) && !self.poisoned).then(|| Arc::clone(&self.file))
+        (std::mem::take(&mut self.unsynced) && self.poisoned.is_none()).then(|| Arc::clone(&self.file))
     }
 
     /// Marks the journal as unusable: after a failed sync, the content of the disk is unknown.
     pub(super) fn poison(&mut self, source: io::Error) -> WriteError {
-        self.poisoned = true;
+        self.poisoned = Some(source.to_string());
         io_error(&self.dir, self.number, source)
     }
 

@@ -102,19 +102,19 @@ impl Reader<'_> {
     }
 
     fn both(&mut self, depth: usize) -> Result<CalicoSelector, String> {
-        let mut all = vec![self.one(depth)?];
+        let mut all = vec![self.operand(depth)?];
         while self.takes("&&") {
-            all.push(self.one(depth)?);
+            all.push(self.operand(depth)?);
         }
         Ok(if all.len() == 1 { all.remove(0) } else { CalicoSelector::And(all) })
     }
 
-    fn one(&mut self, depth: usize) -> Result<CalicoSelector, String> {
+    fn operand(&mut self, depth: usize) -> Result<CalicoSelector, String> {
         if depth > DEEPEST {
             return Err(self.unread());
         }
         if self.takes("!") {
-            return Ok(CalicoSelector::Not(Box::new(self.one(depth + 1)?)));
+            return Ok(CalicoSelector::Not(Box::new(self.operand(depth + 1)?)));
         }
         if self.takes("(") {
             let inner = self.either(depth + 1)?;

@@ -111,7 +111,7 @@ fn amount(name: &str, text: &str) -> Option<i64> {
 
 /// The free resources of a node. Negative if more is requested than the node has.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Room {
+pub struct FreeCapacity {
     /// Thousandths of a core.
     pub cpu: i64,
     /// Bytes.
@@ -124,20 +124,20 @@ pub struct Room {
     pub ports: BTreeSet<String>,
 }
 
-impl Room {
+impl FreeCapacity {
     /// All resources of a node without pods.
     pub fn of(node: &Node) -> Self {
-        let mut room = Self::default();
+        let mut free = Self::default();
         for (name, text) in &node.status.allocatable {
             let Some(amount) = amount(name, text) else { continue };
             match name.as_str() {
-                "cpu" => room.cpu = amount,
-                "memory" => room.memory = amount,
-                "pods" => room.pods = amount,
-                _ => drop(room.more.insert(name.clone(), amount)),
+                "cpu" => free.cpu = amount,
+                "memory" => free.memory = amount,
+                "pods" => free.pods = amount,
+                _ => drop(free.more.insert(name.clone(), amount)),
             }
         }
-        room
+        free
     }
 
     /// Whether a pod fits.
@@ -155,13 +155,13 @@ impl Room {
     }
 
     /// Subtracts the resources of a pod that is placed here.
-    pub fn take(&mut self, demand: &Demand) {
+    pub fn reserve(&mut self, demand: &Demand) {
         self.change(demand, -1);
         self.ports.extend(demand.ports.iter().cloned());
     }
 
     /// Adds the resources of a pod that leaves.
-    pub fn give(&mut self, demand: &Demand) {
+    pub fn release(&mut self, demand: &Demand) {
         self.change(demand, 1);
         self.ports.retain(|port| !demand.ports.contains(port));
     }
@@ -208,21 +208,21 @@ mod tests {
         let node: Node =
             serde_json::from_value(json!({"status": {"allocatable": {"cpu": "1", "memory": "1Gi", "pods": "3"}}}))
                 .expect("a node");
-        let mut room = Room::of(&node);
+        let mut free = FreeCapacity::of(&node);
         let mut web =
             demand(json!({"containers": [{"ports": [{"hostPort": 80}], "resources": {"requests": {"cpu": "600m"}}}]}));
-        assert!(room.holds(&web));
-        room.take(&web);
-        assert!(!room.holds(&web));
+        assert!(free.holds(&web));
+        free.reserve(&web);
+        assert!(!free.holds(&web));
         web.cpu = 0;
-        assert!(!room.holds(&web), "its port is taken");
+        assert!(!free.holds(&web), "its port is taken");
         web.ports.clear();
         web.more("attachable/csi.example.com", 1);
-        assert!(room.holds(&web), "no limit is named");
-        room.more.insert("attachable/csi.example.com".into(), 0);
-        assert!(!room.holds(&web));
+        assert!(free.holds(&web), "no limit is named");
+        free.more.insert("attachable/csi.example.com".into(), 0);
+        assert!(!free.holds(&web));
         web.more.clear();
         web.more("example.com/gpu", 1);
-        assert!(!room.holds(&web), "the node has no GPU");
+        assert!(!free.holds(&web), "the node has no GPU");
     }
 }

@@ -95,21 +95,21 @@ pub struct OwnPod<'a> {
     /// The claim that it reads, mounted at /volume.
     pub claim: Option<&'a str>,
     /// Where it must run.
-    pub place: Place,
+    pub place: PodPlace,
     /// Its active deadline in seconds.
     pub seconds: u64,
 }
 
 /// Where a pod must run, and the taints of these nodes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Place {
+pub struct PodPlace {
     /// The node; none if it may run on any node.
     pub node: Option<String>,
     /// Taints of the nodes that it may run on.
     taints: Vec<Taint>,
 }
 
-impl Place {
+impl PodPlace {
     /// On this node.
     pub fn on(node: &Node) -> Self {
         Self { node: Some(node.metadata.name.clone()), taints: tolerable(node) }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn without_root_it_is_what_restricted_wants() {
         let of = |identity: &Identity| {
-            let place = Place::default();
+            let place = PodPlace::default();
             let (name, image, run) = ("p", "i", "r");
             OwnPod { name, image, run, role: "reader", command: vec![], claim: Some("data-0"), place, seconds: 1 }
                 .manifest(identity)
@@ -254,11 +254,11 @@ mod tests {
         node.metadata.name = "n-1".into();
         node.spec.taints =
             vec![taint("dedicated", "NoSchedule"), taint("gpu", "NoExecute"), taint(OUT_OF_ORDER[1], "NoExecute")];
-        let place = Place::on(&node);
+        let place = PodPlace::on(&node);
         assert_eq!(place.taints, node.spec.taints[..2]);
         let pinned = json!({"required": {"nodeSelectorTerms": [{"matchFields": [
             {"key": "metadata.name", "operator": "In", "values": ["n-1"]}]}]}});
-        assert_eq!(Place::of_volume(Some(&pinned), &[node.clone()]).taints, place.taints);
-        assert_eq!(Place::of_volume(None, &[node]), Place::default(), "a volume that goes anywhere");
+        assert_eq!(PodPlace::of_volume(Some(&pinned), &[node.clone()]).taints, place.taints);
+        assert_eq!(PodPlace::of_volume(None, &[node]), PodPlace::default(), "a volume that goes anywhere");
     }
 }

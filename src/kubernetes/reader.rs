@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    OwnPod, Place, identities,
+    OwnPod, PodPlace, identities,
     objects::{Claim, Node, Volume},
 };
 use crate::model::ROLE_LABEL;
@@ -50,8 +50,8 @@ impl Reader {
         let node = node.and_then(|name| around.nodes.iter().find(|n| n.metadata.name == name));
         let volume = around.volumes.iter().find(|v| v.metadata.name == claim.spec.volume_name);
         let place = match node {
-            Some(node) => Place::on(node),
-            None => Place::of_volume(volume.and_then(|v| v.spec.node_affinity.as_ref()), around.nodes),
+            Some(node) => PodPlace::on(node),
+            None => PodPlace::of_volume(volume.and_then(|v| v.spec.node_affinity.as_ref()), around.nodes),
         };
         let pod = OwnPod {
             name: &name,

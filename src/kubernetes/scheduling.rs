@@ -1,6 +1,6 @@
 //! On which nodes a pod may run, according to the pod and the node alone: taints, node selectors, required node
-//! affinity, readiness. Other pods and free resources are handled in [`Company`](super::Company),
-//! [`Spread`](super::SpreadRule) and [`Room`](super::Room).
+//! affinity, readiness. Other pods and free resources are handled in [`PodAffinity`](super::PodAffinity),
+//! [`Spread`](super::SpreadRule) and [`FreeCapacity`](super::FreeCapacity).
 
 use serde_json::{Value, json};
 

@@ -248,7 +248,8 @@ pub struct LossExpectation {
     pub id: Option<String>,
     /// The append log.
     pub data: String,
-    /// Recovery point objective: only lines written within this time before the fault may be missing.
+    /// Recovery point objective: how old the newest state that is back may be. The drill measures the time from the
+    /// newest acknowledged line before the first lost line to the newest lost line.
     pub rpo: Dur,
     /// The fault. Can be omitted when the scenario has only one.
     #[serde(default)]

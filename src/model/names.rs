@@ -17,7 +17,7 @@ impl Names {
     /// Collects every text in a document.
     pub fn of(document: &Value) -> Self {
         let mut names = Self::default();
-        names.take(document);
+        names.add_document(document);
         names
     }
 
@@ -29,14 +29,14 @@ impl Names {
     }
 
     /// Adds every text of another document.
-    pub fn take(&mut self, document: &Value) {
+    pub fn add_document(&mut self, document: &Value) {
         match document {
             Value::String(text) => self.add(text),
-            Value::Array(items) => items.iter().for_each(|item| self.take(item)),
+            Value::Array(items) => items.iter().for_each(|item| self.add_document(item)),
             Value::Object(fields) => {
                 for (key, value) in fields {
                     self.add(key);
-                    self.take(value);
+                    self.add_document(value);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}

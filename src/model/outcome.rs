@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Told;
 
-/// The program's exit codes. The table in the README lists them.
+/// The program's exit codes. The table in the README lists them all (tests/it/documents.rs).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]

@@ -12,7 +12,7 @@ use crate::{
 
 type Known = BTreeMap<BTreeMap<String, String>, ActiveAlert>;
 
-struct Source {
+struct AlertSource {
     name: String,
     known: Known,
     /// Its last answer. Most answers repeat the one before.
@@ -22,13 +22,13 @@ struct Source {
 }
 
 pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
-    let mut prometheus = Source::new("prometheus".into(), &recorder);
-    let mut managers: Vec<(String, Source)> = world
+    let mut prometheus = AlertSource::new("prometheus".into(), &recorder);
+    let mut managers: Vec<(String, AlertSource)> = world
         .monitoring
         .alertmanagers
         .iter()
         .enumerate()
-        .map(|(i, base)| (base.clone(), Source::new(format!("alertmanager-{i}"), &recorder)))
+        .map(|(i, base)| (base.clone(), AlertSource::new(format!("alertmanager-{i}"), &recorder)))
         .collect();
     if let Some(Ok(time)) = world.monitoring.time().await {
         let own = world.clock.wall().as_millisecond();
@@ -41,22 +41,22 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
         tick.tick().await;
         let sent = recorder.now_us();
         if let Some(answer) = world.monitoring.firing_anew(&mut prometheus.last).await {
-            prometheus.take(&recorder, sent, answer.map_err(|e| e.to_string()));
+            prometheus.update(&recorder, sent, answer.map_err(|e| e.to_string()));
         }
         for (base, source) in &mut managers {
             let sent = recorder.now_us();
             let answer = world.monitoring.received_anew(base, &mut source.last).await;
-            source.take(&recorder, sent, answer.map_err(|e| e.to_string()));
+            source.update(&recorder, sent, answer.map_err(|e| e.to_string()));
         }
     }
 }
 
-impl Source {
+impl AlertSource {
     fn new(name: String, recorder: &Recorder) -> Self {
         Self { name, known: Known::new(), last: vec![], last_us: recorder.now_us(), lost: false }
     }
 
-    fn take(&mut self, recorder: &Recorder, sent: u64, answer: Result<Option<Vec<ActiveAlert>>, String>) {
+    fn update(&mut self, recorder: &Recorder, sent: u64, answer: Result<Option<Vec<ActiveAlert>>, String>) {
         let alerts = match answer {
             Ok(alerts) => alerts,
             Err(why) => {

@@ -23,7 +23,7 @@ pub(super) enum By {
 }
 
 /// A difference in an object, as it was observed.
-pub(super) struct Look<'a> {
+pub(super) struct Observed<'a> {
     /// The object.
     pub key: &'a Key,
     pub what: &'a OutsideWhat,
@@ -37,8 +37,8 @@ pub(super) struct Look<'a> {
 }
 
 /// Decides from the owner of the field, and from what the drill is doing.
-pub(super) fn author(state: &RunState, look: &Look<'_>) -> By {
-    let Look { key, what, now, .. } = look;
+pub(super) fn author(state: &RunState, look: &Observed<'_>) -> By {
+    let Observed { key, what, now, .. } = look;
     let role = match look.writing {
         // Velero restores an object together with its earlier `managedFields`.
         _ if look.restored && **what == OutsideWhat::Created => Role::Backup,

@@ -171,18 +171,7 @@ mod tests {
     };
 
     fn pending(name: &str, owner: &str, left: i64) -> Pending {
-        let pod = PodView {
-            namespace: "shop".into(),
-            name: name.into(),
-            uid: "u".into(),
-            owner: owner.into(),
-            node: "node-a-0".into(),
-            phase: "Running".into(),
-            ready: true,
-            terminating: true,
-            disruption: String::new(),
-            aside: false,
-        };
+        let pod = PodView { uid: "u".into(), terminating: true, ..PodView::ready_in_shop(name, owner, "node-a-0") };
         Pending { pod, keeper: Keeper::Controller, later: false, left, seen_us: 20_000_000 }
     }
 
@@ -247,7 +236,7 @@ mod tests {
             let at = jiff::Timestamp::UNIX_EPOCH;
             let event =
                 Event { seq: 0, at, t_us: seconds * 1_000_000, epoch: 1, prev: String::new(), must: false, event };
-            web.take(&event).expect("it may come now");
+            web.add(&event).expect("it may come now");
         }
         let seen = |us: u64| what(&web, &Pending { seen_us: us, ..pending("web-1", "deployment/web", 2) }, None);
         // It is classified when the program has ended.

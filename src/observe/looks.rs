@@ -138,27 +138,27 @@ pub(super) async fn watch(
             while looker.rests() {
                 tick.tick().await;
             }
-            looker.look().await
+            looker.read_again().await
         };
         let found = tokio::select! {
             biased;
             () = over.cancelled() => break,
             found = look => found,
         };
-        if let Found::Untold(what) = found {
+        if let LookResult::Untold(what) = found {
             looker.gap(&format!("the watch does not report that {what}"));
         }
     }
-    match tokio::time::timeout(LAST, looker.look()).await {
-        Ok(Found::Agrees) => {}
-        Ok(Found::Untold(what)) => looker.gap(&format!("the watch does not report that {what}")),
-        Ok(Found::Unanswered) => looker.gap("the last look at the end was not answered"),
+    match tokio::time::timeout(LAST, looker.read_again()).await {
+        Ok(LookResult::Agrees) => {}
+        Ok(LookResult::Untold(what)) => looker.gap(&format!("the watch does not report that {what}")),
+        Ok(LookResult::Unanswered) => looker.gap("the last look at the end was not answered"),
         Err(_) => looker.gap(&format!("the last look at the end took longer than {} s", LAST.as_secs())),
     }
 }
 
 /// The result of a look.
-enum Found {
+enum LookResult {
     /// The journal agrees with the cluster.
     Agrees,
     /// The watch did not deliver this.
@@ -181,23 +181,23 @@ impl Looker {
         self.recorder.now_us() < self.rests_until_us
     }
 
-    async fn look(&mut self) -> Found {
+    async fn read_again(&mut self) -> LookResult {
         let asked = self.recorder.now_us();
         // The look at the end of a drill is made whatever its size.
         self.rests_until_us = asked + rest_after(self.subject.size(&self.recorder)).as_micros() as u64;
-        let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return Found::Unanswered };
+        let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return LookResult::Unanswered };
         if !first.is_empty() {
             tokio::time::sleep(AGAIN).await;
             let Some(second) = self.subject.untold(&self.world, &self.recorder).await else {
-                return Found::Unanswered;
+                return LookResult::Unanswered;
             };
             // The same difference again, still not delivered.
             if let Some((_, found)) = first.into_iter().find(|(key, found)| second.get(key) == Some(found)) {
-                return Found::Untold(found);
+                return LookResult::Untold(found);
             }
         }
         self.agreed_us = asked;
-        Found::Agrees
+        LookResult::Agrees
     }
 
     fn gap(&self, why: &str) {

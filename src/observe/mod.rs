@@ -2,7 +2,7 @@
 //! events later. All of them record when they could not see. Start with [`Observers`].
 
 mod alerts;
-mod asker;
+mod append_log;
 mod audit;
 mod authors;
 mod contact;
@@ -10,11 +10,11 @@ mod deletions;
 mod evictions;
 mod facets;
 mod known;
-mod ledger;
 mod looks;
 mod machines;
 mod objects;
 mod outside;
+mod probe_client;
 mod probes;
 mod rules;
 mod samples;
@@ -94,7 +94,7 @@ impl Observers {
         tasks.spawn(decide(Arc::clone(&outside), Arc::clone(recorder)));
         tasks.spawn(silences::watch(Arc::clone(world), Arc::clone(recorder)));
         for log in ready.logs {
-            tasks.spawn(ledger::keep(Arc::clone(world), Arc::clone(recorder), log, run.to_owned()));
+            tasks.spawn(append_log::keep(Arc::clone(world), Arc::clone(recorder), log, run.to_owned()));
         }
         tasks.spawn(alerts::watch(Arc::clone(world), Arc::clone(recorder)));
         if plan.expectations().any(|e| matches!(e, Expectation::Alert(_))) {
@@ -103,7 +103,7 @@ impl Observers {
         if plan.expectations().any(asks_evictions) {
             tasks.spawn(evictions::watch(Arc::clone(world), Arc::clone(recorder), Arc::clone(plan)));
         }
-        if world.stage().is_none() {
+        if world.simulated().is_none() {
             tasks.spawn(host_load(Arc::clone(recorder)));
         }
         let outside = (outside, Arc::clone(recorder));

@@ -22,7 +22,7 @@ use crate::{
 struct Once(BTreeMap<String, Kind>);
 
 impl Once {
-    fn tell(&mut self, recorder: &Recorder, uid: String, kind: Kind) {
+    fn record(&mut self, recorder: &Recorder, uid: String, kind: Kind) {
         if self.0.get(&uid) != Some(&kind) {
             self.0.insert(uid, kind.clone());
             recorder.observe(kind);
@@ -35,14 +35,14 @@ fn parse<T: serde::de::DeserializeOwned>(object: Value) -> Option<T> {
 }
 
 /// Passes the objects of a watch on. Its first list is the baseline.
-struct Hand<'a> {
+struct ObjectSink<'a> {
     outside: &'a Outside,
     recorder: &'a Recorder,
     sort: Sort,
     first: bool,
 }
 
-impl<'a> Hand<'a> {
+impl<'a> ObjectSink<'a> {
     fn new(outside: &'a Outside, recorder: &'a Recorder, sort: Sort) -> Self {
         Self { outside, recorder, sort, first: true }
     }
@@ -59,7 +59,7 @@ impl<'a> Hand<'a> {
 pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>, outside: Arc<Outside>) {
     let mut once = Once(BTreeMap::new());
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
-    let mut hand = Hand::new(&outside, &recorder, Sort::Node);
+    let mut hand = ObjectSink::new(&outside, &recorder, Sort::Node);
     follow(&world.kube, &recorder, "/api/v1/nodes", ("Node", Serves::Verdicts), |seen| {
         hand.on(&seen);
         match seen {
@@ -167,7 +167,7 @@ fn pod_view(pod: &Pod) -> PodView {
 pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Arc<Outside>) {
     let mut once = Once(BTreeMap::new());
     let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    let mut hand = Hand::new(&outside, &recorder, Sort::Budget);
+    let mut hand = ObjectSink::new(&outside, &recorder, Sort::Budget);
     follow(&world.kube, &recorder, &path, ("PodDisruptionBudget", Serves::Verdicts), |seen| {
         hand.on(&seen);
         if let Seen::Here(object) = seen {
@@ -181,7 +181,7 @@ pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespac
                 expected: budget.status.expected_pods,
                 current: budget.status.observed_generation >= budget.metadata.generation,
             };
-            once.tell(&recorder, budget.metadata.uid, kind);
+            once.record(&recorder, budget.metadata.uid, kind);
         }
     })
     .await;
@@ -201,7 +201,7 @@ pub(super) async fn workloads(
         _ => "DaemonSet",
     };
     let path = format!("/apis/apps/v1/namespaces/{namespace}/{resource}");
-    let mut hand = Hand::new(&outside, &recorder, Sort::Workload);
+    let mut hand = ObjectSink::new(&outside, &recorder, Sort::Workload);
     follow(&world.kube, &recorder, &path, (kind, Serves::Verdicts), |seen| {
         hand.on(&seen);
         if let Seen::Here(object) = seen {
@@ -213,7 +213,7 @@ pub(super) async fn workloads(
                 wanted: workload.wanted(),
                 ready: workload.ready(),
             };
-            once.tell(&recorder, workload.metadata.uid, event);
+            once.record(&recorder, workload.metadata.uid, event);
         }
     })
     .await;
@@ -229,7 +229,7 @@ pub(super) async fn contents(
 ) {
     let (resource, kind) = if sort == Sort::Service { ("services", "Service") } else { ("configmaps", "ConfigMap") };
     let path = format!("/api/v1/namespaces/{namespace}/{resource}");
-    let mut hand = Hand::new(&outside, &recorder, sort);
+    let mut hand = ObjectSink::new(&outside, &recorder, sort);
     let serves = Serves::Outside { resource, namespace: &namespace };
     follow(&world.kube, &recorder, &path, (kind, serves), |seen| hand.on(&seen)).await;
 }

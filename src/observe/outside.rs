@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    authors::{By, Key, Look, author, deletion_follows, is_deleted, named},
+    authors::{By, Key, Observed, author, deletion_follows, is_deleted, named},
     deletions::{self, Keeper, Pending, Went},
     facets::{Facets, Sort, writer},
     known::Known,
@@ -68,8 +68,8 @@ impl Outside {
             return;
         }
         let key = (sort, now.namespace.clone(), now.name.clone());
-        let changes = self.lock().take(recorder, &key, now, object, first);
-        tell(recorder, changes);
+        let changes = self.lock().update(recorder, &key, now, object, first);
+        record(recorder, changes);
     }
 
     /// Records that an object is gone.
@@ -80,7 +80,7 @@ impl Outside {
         let changes = inner.gone(recorder, &key);
         inner.forget(&key);
         drop(inner);
-        tell(recorder, changes);
+        record(recorder, changes);
     }
 
     /// Records that a pod was created, changed or deleted.
@@ -128,7 +128,7 @@ impl Outside {
         let changes: Vec<Kind> = went.iter().filter_map(Went::change).map(changed).collect();
         inner.remember(went);
         drop(inner);
-        tell(recorder, changes);
+        record(recorder, changes);
     }
 
     /// The result for a pod that disappeared near this time, found by its UID, or by its name if the UID is unknown.
@@ -156,12 +156,12 @@ fn changed(change: OutsideChange) -> Kind {
     Kind::ChangedOutside { change: Box::new(change) }
 }
 
-fn tell(recorder: &Recorder, told: impl IntoIterator<Item = Kind>) {
+fn record(recorder: &Recorder, told: impl IntoIterator<Item = Kind>) {
     told.into_iter().for_each(|kind| recorder.observe(kind));
 }
 
 impl Inner {
-    fn take(&mut self, recorder: &Recorder, key: &Key, now: Facets, object: &Value, first: bool) -> Vec<Kind> {
+    fn update(&mut self, recorder: &Recorder, key: &Key, now: Facets, object: &Value, first: bool) -> Vec<Kind> {
         let Some(known) = self.objects.get_mut(key) else {
             let before = first.then(|| now.clone());
             let created = (OutsideWhat::Created, writer(object));
@@ -223,7 +223,7 @@ impl Inner {
         for (what, writing) in differences {
             let Some(known) = self.objects.get(key) else { continue };
             let now = known.now.clone().unwrap_or_default();
-            let look = Look {
+            let look = Observed {
                 key,
                 what: &what,
                 writing: writing.as_ref(),

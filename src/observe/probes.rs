@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::{
-    asker::{Asker, Miss, client},
+    probe_client::{ProbeClient, Unreachable, client},
     samples::{Keep, Keeper, Segment},
 };
 use crate::{
@@ -42,7 +42,7 @@ impl Probes {
         let names: Vec<String> = ready.iter().map(|probe| probe.spec.name.clone()).collect();
         let keeper = Keeper::new(&names, samples, Arc::clone(recorder));
         let (outside, recorder) = (outside.clone(), Arc::clone(recorder));
-        let running = if matches!(outside, Outside::Stage(_)) {
+        let running = if matches!(outside, Outside::Simulated(_)) {
             Running::Task(tokio::spawn(all(ready, outside, recorder, Keep::now(keeper), stopped)))
         } else {
             let (keep, keeping) = Keep::later(keeper);
@@ -92,16 +92,16 @@ async fn all(
     // A client holds the root certificates of the machine, so all probes use one.
     let client = matches!(outside, Outside::Here(_)).then(client);
     let probes = specs.into_iter().enumerate().map(|(number, ready)| {
-        let asker = Asker::new(&ready, outside.clone(), client.clone());
+        let probe_client = ProbeClient::new(&ready, outside.clone(), client.clone());
         let every = ready.spec.every.0;
-        probe(number, asker, every, &recorder, &keep, stopped.clone())
+        probe(number, probe_client, every, &recorder, &keep, stopped.clone())
     });
     futures_util::future::join_all(probes).await;
 }
 
 async fn probe(
     number: usize,
-    asker: Asker,
+    probe_client: ProbeClient,
     every: Duration,
     recorder: &Recorder,
     keep: &Keep,
@@ -117,12 +117,12 @@ async fn probe(
         tokio::select! {
             biased;
             _ = stopped.changed() => break,
-            Some(sample) = waiting.next() => open.take(sample, keep, recorder),
+            Some(sample) = waiting.next() => open.update(sample, keep, recorder),
             _ = tick.tick() => {
                 let sent_us = recorder.now_us();
                 let late = expected_us > 0 && sent_us > expected_us + every_us / 2;
                 expected_us = sent_us + every_us;
-                waiting.push_back(sample(&asker, sent_us, late, recorder));
+                waiting.push_back(sample(&probe_client, sent_us, late, recorder));
             }
         }
         if recorder.now_us() - open.began_us >= SEGMENT.as_micros() as u64 {
@@ -131,18 +131,18 @@ async fn probe(
     }
     // Wait for the answers to what was sent: each sample ends at the latest with its timeout.
     while let Some(sample) = waiting.next().await {
-        open.take(sample, keep, recorder);
+        open.update(sample, keep, recorder);
     }
     open.close(keep, recorder);
 }
 
 /// Takes a sample. Returns it, and whether it was sent later than planned.
-async fn sample(asker: &Asker, sent_us: u64, late: bool, recorder: &Recorder) -> (ProbeSample, bool) {
-    let answer = asker.ask().await;
+async fn sample(probe_client: &ProbeClient, sent_us: u64, late: bool, recorder: &Recorder) -> (ProbeSample, bool) {
+    let answer = probe_client.test().await;
     let (lost, error) = match answer {
         Ok(()) => (false, Told::default()),
-        Err(Miss::Service(why)) => (false, told!(recorder, "{why}")),
-        Err(Miss::Vantage(why)) => (true, told!(recorder, "{why}")),
+        Err(Unreachable::Service(why)) => (false, told!(recorder, "{why}")),
+        Err(Unreachable::FromHere(why)) => (true, told!(recorder, "{why}")),
     };
     let ok = !lost && error.is_empty();
     (ProbeSample { sent_us, took_us: recorder.now_us() - sent_us, ok, lost, error }, late)
@@ -155,7 +155,7 @@ struct Open {
 }
 
 impl Open {
-    fn take(&mut self, (sample, late): (ProbeSample, bool), keep: &Keep, recorder: &Recorder) {
+    fn update(&mut self, (sample, late): (ProbeSample, bool), keep: &Keep, recorder: &Recorder) {
         let segment = &mut self.segment;
         if let Ok(line) = serde_json::to_string(&sample) {
             segment.bytes.extend_from_slice(line.as_bytes());

@@ -41,7 +41,7 @@ struct News {
 
 impl Known {
     /// Records the active silences of an Alertmanager.
-    fn take(&mut self, manager: usize, now: BTreeSet<String>) -> News {
+    fn update(&mut self, manager: usize, now: BTreeSet<String>) -> News {
         let everywhere = |active: &BTreeMap<usize, BTreeSet<String>>| active.values().flatten().cloned().collect();
         let known: BTreeSet<String> = everywhere(&self.active);
         let last = self.active.insert(manager, now.clone());
@@ -74,19 +74,19 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>) {
             let Ok(silences) = world.monitoring.silences(base).await else { continue };
             let active: BTreeMap<String, Silence> =
                 silences.into_iter().filter(|s| s.active).map(|s| (s.id.clone(), s)).collect();
-            let news = known.take(at, active.keys().cloned().collect());
+            let news = known.update(at, active.keys().cloned().collect());
             for silence in news.began.iter().filter_map(|id| active.get(id)) {
                 let grouping = grouping(&world, base).await;
-                tell(&recorder, began(&recorder, silence, grouping));
+                record(&recorder, began(&recorder, silence, grouping));
             }
             for (id, before) in news.ended {
-                tell(&recorder, ended_now(&recorder, &id, before));
+                record(&recorder, ended_now(&recorder, &id, before));
             }
         }
     }
 }
 
-fn tell(recorder: &Recorder, change: OutsideChange) {
+fn record(recorder: &Recorder, change: OutsideChange) {
     recorder.observe(Kind::ChangedOutside { change: Box::new(change) });
 }
 
@@ -195,16 +195,16 @@ mod tests {
         let began = |id: &str| News { began: vec![id.to_owned()], ended: vec![] };
         let ended = |id: &str, before| News { began: vec![], ended: vec![(id.to_owned(), before)] };
         let mut known = Known::default();
-        assert_eq!(known.take(0, ids(&["old"])), News::default());
-        assert_eq!(known.take(0, ids(&["old"])), News::default());
-        assert_eq!(known.take(0, ids(&["new", "old"])), began("new"));
+        assert_eq!(known.update(0, ids(&["old"])), News::default());
+        assert_eq!(known.update(0, ids(&["old"])), News::default());
+        assert_eq!(known.update(0, ids(&["new", "old"])), began("new"));
         // The second of two peers adds nothing new, and the silence is still there in one of them.
-        assert_eq!(known.take(1, ids(&["new"])), News::default());
-        assert_eq!(known.take(1, ids(&["new", "old"])), News::default());
-        assert_eq!(known.take(0, ids(&["new"])), News::default());
-        assert_eq!(known.take(1, ids(&["new"])), ended("old", true));
-        assert_eq!(known.take(0, ids(&[])), News::default());
-        assert_eq!(known.take(1, ids(&[])), ended("new", false));
+        assert_eq!(known.update(1, ids(&["new"])), News::default());
+        assert_eq!(known.update(1, ids(&["new", "old"])), News::default());
+        assert_eq!(known.update(0, ids(&["new"])), News::default());
+        assert_eq!(known.update(1, ids(&["new"])), ended("old", true));
+        assert_eq!(known.update(0, ids(&[])), News::default());
+        assert_eq!(known.update(1, ids(&[])), ended("new", false));
     }
 
     #[test]

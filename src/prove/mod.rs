@@ -24,4 +24,4 @@ pub use choice::defects;
 pub use defects::{Attacks, Defect};
 pub use run::{Rehearsed, prove};
 pub use setting::Setting;
-pub use table::{Found, Row, Table};
+pub use table::{DefectResult, Row, Table};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Defect, Found, Row, Setting, Table, defects};
+use super::{Defect, DefectResult, Row, Setting, Table, defects};
 use crate::{
     event::Event,
     model::{Exit, Judgement, Outcome, RunVerdict},
@@ -75,7 +75,7 @@ struct Trials<'a, R, S> {
 
 impl<R: Fn(&Description) -> Result<Rehearsed, String>, S: Fn(&str)> Trials<'_, R, S> {
     /// What happened to an expectation with a defect.
-    fn found(&mut self, number: usize, defect: &Defect) -> Found {
+    fn found(&mut self, number: usize, defect: &Defect) -> DefectResult {
         let judged = match &defect.happens {
             Ok(happens) => self.verdict(&defect.name, happens).and_then(|v| {
                 v.judgements
@@ -86,8 +86,8 @@ impl<R: Fn(&Description) -> Result<Rehearsed, String>, S: Fn(&str)> Trials<'_, R
             Err(why) => Err(why.clone()),
         };
         match judged {
-            Ok(judged) => Found::judged(&judged),
-            Err(why) => Found::NotPlanted { why },
+            Ok(judged) => DefectResult::judged(&judged),
+            Err(why) => DefectResult::NotPlanted { why },
         }
     }
 

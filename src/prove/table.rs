@@ -15,7 +15,7 @@ use crate::{
 /// What happened to an expectation with a defect.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Found {
+pub enum DefectResult {
     /// It was judged.
     #[serde(rename_all = "camelCase")]
     Judged {
@@ -35,7 +35,7 @@ pub enum Found {
     },
 }
 
-impl Found {
+impl DefectResult {
     pub(super) fn judged(judged: &Judgement) -> Self {
         let missing = judged.parts.iter().filter(|p| p.shown == Some(false)).map(|p| p.part.clone());
         let mut missing: Vec<String> = missing.collect();
@@ -70,14 +70,14 @@ pub struct Row {
     pub attacks: Attacks,
     /// What happened to the expectation.
     #[serde(flatten)]
-    pub found: Found,
+    pub found: DefectResult,
     /// What was added to the cluster's `happens:`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub happens: Vec<Happening>,
 }
 
 impl Row {
-    pub(super) fn new(number: usize, judged: &Judgement, defect: &Defect, found: Found) -> Self {
+    pub(super) fn new(number: usize, judged: &Judgement, defect: &Defect, found: DefectResult) -> Self {
         let happens = defect.happens.clone().unwrap_or_default();
         Self {
             number,
@@ -116,12 +116,13 @@ pub struct Table {
 impl Table {
     pub(super) fn new(setting: &Setting<'_>, base: &RunVerdict, rows: Vec<Row>) -> Self {
         let asked = setting.scenario.expect.len();
-        let of = |number: usize, is: &dyn Fn(&Found) -> bool| rows.iter().any(|r| r.number == number && is(&r.found));
+        let of =
+            |number: usize, is: &dyn Fn(&DefectResult) -> bool| rows.iter().any(|r| r.number == number && is(&r.found));
         let those = |is: &dyn Fn(usize) -> bool| -> Vec<String> {
             base.judgements.iter().take(asked).enumerate().filter(|(n, _)| is(*n)).map(|(_, j)| title(j)).collect()
         };
-        let green = those(&|number| of(number, &Found::is_green));
-        let unproven = those(&|number| !of(number, &Found::is_green) && !of(number, &Found::is_red));
+        let green = those(&|number| of(number, &DefectResult::is_green));
+        let unproven = those(&|number| !of(number, &DefectResult::is_green) && !of(number, &DefectResult::is_red));
         Self {
             note: REHEARSAL,
             tool: TOOL,
@@ -157,8 +158,8 @@ impl Table {
             let name = if last == Some(row.number) { "" } else { &row.expectation };
             last = Some(row.number);
             let (verdict, missing) = match &row.found {
-                Found::Judged { verdict, missing, .. } => (verdict.to_string(), missing.join(", ")),
-                Found::NotPlanted { why } => (format!("not planted: {why}"), String::new()),
+                DefectResult::Judged { verdict, missing, .. } => (verdict.to_string(), missing.join(", ")),
+                DefectResult::NotPlanted { why } => (format!("not planted: {why}"), String::new()),
             };
             let cells = [name, &row.defect, &row.attacks.to_string(), &verdict, &missing].map(cell);
             let _ = writeln!(out, "| {} |", cells.join(" | "));
@@ -178,7 +179,7 @@ impl Table {
     /// What is wrong, one line each, with the reason that the verdict gave.
     pub fn summary(&self) -> Vec<String> {
         let green = self.rows.iter().filter_map(|row| match &row.found {
-            Found::Judged { verdict: Outcome::Pass, because, .. } => {
+            DefectResult::Judged { verdict: Outcome::Pass, because, .. } => {
                 Some(format!("still green: {}, although {} ({because})", row.expectation, row.defect))
             }
             _ => None,
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_skipped_expectation_is_neither_red_nor_green() {
-        let found = |verdict| Found::Judged { verdict, because: String::new(), missing: vec![] };
+        let found = |verdict| DefectResult::Judged { verdict, because: String::new(), missing: vec![] };
         for (outcome, red, green) in [
             (Outcome::Pass, false, true),
             (Outcome::Fail, true, false),
@@ -230,7 +231,7 @@ mod tests {
         ] {
             assert_eq!((found(outcome).is_red(), found(outcome).is_green()), (red, green), "{outcome}");
         }
-        let untried = Found::NotPlanted { why: "no such name".into() };
+        let untried = DefectResult::NotPlanted { why: "no such name".into() };
         assert!(!untried.is_red() && !untried.is_green());
     }
 }

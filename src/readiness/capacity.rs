@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Case;
 use crate::{
-    kubernetes::{Board, Guest, Loss, Volumes},
+    kubernetes::{Candidate, NodeExit, PackingState, Volumes},
     model::{Finding, Verb},
 };
 
@@ -37,21 +37,21 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
         let terms = volume.spec.node_affinity.as_ref().and_then(|a| a.pointer("/required/nodeSelectorTerms"));
         volumes.bind((text("namespace"), text("name")), terms, "");
     }
-    let mut board = Board::new(nodes);
+    let mut packing = PackingState::new(nodes);
     for pod in pods.iter().filter(|p| !p.is_finished()) {
-        board.seat(Guest::of(pod, &volumes), &pod.spec.node_name, pod.is_terminating());
+        packing.place(Candidate::of(pod, &volumes), &pod.spec.node_name, pod.is_terminating());
     }
     // A pod whose volume is tied to the lost nodes returns with them; `plan` reports that itself.
-    let movable = |guest: &Guest<'_>| guest.places.is_empty();
-    let how = if case.plan.steps.iter().any(|s| s.takes_nodes()) { Loss::Dead } else { Loss::Drained };
-    let outcome = board.lose_of(&gone, how, &movable);
+    let movable = |candidate: &Candidate<'_>| candidate.places.is_empty();
+    let how = if case.plan.steps.iter().any(|s| s.takes_nodes()) { NodeExit::Dead } else { NodeExit::Drained };
+    let outcome = packing.lose_of(&gone, how, &movable);
     let (cpu, memory) = outcome.left;
     let left = format!("{cpu} % of their CPU and {memory} % of their memory stay free");
     let evicted = match outcome.preempted.len() {
         0 => String::new(),
         n => format!("; {n} pods of lower priority are preempted"),
     };
-    if outcome.homeless.is_empty() {
+    if outcome.unplaced.is_empty() {
         Finding::pass(
             "survivor-capacity",
             format!("the remaining nodes have room for all {} displaced pods: {left}{evicted}", outcome.wanted),
@@ -61,7 +61,7 @@ pub(super) fn survivors(case: &Case<'_>) -> Finding {
             "survivor-capacity",
             format!(
                 "{} of {} displaced pods fit on no remaining node: {}{evicted}",
-                outcome.homeless.len(),
+                outcome.unplaced.len(),
                 outcome.wanted,
                 outcome.named(usize::MAX)
             ),

@@ -75,7 +75,7 @@ pub const OF_A_DESCRIPTION: &[&str] = &[
     "AFF-003", "AFF-004", "ZON-001", "ZON-003", "BCK-005", "ALR-006", "ALR-007",
 ];
 
-/// The names that a drill file may use.
+/// The names that a readiness file may use.
 pub const VOCABULARY: Vocabulary = Vocabulary {
     is_check: |pattern| all().any(|c| glob(pattern, c.id) || glob(pattern, c.name)),
     checks: || all().map(|c| c.id).collect(),

@@ -16,8 +16,8 @@ pub(crate) enum Needs {
     Manifests,
     /// A cluster, live or captured.
     Cluster,
-    /// A drill file.
-    DrillFile,
+    /// A readiness file.
+    ReadinessFile,
     /// A planned drill.
     Drill,
 }
@@ -81,7 +81,7 @@ impl Check {
 
 /// One finding of a check.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct CheckFinding {
     pub state: State,
     pub severity: Option<Severity>,
     pub subject: Subject,
@@ -93,7 +93,7 @@ pub(crate) struct Found {
 /// The findings of a check so far.
 #[derive(Debug, Default)]
 pub(crate) struct Say {
-    pub found: Vec<Found>,
+    pub found: Vec<CheckFinding>,
 }
 
 impl Say {
@@ -146,7 +146,7 @@ impl Say {
 
     fn push(&mut self, state: State, subject: Subject, pointer: impl Into<String>, observed: impl Into<String>) {
         let (pointer, observed) = (pointer.into(), observed.into());
-        self.found.push(Found { state, severity: None, subject, pointer, observed, unseen: None });
+        self.found.push(CheckFinding { state, severity: None, subject, pointer, observed, unseen: None });
     }
 }
 

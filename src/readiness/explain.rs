@@ -26,7 +26,7 @@ fn needs(check: &Check) -> &'static str {
     match check.needs {
         Needs::Manifests => "manifests, a capture or a live cluster",
         Needs::Cluster => "a live cluster or a capture",
-        Needs::DrillFile => "a readiness file",
+        Needs::ReadinessFile => "a readiness file",
         Needs::Drill => "a planned drill (plan, rehearse, run)",
     }
 }
@@ -69,21 +69,33 @@ pub fn explain_json(pattern: &str) -> Option<String> {
     (!checks.is_empty()).then(|| json(|check| checks.iter().any(|wanted| wanted.id == check.id)))
 }
 
+/// The properties of a check, as text. [`text`] and [`page`] arrange them.
+struct Properties {
+    severity: String,
+    drills: String,
+    looks_at: &'static str,
+    proven: &'static str,
+}
+
+impl Properties {
+    fn of(check: &Check) -> Self {
+        let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
+        Self {
+            severity: format!("{}{experimental}", check.severity),
+            drills: class(check),
+            looks_at: needs(check),
+            proven: super::examples::proof(check.id),
+        }
+    }
+}
+
 fn text(check: &Check, out: &mut String) {
-    let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
+    let Check { id, name, title, rule, why, fix, .. } = check;
+    let Properties { severity, drills, looks_at, proven } = Properties::of(check);
     let _ = write!(
         out,
-        "{} {}\n  {}\n\n  severity  {}{experimental}\n  drills    {}\n  looks at  {}\n  proven    {}\n\n  Rule: {}\n\n  Why: {}\n\n  Fix: {}\n\n",
-        check.id,
-        check.name,
-        check.title,
-        check.severity,
-        class(check),
-        needs(check),
-        super::examples::proof(check.id),
-        check.rule,
-        check.why,
-        check.fix
+        "{id} {name}\n  {title}\n\n  severity  {severity}\n  drills    {drills}\n  looks at  {looks_at}\n  \
+         proven    {proven}\n\n  Rule: {rule}\n\n  Why: {why}\n\n  Fix: {fix}\n\n",
     );
 }
 
@@ -133,20 +145,12 @@ pub fn page() -> String {
     for area in AREAS {
         let _ = write!(out, "\n## {}\n", area.title);
         for check in area.checks() {
-            let experimental = if super::examples::proven(check.id) { "" } else { " · experimental" };
+            let Check { id, name, title, rule, why, fix, .. } = check;
+            let Properties { severity, drills, looks_at, proven } = Properties::of(check);
             let _ = write!(
                 out,
-                "\n### {} {}\n\n**{}** · {} · {}{experimental} · looks at {} · proven {}\n\n{}\n\n*Why:* {}\n\n*Fix:* {}\n",
-                check.id,
-                check.name,
-                check.title,
-                check.severity,
-                class(check),
-                needs(check),
-                super::examples::proof(check.id),
-                check.rule,
-                check.why,
-                check.fix
+                "\n### {id} {name}\n\n**{title}** · {severity} · {drills} · looks at {looks_at} · proven {proven}\n\n\
+                 {rule}\n\n*Why:* {why}\n\n*Fix:* {fix}\n",
             );
         }
     }

@@ -17,13 +17,13 @@ mod check;
 mod drill;
 mod examples;
 mod explain;
-mod look;
 mod pattern;
 mod picture;
 mod remedies;
 mod review;
 mod settings;
 mod strangers;
+mod values;
 mod waivers;
 mod work;
 
@@ -31,7 +31,7 @@ pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
 pub use explain::{explain, explain_json, listing, listing_json, page};
 pub use review::{against_baseline, review};
-pub use settings::Settings;
+pub use settings::ReviewSettings;
 pub use strangers::strangers;
 
 use crate::{

@@ -12,11 +12,11 @@ use serde_json::Value;
 pub(crate) use super::work::{Cont, Work};
 use super::{
     check::Say,
-    settings::Settings,
+    settings::ReviewSettings,
     work::{autoscalers, work},
 };
 use crate::{
-    inventory::{Object, Shelf, Source},
+    inventory::{Object, ObjectSet, ReviewSource},
     kubernetes::{
         Selector, may_run,
         objects::{Node, Pod},
@@ -52,9 +52,9 @@ pub(crate) struct Eligible<'a> {
 /// All objects, with an index.
 pub(crate) struct Picture<'a> {
     /// The objects.
-    pub shelf: &'a Shelf,
+    pub object_set: &'a ObjectSet,
     /// The settings of the review.
-    pub settings: &'a Settings,
+    pub settings: &'a ReviewSettings,
     /// Workloads in scope.
     pub works: Vec<Work<'a>>,
     /// Workloads of namespaces that are not in scope.
@@ -75,10 +75,10 @@ pub(crate) struct Picture<'a> {
 
 impl<'a> Picture<'a> {
     /// Builds the index.
-    pub fn new(shelf: &'a Shelf, settings: &'a Settings, now: jiff::Timestamp) -> Self {
-        let scaled = autoscalers(shelf);
+    pub fn new(object_set: &'a ObjectSet, settings: &'a ReviewSettings, now: jiff::Timestamp) -> Self {
+        let scaled = autoscalers(object_set);
         let (mut works, mut platform) = (vec![], vec![]);
-        for object in WORKLOADS.iter().flat_map(|key| shelf.any(key)) {
+        for object in WORKLOADS.iter().flat_map(|key| object_set.any(key)) {
             if let Some(work) = work(object, &scaled, settings) {
                 if in_scope(settings, &object.metadata.namespace) {
                     works.push(work.at(works.len()));
@@ -88,7 +88,7 @@ impl<'a> Picture<'a> {
             }
         }
         let mut picture = Self {
-            shelf,
+            object_set,
             settings,
             works,
             platform,
@@ -96,7 +96,7 @@ impl<'a> Picture<'a> {
             by_namespace: BTreeMap::new(),
             by_label: BTreeMap::new(),
             pods: BTreeMap::new(),
-            nodes: shelf.nodes.iter().map(|n| (n.metadata.name.as_str(), n)).collect(),
+            nodes: object_set.nodes.iter().map(|n| (n.metadata.name.as_str(), n)).collect(),
             by_name: BTreeMap::new(),
             services: BTreeMap::new(),
             selecting: BTreeMap::new(),
@@ -115,12 +115,12 @@ impl<'a> Picture<'a> {
                 self.by_label.entry((namespace, key.clone(), value.clone())).or_default().push(i);
             }
         }
-        for pod in &self.shelf.pods {
+        for pod in &self.object_set.pods {
             if let Some(owner) = owner_of(pod) {
                 self.pods.entry((pod.metadata.namespace.as_str(), owner)).or_default().push(pod);
             }
         }
-        for service in self.shelf.any("Service") {
+        for service in self.object_set.any("Service") {
             // A Service without a selector selects nothing.
             let labels = service.map("/spec/selector").filter(|m| !m.is_empty());
             if let Some(labels) = labels {
@@ -162,7 +162,7 @@ impl<'a> Picture<'a> {
 
     /// Labels of a namespace: its own if it was read, and always the label of its name.
     pub fn labels_of_namespace(&self, name: &str) -> BTreeMap<String, String> {
-        let space = self.shelf.find("Namespace", "", name);
+        let space = self.object_set.find("Namespace", "", name);
         let mut labels = space.map(|n| (*n.metadata.labels).clone()).unwrap_or_default();
         labels.entry("kubernetes.io/metadata.name".into()).or_insert_with(|| name.into());
         labels
@@ -204,7 +204,7 @@ impl<'a> Picture<'a> {
     pub fn eligible(&self, work: &Work<'_>) -> Rc<Eligible<'a>> {
         let spec = work.pod_spec();
         let find = || {
-            let nodes: Vec<&Node> = self.shelf.nodes.iter().filter(|n| may_run(&spec, n)).collect();
+            let nodes: Vec<&Node> = self.object_set.nodes.iter().filter(|n| may_run(&spec, n)).collect();
             Rc::new(Eligible { zones: nodes.iter().map(|n| n.zone()).collect(), nodes })
         };
         Rc::clone(self.eligible.borrow_mut().entry(says_of_nodes(&spec)).or_insert_with(find))
@@ -217,12 +217,12 @@ impl<'a> Picture<'a> {
 
     /// Whether the objects come from a cluster and not from files.
     pub fn is_cluster(&self) -> bool {
-        self.shelf.source != Source::Manifests
+        self.object_set.source != ReviewSource::Manifests
     }
 
     /// All objects of a kind that are in scope; unknown if the kind could not be read.
     pub fn each(&self, key: &str, say: &mut Say) -> Vec<&'a Object> {
-        match self.shelf.all(key) {
+        match self.object_set.all(key) {
             Ok(all) => all
                 .iter()
                 .filter(|o| {
@@ -242,7 +242,7 @@ impl<'a> Picture<'a> {
 
     /// All objects of a kind in all namespaces; unknown if the kind could not be read.
     pub fn all(&self, key: &str, say: &mut Say) -> &'a [Object] {
-        match self.shelf.all(key) {
+        match self.object_set.all(key) {
             Ok(all) => all,
             Err(gap) => {
                 say.gap(gap);
@@ -258,7 +258,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-fn in_scope(settings: &Settings, namespace: &str) -> bool {
+fn in_scope(settings: &ReviewSettings, namespace: &str) -> bool {
     if settings.namespaces.is_empty() {
         !NOT_JUDGED.contains(&namespace) && !settings.platform.iter().any(|p| p == namespace)
     } else {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
-    check::Found,
+    check::CheckFinding,
     picture::{Picture, Work},
 };
 use crate::{
@@ -18,7 +18,7 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 const HOST: &str = "kubernetes.io/hostname";
 
 /// The change that would correct this finding; none if a person has to decide.
-pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Option<Remedy> {
+pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
         "NET-001" => Some(closed(found, "Ingress", "their callers")),
         "NET-002" => Some(closed(found, "Egress", "DNS and the services that they call")),
@@ -46,7 +46,7 @@ pub(crate) fn remedy(check: &str, found: &Found, picture: &Picture<'_>) -> Optio
 }
 
 /// A default-deny policy for the namespace.
-fn closed(found: &Found, direction: &str, needed: &str) -> Remedy {
+fn closed(found: &CheckFinding, direction: &str, needed: &str) -> Remedy {
     let name = format!("default-deny-{}", direction.to_lowercase());
     let object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
@@ -60,12 +60,12 @@ fn closed(found: &Found, direction: &str, needed: &str) -> Remedy {
 }
 
 /// None for pods without a controller: their spec cannot be changed.
-fn token(found: &Found) -> Option<Remedy> {
+fn token(found: &CheckFinding) -> Option<Remedy> {
     (found.subject.kind != "Pod")
         .then(|| patch(found, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
 }
 
-fn replicas(found: &Found, work: &Work<'_>) -> Option<Remedy> {
+fn replicas(found: &CheckFinding, work: &Work<'_>) -> Option<Remedy> {
     let least = if work.critical { 3 } else { 2 };
     // A quorum needs an odd number.
     let wanted = match work.replicas? {
@@ -100,7 +100,7 @@ fn budget(work: &Object) -> Option<Remedy> {
 }
 
 /// One more constraint. The others stay, because a strategic merge joins the list by topology key.
-fn spread(found: &Found, work: &Work<'_>, key: &str) -> Option<Remedy> {
+fn spread(found: &CheckFinding, work: &Work<'_>, key: &str) -> Option<Remedy> {
     let selector = work.object.at("/spec/selector");
     if work.kind == "Rollout" || !selector.is_object() {
         return None;
@@ -121,7 +121,7 @@ fn metadata(name: &str, namespace: &str) -> Value {
 }
 
 /// Sets one field of the object of the finding.
-fn patch(found: &Found, pointer: &str, value: &Value) -> Remedy {
+fn patch(found: &CheckFinding, pointer: &str, value: &Value) -> Remedy {
     let body = pointer
         .split('/')
         .skip(1)

@@ -10,25 +10,31 @@ use sha2::{Digest, Sha256};
 
 use super::{
     catalogue::{AREAS, Area},
-    check::{Check, Found, Needs, Say},
+    check::{Check, CheckFinding, Needs, Say},
     pattern::matches,
     picture::Picture,
-    settings::Settings,
+    settings::ReviewSettings,
     waivers,
 };
 use crate::{
-    inventory::{Shelf, Source},
+    inventory::{ObjectSet, ReviewSource},
     model::{CheckSummary, Class, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally},
 };
 
 /// Runs all checks that the settings select.
-pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, now: jiff::Timestamp) -> Review {
-    let picture = Picture::new(shelf, settings, now);
-    let at = shelf.at.map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
+pub fn review(
+    object_set: &ObjectSet,
+    settings: &ReviewSettings,
+    target: &str,
+    profile: &str,
+    now: jiff::Timestamp,
+) -> Review {
+    let picture = Picture::new(object_set, settings, now);
+    let at = object_set.at.map(|t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
     let mut whole = Whole { picture: &picture, at: &at, checks: vec![], results: vec![], passes: vec![] };
     for area in AREAS {
         for check in area.checks().filter(|c| asked(c, area, settings, profile)) {
-            whole.ask(area, check);
+            whole.run_check(area, check);
         }
     }
     let Whole { mut checks, mut results, passes, .. } = whole;
@@ -54,9 +60,9 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
             tally.add(state, count);
         }
     }
-    let mut notes = shelf.notes.clone();
+    let mut notes = object_set.notes.clone();
     notes.extend(
-        shelf
+        object_set
             .gaps
             .iter()
             .filter(|(_, g)| g.why != crate::model::Unseen::NotInstalled)
@@ -68,7 +74,7 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
         at,
         verdict: verdict(&results, &checks),
         profile: profile.to_owned(),
-        objects: shelf.counts(),
+        objects: object_set.counts(),
         tally,
         checks,
         results,
@@ -81,7 +87,7 @@ pub fn review(shelf: &Shelf, settings: &Settings, target: &str, profile: &str, n
 /// Areas of the profile `security`.
 const SECURITY: [&str; 4] = ["network", "rbac", "secrets", "images"];
 
-fn asked(check: &Check, area: &Area, settings: &Settings, profile: &str) -> bool {
+fn asked(check: &Check, area: &Area, settings: &ReviewSettings, profile: &str) -> bool {
     let named = |patterns: &[String]| matches(patterns, check.id) || matches(patterns, check.name);
     let in_profile = match profile {
         "ci" => check.needs == Needs::Manifests,
@@ -103,7 +109,7 @@ struct Whole<'a, 'b> {
 }
 
 impl Whole<'_, '_> {
-    fn ask(&mut self, area: &Area, check: &Check) {
+    fn run_check(&mut self, area: &Area, check: &Check) {
         let settings = self.picture.settings;
         let severity = settings.severity.get(check.id).copied().unwrap_or(check.severity);
         let mut tally = Tally::default();
@@ -130,8 +136,14 @@ impl Whole<'_, '_> {
         for (why, (count, subject)) in skips {
             let (observed, subject) =
                 if count == 1 { (why, subject) } else { (format!("{why} ({count} objects)"), Subject::default()) };
-            let found =
-                Found { state: State::Skip, severity: None, subject, pointer: String::new(), observed, unseen: None };
+            let found = CheckFinding {
+                state: State::Skip,
+                severity: None,
+                subject,
+                pointer: String::new(),
+                observed,
+                unseen: None,
+            };
             let ruling = self.ruling(check, severity, found);
             self.results.push(ruling);
         }
@@ -151,17 +163,17 @@ impl Whole<'_, '_> {
         });
     }
 
-    fn ruling(&self, check: &Check, severity: Severity, found: Found) -> Ruling {
+    fn ruling(&self, check: &Check, severity: Severity, found: CheckFinding) -> Ruling {
         let own = found.severity.unwrap_or(severity);
         let lesser = own > severity;
         let stands_in_the_way = matches!(found.state, State::Fail | State::Unknown | State::Error)
             && !lesser
             && blocks(check, own, self.picture.settings)
             && !(found.state == State::Unknown && self.picture.settings.allow_unknown);
-        let source = match self.picture.shelf.source {
-            Source::Manifests => "manifests",
-            Source::Live => "live",
-            Source::Capture => "capture",
+        let source = match self.picture.object_set.source {
+            ReviewSource::Manifests => "manifests",
+            ReviewSource::Live => "live",
+            ReviewSource::Capture => "capture",
         };
         let remedy =
             if found.state == State::Fail { super::remedies::remedy(check.id, &found, self.picture) } else { None };
@@ -189,13 +201,13 @@ impl Whole<'_, '_> {
 }
 
 /// The findings of a check. A check that panics gives an error and does not stop the others.
-fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
+fn answers(check: &Check, picture: &Picture<'_>) -> Vec<CheckFinding> {
     let mut say = Say::default();
     if check.needs == Needs::Cluster && !picture.is_cluster() {
         say.skip(Subject::default(), "this check needs a cluster: manifests do not show it");
         return say.found;
     }
-    if check.needs == Needs::DrillFile && !picture.settings.has_drill_file && !picture.is_cluster() {
+    if check.needs == Needs::ReadinessFile && !picture.settings.has_readiness_file && !picture.is_cluster() {
         say.skip(Subject::default(), "no readiness file was given (--readiness FILE)");
         return say.found;
     }
@@ -205,7 +217,7 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
                 say.skip(Subject::default(), "this check applies to no object here");
             }
         }
-        Err(_) => say.found.push(Found {
+        Err(_) => say.found.push(CheckFinding {
             state: State::Error,
             severity: None,
             subject: Subject::default(),
@@ -218,7 +230,7 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<Found> {
 }
 
 /// Whether a fail of this check blocks in this environment.
-fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
+fn blocks(check: &Check, severity: Severity, settings: &ReviewSettings) -> bool {
     let named = !settings.drills.is_empty();
     match (settings.environment, check.class_for(&settings.drills)) {
         (_, Class::Advisory) | (Environment::OwnKind, Class::Gate) => false,
@@ -230,7 +242,7 @@ fn blocks(check: &Check, severity: Severity, settings: &Settings) -> bool {
     }
 }
 
-fn fingerprint(id: &str, found: &Found) -> String {
+fn fingerprint(id: &str, found: &CheckFinding) -> String {
     let s = &found.subject;
     let print = Sha256::digest(format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer));
     print.iter().take(16).map(|b| format!("{b:02x}")).collect()

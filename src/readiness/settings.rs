@@ -1,15 +1,15 @@
-//! The settings of a review: the drill file and the flags.
+//! The settings of a review: the readiness file and the flags.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{Dur, Environment, Severity},
-    scenario::{Attestation, DrillFile, Objective, Parameters, PlanFacts, Waiver},
+    scenario::{Attestation, Objective, Parameters, PlanFacts, ReadinessFile, Waiver},
 };
 
 /// All settings of a review.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
+pub struct ReviewSettings {
     /// Namespaces in scope; if empty, all namespaces except those of the platform.
     pub namespaces: Vec<String>,
     /// Namespaces of the platform: not in scope unless `namespaces` names them.
@@ -36,8 +36,8 @@ pub struct Settings {
     pub severity: BTreeMap<String, Severity>,
     /// Parameters of the checks.
     pub parameters: Parameters,
-    /// Whether a drill file was given.
-    pub has_drill_file: bool,
+    /// Whether a readiness file was given.
+    pub has_readiness_file: bool,
     /// Whether waivers are ignored.
     pub no_waivers: bool,
     /// Whether an unknown does not block.
@@ -46,7 +46,7 @@ pub struct Settings {
     pub keep_passes: bool,
 }
 
-impl Settings {
+impl ReviewSettings {
     /// The objective of a workload: its own, otherwise that of its namespace; none if the drill
     /// file names neither.
     pub fn objective(&self, namespace: &str, kind: &str, name: &str) -> Option<&Objective> {
@@ -59,9 +59,9 @@ impl Settings {
         self.objectives.iter().filter_map(|o| o.rto).min_by_key(|d| d.0)
     }
 
-    /// Adds the settings of a drill file.
-    pub fn read(&mut self, file: DrillFile) {
-        self.has_drill_file = true;
+    /// Adds the settings of a readiness file.
+    pub fn read(&mut self, file: ReadinessFile) {
+        self.has_readiness_file = true;
         if self.namespaces.is_empty() {
             self.namespaces = file.scope.namespaces;
         }

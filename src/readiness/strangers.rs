@@ -3,21 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use super::{picture::WORKLOADS, settings::Settings};
-use crate::{inventory::Shelf, scenario::did_you_mean};
+use super::{picture::WORKLOADS, settings::ReviewSettings};
+use crate::{inventory::ObjectSet, scenario::did_you_mean};
 
 /// One sentence for each named namespace or critical workload that does not exist.
 /// Nothing is reported about kinds whose objects could not be read.
-pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
+pub fn strangers(object_set: &ObjectSet, settings: &ReviewSettings) -> Vec<String> {
     let mut strange = vec![];
-    let there = namespaces(shelf);
-    if shelf.all("Namespace").is_ok() {
+    let there = namespaces(object_set);
+    if object_set.all("Namespace").is_ok() {
         for name in settings.namespaces.iter().filter(|name| !there.contains(name.as_str())) {
             strange.push(format!("namespace `{name}` does not exist or is empty{}", meant(name, &there)));
         }
     }
-    let works = workloads(shelf);
-    let readable = WORKLOADS.iter().all(|key| shelf.all(key).is_ok());
+    let works = workloads(object_set);
+    let readable = WORKLOADS.iter().all(|key| object_set.all(key).is_ok());
     // A review of some namespaces does not examine the others.
     let judged = |name: &str| {
         let namespace = name.split('/').next().unwrap_or_default();
@@ -32,17 +32,17 @@ pub fn strangers(shelf: &Shelf, settings: &Settings) -> Vec<String> {
     strange
 }
 
-fn namespaces(shelf: &Shelf) -> BTreeSet<&str> {
-    let named = shelf.any("Namespace").iter().map(|n| n.metadata.name.as_str());
-    let pods = shelf.pods.iter().map(|p| p.metadata.namespace.as_str());
-    let objects = shelf.objects.values().flatten().map(|o| o.metadata.namespace.as_str());
+fn namespaces(object_set: &ObjectSet) -> BTreeSet<&str> {
+    let named = object_set.any("Namespace").iter().map(|n| n.metadata.name.as_str());
+    let pods = object_set.pods.iter().map(|p| p.metadata.namespace.as_str());
+    let objects = object_set.objects.values().flatten().map(|o| o.metadata.namespace.as_str());
     named.chain(pods).chain(objects).filter(|n| !n.is_empty()).collect()
 }
 
-fn workloads(shelf: &Shelf) -> BTreeSet<String> {
+fn workloads(object_set: &ObjectSet) -> BTreeSet<String> {
     let of = |key: &&'static str| {
         let kind = key.split('.').next().unwrap_or_default().to_lowercase();
-        shelf.any(key).iter().map(move |o| format!("{}/{kind}/{}", o.metadata.namespace, o.metadata.name))
+        object_set.any(key).iter().map(move |o| format!("{}/{kind}/{}", o.metadata.namespace, o.metadata.name))
     };
     WORKLOADS.iter().flat_map(of).collect()
 }
@@ -63,13 +63,13 @@ mod tests {
     use crate::inventory::read_text;
 
     fn said(namespaces: &[&str], critical: &[&str]) -> Vec<String> {
-        let mut shelf = Shelf::default();
+        let mut object_set = ObjectSet::default();
         let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {}\n";
-        read_text(&mut shelf, "f", text);
-        shelf.settle();
+        read_text(&mut object_set, "f", text);
+        object_set.settle();
         let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         let critical = owned(critical).into_iter().collect();
-        strangers(&shelf, &Settings { namespaces: owned(namespaces), critical, ..Settings::default() })
+        strangers(&object_set, &ReviewSettings { namespaces: owned(namespaces), critical, ..ReviewSettings::default() })
     }
 
     #[test]

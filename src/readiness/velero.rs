@@ -243,7 +243,7 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
     let Some(Ok(locations)) = &case.facts.storage else {
         return Finding::skip("store-outside", NOT_NEEDED);
     };
-    let dark: Vec<&str> = case
+    let nodes_away: Vec<&str> = case
         .plan
         .steps
         .iter()
@@ -258,11 +258,12 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
         let mut parts = host.split('.');
         if let (Some(service), Some(namespace), Some("svc")) = (parts.next(), parts.next(), parts.next()) {
             let pods = case.inventory.pods.get().unwrap_or_default();
-            let lost =
-                pods.iter().any(|p| p.metadata.namespace == namespace && dark.contains(&p.spec.node_name.as_str()));
-            let stays = pods
+            let lost = pods
                 .iter()
-                .any(|p| p.metadata.namespace == namespace && !dark.contains(&p.spec.node_name.as_str()) && p.counts());
+                .any(|p| p.metadata.namespace == namespace && nodes_away.contains(&p.spec.node_name.as_str()));
+            let stays = pods.iter().any(|p| {
+                p.metadata.namespace == namespace && !nodes_away.contains(&p.spec.node_name.as_str()) && p.counts()
+            });
             if lost && !stays {
                 inside.push(format!("{service} of namespace {namespace}"));
             }

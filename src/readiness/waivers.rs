@@ -73,7 +73,7 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
             fingerprint: format!("{ID}-{check}"),
             observed,
             expected: title.into(),
-            source: "drill file".into(),
+            source: "readiness file".into(),
             at: String::new(),
             unseen: None,
             fix: "Renew the waiver with a reason, or remove it".into(),
@@ -160,7 +160,7 @@ fn annotated(
 ) {
     let found: std::collections::BTreeSet<(&str, &str)> =
         results.iter().map(|r| (r.subject.namespace.as_str(), r.subject.name.as_str())).collect();
-    for object in picture.shelf.objects.values().flatten() {
+    for object in picture.object_set.objects.values().flatten() {
         let notes = object.metadata.annotations.range(ANNOTATION.to_owned()..);
         for (key, text) in notes.take_while(|(k, _)| k.starts_with(ANNOTATION)) {
             if !found.contains(&(object.metadata.namespace.as_str(), object.metadata.name.as_str())) {

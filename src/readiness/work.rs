@@ -5,9 +5,9 @@ use std::{cell::OnceCell, collections::BTreeMap};
 
 use serde_json::Value;
 
-use super::settings::Settings;
+use super::settings::ReviewSettings;
 use crate::{
-    inventory::{Object, Shelf},
+    inventory::{Object, ObjectSet},
     kubernetes::objects::PodSpec,
 };
 
@@ -30,7 +30,7 @@ pub(crate) struct Work<'a> {
     pub replicas: Option<u64>,
     /// The autoscaler that sets this number.
     pub scaled: Option<&'a Object>,
-    /// Whether the drill file lists it as critical, or its annotation says so.
+    /// Whether the readiness file lists it as critical, or its annotation says so.
     pub critical: bool,
     /// Its containers, init containers last; filled at the first use.
     listed: OnceCell<Vec<Cont<'a>>>,
@@ -132,13 +132,13 @@ fn spec_of(kind: &str) -> Option<&'static str> {
 /// The autoscaler of each workload, by namespace, kind and name, with its minimum.
 pub(super) type Autoscalers<'a> = BTreeMap<(&'a str, &'a str, &'a str), (&'a Object, u64)>;
 
-pub(super) fn autoscalers(shelf: &Shelf) -> Autoscalers<'_> {
+pub(super) fn autoscalers(object_set: &ObjectSet) -> Autoscalers<'_> {
     let mut found = BTreeMap::new();
     for (key, minimum, least) in [
         ("ScaledObject.keda.sh", "/spec/minReplicaCount", 0),
         ("HorizontalPodAutoscaler.autoscaling", "/spec/minReplicas", 1),
     ] {
-        for scaler in shelf.any(key) {
+        for scaler in object_set.any(key) {
             let kind = match scaler.text("/spec/scaleTargetRef/kind") {
                 "" => "Deployment",
                 kind => kind,
@@ -151,7 +151,7 @@ pub(super) fn autoscalers(shelf: &Shelf) -> Autoscalers<'_> {
     found
 }
 
-pub(super) fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &Settings) -> Option<Work<'a>> {
+pub(super) fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &ReviewSettings) -> Option<Work<'a>> {
     let kind: &'a str = &object.kind;
     let pointer = spec_of(kind)?;
     let owned = object.metadata.owner_references.iter().any(|o| o.controller);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::line::{at, line};
 use crate::{
-    event::{Event, Kind, Wake, is_alertmanager},
+    event::{EndReason, Event, Kind, is_alertmanager},
     model::{ClusterIdentity, Finding, FindingState, some},
 };
 
@@ -60,6 +60,14 @@ struct Group {
     names: Vec<String>,
 }
 
+impl Group {
+    fn line(&self) -> String {
+        // An alert without a label `node` has no name here.
+        let names: Vec<String> = self.names.iter().filter(|name| !name.is_empty()).cloned().collect();
+        if names.is_empty() { format!("  {}", self.what) } else { format!("  {}: {}", self.what, some(&names)) }
+    }
+}
+
 impl Brief {
     /// The lines to show for an event.
     pub(super) fn lines(&mut self, event: &Event) -> Vec<String> {
@@ -101,7 +109,7 @@ impl Brief {
     /// The lines that were held back: the start of a step, and changes that share a line.
     pub(super) fn rest(&mut self) -> Vec<String> {
         let groups = std::mem::take(&mut self.groups).into_iter();
-        let groups = groups.map(|g| at(g.last_us, &format!("  {}: {}", g.what, some(&g.names))));
+        let groups = groups.map(|g| at(g.last_us, &g.line()));
         self.start.take().into_iter().chain(groups).collect()
     }
 
@@ -217,7 +225,7 @@ fn is_detail(kind: &Kind) -> bool {
             | Kind::LeftBehind { .. }
             | Kind::Judged { .. }
             | Kind::RunEnded { .. }
-            | Kind::RunWoken { why: Wake::Finished, .. }
+            | Kind::RunWoken { why: EndReason::Finished, .. }
             | Kind::SessionOpened { epoch: 1, .. }
     )
 }

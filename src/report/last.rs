@@ -9,7 +9,7 @@ use std::{
 use super::{
     document::{Before, Beside},
     note::notes,
-    story::tell_read,
+    story::story_of,
 };
 use crate::{
     event::{Event, Kind},
@@ -67,5 +67,5 @@ fn found(dir: &RunDir, head: &Head) -> Option<Before> {
     }
     let reading = ReadRun::from(dir).ok().filter(|reading| reading.about.head() == Some(head.head.as_str()))?;
     let beside = Beside { notes: notes(dir).ok()?, ..Beside::default() };
-    Before::of(&tell_read(&reading), &reading, &beside)
+    Before::of(&story_of(&reading), &reading, &beside)
 }

@@ -12,12 +12,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::{
     brief::{Brief, is_received},
     crowd::Crowd,
-    fold::{cut, fold},
     line::line,
 };
 use crate::{
     event::{Event, Kind, StepEnd},
-    files,
+    files::{self, cut, fold},
     journal::{Recorder, RunState},
     model::printable,
 };
@@ -133,10 +132,17 @@ impl Screen {
             Display::Brief => {
                 let width = files::columns();
                 for text in self.brief.lines(event).iter().flat_map(|text| text.lines()) {
-                    self.note(&if is_news(&event.event) { cut(text, width) } else { fold(text, width, INDENT) });
+                    self.note(&if is_news(&event.event) {
+                        cut(text, width, INDENT)
+                    } else {
+                        fold(text, width, INDENT)
+                    });
                 }
             }
-            Display::Verbose => self.crowd.lines(event).iter().for_each(|text| self.note(text)),
+            Display::Verbose => {
+                let width = files::columns();
+                self.crowd.lines(event).iter().for_each(|text| self.note(&fold(text, width, INDENT)));
+            }
             Display::None => {}
         }
     }

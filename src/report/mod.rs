@@ -1,10 +1,11 @@
 //! The reports of a run. Everything here is computed from the events in the journal; nothing asks a cluster. [`Story`]
-//! holds the facts, [`Document`] the report for people, and each format is a view of one of them. Start with [`tell`].
+//! holds the facts, [`Document`] the report for people, and each format is a view of one of them. Start with
+//! [`story_of_events`].
 
 mod brief;
 mod crowd;
 mod document;
-mod fold;
+mod from_history;
 mod html;
 mod json;
 mod junit;
@@ -25,7 +26,6 @@ pub use document::{
     Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Verdict, Waterfall,
     Zone, Zones, document,
 };
-pub use fold::fold;
 pub use html::html;
 pub use json::{json, schema};
 pub use junit::junit;
@@ -39,17 +39,17 @@ pub use review::{
     review_json, review_junit, review_junit_by_check, review_sarif,
 };
 pub use sarif::sarif;
-pub use story::{Recovery, StepLine, Story, UndoLine, tell, tell_read};
+pub use story::{Recovery, StepLine, Story, UndoLine, story_of, story_of_events};
 pub use summary::{Shape, summary, summary_in};
 
 use crate::{journal::RunDir, verdict::ReadRun};
 
-use story::of_outside;
+use from_history::of_outside;
 
 /// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
 /// still written.
 pub fn write_all(dir: &RunDir, reading: &ReadRun) -> std::io::Result<()> {
-    let story = tell_read(reading);
+    let story = story_of(reading);
     let document = document(&story, reading, &beside(dir, reading)?);
     let results = [
         dir.write("report.json", json(&story, &document).as_bytes()),

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::predicted::{self, Compared};
+use super::{
+    from_history::{caveats, changed_outside, recoveries, undo_log, unexpected},
+    predicted::{self, Compared},
+};
 use crate::{
-    event::{Actor, Event, Kind, StepEnd, is_alertmanager},
-    journal::FaultState,
-    model::{Basis, Exit, Expectation, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed, StepResult},
-    verdict::{History, Phase, ReadRun, phases},
+    event::{Actor, Event, Kind, StepEnd},
+    model::{Exit, Finding, Head, Judgement, Outcome, OutsideChange, Reviewed},
+    verdict::{ReadRun, RecoveryPhase},
 };
 
-/// At most this many accepted losses are named.
-const LOSSES: usize = 100;
 /// The key of the audit log in the evidence.
-const AUDIT_LOG: &str = "audit log";
+pub(super) const AUDIT_LOG: &str = "audit log";
 
 /// A run, in a form for reports.
 #[derive(Clone, Debug, Default, Serialize, JsonSchema)]
@@ -119,7 +119,7 @@ pub struct Recovery {
     /// The fault.
     pub of: String,
     /// Its phases.
-    pub phases: Vec<Phase>,
+    pub phases: Vec<RecoveryPhase>,
 }
 
 impl Recovery {
@@ -191,16 +191,16 @@ pub struct Leftover {
 }
 
 /// The story of these events.
-pub fn tell(events: &[Event]) -> Story {
-    tell_read(&ReadRun::of(events))
+pub fn story_of_events(events: &[Event]) -> Story {
+    story_of(&ReadRun::of(events))
 }
 
 /// The story of a journal.
-pub fn tell_read(reading: &ReadRun) -> Story {
+pub fn story_of(reading: &ReadRun) -> Story {
     let history = reading.history();
     let mut story = Story { schema_version: "1.0".into(), ..Story::default() };
     for event in &reading.kept {
-        take(&mut story, event);
+        add_event(&mut story, event);
     }
     if let Some((first, last)) = reading.span {
         story.started = first.to_string();
@@ -240,7 +240,7 @@ pub fn tell_read(reading: &ReadRun) -> Story {
     story
 }
 
-fn take(story: &mut Story, event: &Event) {
+fn add_event(story: &mut Story, event: &Event) {
     let at = event.t_us as f64 / 1e6;
     match &event.event {
         Kind::RunStarted {
@@ -342,127 +342,5 @@ fn take(story: &mut Story, event: &Event) {
         }
         Kind::Noted { text } => story.deviations.push(format!("{at:.1} s: {text}")),
         _ => {}
-    }
-}
-
-fn recoveries(history: &History) -> Vec<Recovery> {
-    let Some(plan) = &history.state.plan else { return vec![] };
-    plan.expectations()
-        .filter_map(|e| match e {
-            Expectation::Service(s) => Some(s),
-            _ => None,
-        })
-        .map(|s| Recovery {
-            of: history.fault_step(s.of.as_ref()).map(|n| n.0).unwrap_or_default(),
-            phases: phases(&s.probe, s.of.as_ref(), history),
-            probe: s.probe.clone(),
-        })
-        .filter(|r| !r.phases.is_empty())
-        .collect()
-}
-
-fn undo_log(history: &History) -> Vec<UndoLine> {
-    history
-        .state
-        .faults
-        .iter()
-        .map(|f| UndoLine {
-            fault: f.id.0.clone(),
-            target: f.target.clone(),
-            state: match f.state {
-                FaultState::Reverted => "put back".to_owned(),
-                FaultState::Replaced => "replaced by a new one".to_owned(),
-                FaultState::Left => {
-                    format!("left: {}", f.left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-                }
-                FaultState::Kept => "kept, as the scenario asks".to_owned(),
-                FaultState::Stuck => "STUCK: a person has to put it back".to_owned(),
-                _ => "OPEN".to_owned(),
-            },
-            at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
-            evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
-            // What is kept on purpose is listed under "Left behind", with the commands to remove it.
-            commands: if f.state.is_open() { f.revert.commands() } else { vec![] },
-        })
-        .collect()
-}
-
-fn changed_outside(history: &History) -> Vec<OutsideLine> {
-    let remaining = history.state.outside.remaining();
-    let line = |change: &OutsideChange| OutsideLine {
-        at: change.seen_us as f64 / 1e6,
-        said: change.sentence(),
-        remains: remaining.iter().any(|r| std::ptr::eq(*r, change)),
-        change: change.clone(),
-    };
-    let mut lines: Vec<OutsideLine> = history.state.outside.iter().map(line).collect();
-    lines.sort_by(|a, b| a.at.total_cmp(&b.at));
-    lines
-}
-
-/// How complete the list of changes from outside is: without an audit log, or with observation gaps, an empty list
-/// shows little.
-pub(super) fn of_outside(story: &Story) -> String {
-    let mut said = match story.evidence.get(AUDIT_LOG) {
-        Some(read) => format!("Audit log: {read}."),
-        None => "No audit log was read, so it is unknown who deleted something.".to_owned(),
-    };
-    if !story.blind.is_empty() {
-        said += " Changes during the observation gaps may be missing.";
-    }
-    said
-}
-
-fn unexpected(history: &History) -> Vec<String> {
-    let Some(plan) = &history.state.plan else { return vec![] };
-    let expected: Vec<&String> = plan
-        .expectations()
-        .filter_map(|e| match e {
-            Expectation::Alert(alert) => Some(&alert.name),
-            _ => None,
-        })
-        .collect();
-    let t0 =
-        history.state.faults.iter().filter(|f| f.revert.disturbs()).filter_map(|f| f.sent_us).min().unwrap_or(u64::MAX);
-    let mut names: Vec<String> = history
-        .alerts
-        .iter()
-        .filter(|a| a.at >= t0 && is_alertmanager(&a.source) && !a.state.is_empty() && !expected.contains(&&a.name))
-        .map(|a| {
-            let labels: Vec<String> =
-                a.labels.iter().filter(|(k, _)| *k != "alertname").map(|(k, v)| format!("{k}={v}")).collect();
-            format!("{} ({})", a.name, labels.join(", "))
-        })
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn caveats(story: &mut Story, history: &History) {
-    if story.flavour == "simulated" {
-        story.caveats.push(
-            "This was a simulated cluster. It shows how a drill would go, but proves nothing; docs/fidelity.md lists the limits of the simulation."
-                .into(),
-        );
-    }
-    if story.flavour == "kind" {
-        story
-            .caveats
-            .push("This was a kind cluster, whose nodes share one machine, kernel and disk. The RTO does not apply to other clusters.".into());
-    }
-    let short = history.state.plan.iter().flat_map(|p| &p.predictions).any(|p| p.basis == Basis::Bindings);
-    if short {
-        story
-            .caveats
-            .push("The node lifecycle controller of this cluster does not use the default timing of Kubernetes. The RTO does not apply to other clusters.".into());
-    }
-    let lost: Vec<_> = history.state.results.values().filter_map(StepResult::deletion).flat_map(|d| &d.lost).collect();
-    story.caveats.extend(lost.iter().take(LOSSES).map(|loss| format!("Lost, as the scenario allows: {loss}")));
-    if let Some(more) = lost.len().checked_sub(LOSSES).filter(|more| *more > 0) {
-        story.caveats.push(format!("Lost, as the scenario allows: {more} more objects (see journal.jsonl)"));
-    }
-    if !story.blind.is_empty() {
-        story.caveats.push("There were observation gaps. The report makes no claims about these times.".into());
     }
 }

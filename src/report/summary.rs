@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{
-    Story,
-    fold::{cut, fold},
-    line::colour,
+use super::{Story, line::colour};
+use crate::{
+    files::{cut, fold},
+    model::{Judgement, Outcome, printable},
 };
-use crate::model::{Judgement, Outcome, printable};
 
 /// How to show a summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +58,10 @@ pub fn summary_in(story: &Story, shape: Shape) -> String {
     for c in &story.caveats {
         page.labelled("note", c);
     }
-    let code = story.exit.map_or_else(|| "not ended".to_owned(), |e| format!("exit {}", e.code()));
-    page.plain(&format!("{code}: {} ({:.0} s)", story.ending, story.seconds));
+    match story.exit {
+        Some(exit) => page.plain(&format!("exit {}: {} ({:.0} s)", exit.code(), story.ending, story.seconds)),
+        None => page.plain(&format!("not ended: the journal has no end of this run ({:.0} s)", story.seconds)),
+    }
     // A rehearsal is not evidence.
     if let Some(head) = story.head.as_ref().filter(|_| !story.is_rehearsal()) {
         page.plain(&format!("head {head}"));
@@ -128,7 +129,7 @@ impl Page {
         let short = self.shape.brief && j.outcome == Outcome::Pass;
         let lines: Vec<String> = glued(&expectation, &because, width)
             .iter()
-            .map(|text| if short { cut(text, width) } else { fold(text, width, 2) })
+            .map(|text| if short { cut(text, width, 2) } else { fold(text, width, 2) })
             .collect();
         for (i, line) in lines.iter().flat_map(|text| text.lines()).enumerate() {
             let _ = match i {
@@ -182,15 +183,18 @@ mod tests {
                 "outcome": outcome, "because": because, "evidence": []});
             serde_json::from_value::<Judgement>(value).expect("a judgement")
         };
-        let shape = Shape { width: Some(40), brief: true, ..Shape::default() };
-        let long = "deployment/web: 3 ready 70.6 s after the fault; never below 1";
-        let said =
-            |outcome| summary_in(&Story { judgements: vec![judgement(outcome, long)], ..Story::default() }, shape);
-        let passed = said(Outcome::Pass);
-        assert!(passed.lines().all(|line| line.chars().count() <= 40), "{passed}");
-        assert_eq!(passed.matches('…').count(), 2, "{passed}");
-        let failed = said(Outcome::Fail);
-        assert!(failed.lines().all(|line| line.chars().count() <= 40) && !failed.contains('…'), "{failed}");
+        let long = "deployment/web: 3 ready 70.6 s after the fault, and never below 1 in the whole time (lowest 2)";
+        let said = |outcome, width| {
+            let story = Story { judgements: vec![judgement(outcome, long)], ..Story::default() };
+            let said = summary_in(&story, Shape { width: Some(width), brief: true, ..Shape::default() });
+            assert!(said.lines().all(|line| line.chars().count() <= width), "{said}");
+            said
+        };
+        // What passes is cut, unless that would leave too little of it.
+        assert_eq!(said(Outcome::Pass, 80).matches('…').count(), 1);
+        for whole in [said(Outcome::Fail, 80), said(Outcome::Pass, 40), said(Outcome::Fail, 40)] {
+            assert!(!whole.contains('…'), "{whole}");
+        }
     }
 
     #[test]

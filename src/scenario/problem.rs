@@ -8,17 +8,22 @@ use super::{
     other_names::usual,
     tree::{Node, problem},
 };
-use crate::model::{is_printable, printable, printable_lines};
+use crate::{
+    files::fold_lines,
+    model::{is_printable, printable, printable_lines},
+};
 
 /// At most this many mistakes are shown; the others are counted.
 const SHOWN: usize = 200;
+/// A narrower terminal has to break the lines itself.
+const NARROWEST: usize = 30;
 /// The content of a longer line is not shown.
 const LONGEST_PART: usize = 4096;
 /// A longer word is not compared with others.
 const LONGEST_WORD: usize = 64;
 
 /// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// The file, as the user named it.
     pub file: String,
@@ -34,6 +39,8 @@ pub struct Problem {
     pub help: String,
     /// Whether this is a warning: it may be intended, and blocks nothing.
     pub warning: bool,
+    /// The value of the bindings that is not defined, if that is the mistake.
+    pub undefined: Option<String>,
 }
 
 /// A mistake in the meaning of a document, found in its parsed form, before its position in the file is looked up.
@@ -95,27 +102,25 @@ pub struct Problems {
 impl Problems {
     /// A mistake that is not in a file.
     pub fn bare(what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            list: vec![Problem {
-                file: String::new(),
-                line: 0,
-                column: 0,
-                span: 0..0,
-                what: what.into(),
-                help: help.into(),
-                warning: false,
-            }],
-            text: String::new(),
-        }
+        Self { list: vec![Problem { what: what.into(), help: help.into(), ..Problem::default() }], text: String::new() }
     }
 
     /// Displays mistakes as the Rust compiler does: file, line, column, the line itself, and help. Whatever the file
     /// contains, the only escapes in the result are colour codes.
     pub fn render(&self, colour: bool) -> String {
+        self.render_in(colour, None)
+    }
+
+    /// The same, for a terminal of this width.
+    pub fn render_in(&self, colour: bool, width: Option<usize>) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = match width {
+            Some(width) => renderer.term_width(width.max(NARROWEST)),
+            None => renderer,
+        };
         let mut out = String::new();
         for problem in self.list.iter().take(SHOWN) {
-            out.push_str(&self.one(problem, &renderer));
+            out.push_str(&self.render_one(problem, &renderer, width));
             out.push('\n');
         }
         if self.list.len() > SHOWN {
@@ -124,9 +129,12 @@ impl Problems {
         out
     }
 
-    fn one(&self, problem: &Problem, renderer: &Renderer) -> String {
+    fn render_one(&self, problem: &Problem, renderer: &Renderer, width: Option<usize>) -> String {
         let level = if problem.warning { Level::WARNING } else { Level::ERROR };
-        let (what, help) = (printable_lines(&problem.what), printable_lines(&problem.help));
+        // Before these texts are `warning: ` and, below the number of the line, `= help: `.
+        let room = |before: usize| width.map(|width| width.max(NARROWEST) - before);
+        let what = fold_lines(&printable_lines(&problem.what), room("warning: ".len()));
+        let help = fold_lines(&printable_lines(&problem.help), room("12345 = help: ".len()));
         let (file, part) = (printable(&problem.file), Part::of(&self.text, problem));
         let title = level.primary_title(what.as_str());
         let group = match &part {
@@ -252,8 +260,7 @@ mod tests {
 
     /// The snippet of a span, and what is underlined in it.
     fn shown(text: &str, span: Range<usize>) -> (String, usize, String) {
-        let problem =
-            Problem { line: 1, span, file: "f".into(), column: 1, what: "w".into(), help: "h".into(), warning: false };
+        let problem = Problem { line: 1, span, file: "f".into(), column: 1, what: "w".into(), ..Problem::default() };
         let part = Part::of(text, &problem).expect("a part");
         let marked = part.text[part.span.clone()].to_owned();
         let rendered = Problems { list: vec![problem], text: text.to_owned() }.render(false);
@@ -274,15 +281,7 @@ mod tests {
     #[test]
     fn many_mistakes_on_one_line_are_shown_in_time() {
         let text = "x".repeat(1 << 20);
-        let one = Problem {
-            line: 1,
-            span: 5..6,
-            file: "f".into(),
-            column: 6,
-            what: "w".into(),
-            help: "h".into(),
-            warning: false,
-        };
+        let one = Problem { line: 1, span: 5..6, file: "f".into(), column: 6, what: "w".into(), ..Problem::default() };
         let shown = Problems { list: vec![one; 8000], text }.render(false);
         assert!(shown.ends_with("… and 7800 more\n"));
         assert!(did_you_mean(&"a".repeat(1 << 20), ["aaa"].into_iter()).is_none());

@@ -106,7 +106,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
             )]);
         }
         match item {
-            Ok((event, span)) => builder.take(event, span),
+            Ok((event, span)) => builder.add(event, span),
             Err(error) => {
                 let at = builder.at(Span::empty(*error.marker()));
                 let what = format!("this is not YAML: {}", error.info());
@@ -124,10 +124,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
             file: file.to_owned(),
             line: 1,
             column: 1,
-            span: 0..0,
             what: "the file is empty".into(),
             help: "`drillmaster show zone-outage` prints a scenario to start from, `drillmaster show small-shop` a simulated cluster".into(),
-            warning: false,
+            ..Problem::default()
         }]),
     }
 }
@@ -141,6 +140,7 @@ pub(super) fn problem(file: &str, at: &At, what: impl Into<String>, help: impl I
         what: what.into(),
         help: help.into(),
         warning: false,
+        undefined: None,
     }
 }
 
@@ -176,7 +176,7 @@ impl Builder<'_> {
         At { line: span.start.line(), column: span.start.col() + 1, span: start..end }
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) {
+    fn add(&mut self, event: Event<'_>, span: Span) {
         let at = self.at(span);
         match event {
             Event::Scalar(text, style, _, tag) => {

@@ -199,8 +199,10 @@ pub(super) fn fill(file: &str, node: &mut Node, values: &Values, lenient: bool, 
         }
         Data::Scalar(Value::String(text)) if text.contains("${") => match expand(text, values) {
             Ok(value) => node.data = data_of(value, &node.at),
-            Err(wrong) if wrong.of_the_place && lenient => {}
-            Err(wrong) => problems.push(problem(file, &node.at, wrong.what, wrong.help)),
+            Err(wrong) if wrong.undefined.is_some() && lenient => {}
+            Err(Wrong { what, help, undefined }) => {
+                problems.push(Problem { undefined, ..problem(file, &node.at, what, help) });
+            }
         },
         Data::Scalar(_) => {}
     }
@@ -219,8 +221,8 @@ fn data_of(value: Value, at: &At) -> Data {
 struct Wrong {
     what: String,
     help: String,
-    /// Whether it may be defined by bindings that are not known here.
-    of_the_place: bool,
+    /// The name of a value that bindings may define which are not known here.
+    undefined: Option<String>,
 }
 
 fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
@@ -230,7 +232,7 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
         let end = rest[start..].find('}').map(|i| start + i).ok_or_else(|| Wrong {
             what: format!("`{text}` has a ${{ without a closing }}"),
             help: "write ${name}".to_owned(),
-            of_the_place: false,
+            undefined: None,
         })?;
         let name = &rest[start + 2..end];
         let value = lookup(name, values)?;
@@ -238,7 +240,7 @@ fn expand(text: &str, values: &Values) -> Result<Value, Wrong> {
             return Err(Wrong {
                 what: "the values of the variables add too much text to this file".to_owned(),
                 help: format!("the limit is {} MiB in total", MOST >> 20),
-                of_the_place: false,
+                undefined: None,
             });
         }
         if start == 0 && end + 1 == text.len() {
@@ -291,5 +293,6 @@ fn lookup(name: &str, values: &Values) -> Result<Value, Wrong> {
             }
         }
     };
-    Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, of_the_place: name.starts_with("bind.") })
+    let undefined = name.strip_prefix("bind.").map(str::to_owned);
+    Err(Wrong { what: format!("`${{{name}}}` is not defined"), help, undefined })
 }

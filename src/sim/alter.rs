@@ -28,11 +28,11 @@ impl Change {
         text.split(';')
             .map(str::trim)
             .filter(|t| !t.is_empty())
-            .map(|t| Self::one(t).map(|change| (t.to_owned(), change)))
+            .map(|t| Self::parse_change(t).map(|change| (t.to_owned(), change)))
             .collect()
     }
 
-    fn one(text: &str) -> Result<Self, String> {
+    fn parse_change(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
                 "cannot read the change `{text}`: write `replicas NAME=N`, `toleration NAME=TIME`, `spread NAME=zone|node` (`zone!` or `node!` if a pod must not run otherwise) or `node +N zone=ZONE`"

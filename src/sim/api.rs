@@ -27,7 +27,7 @@ use super::{
 };
 
 /// The answer to a request.
-pub(super) enum Answer {
+pub(super) enum ApiAnswer {
     /// A document, or a text such as a log.
     Whole(u16, Vec<u8>),
     /// The lines of a watch, and whether it is stalled.
@@ -112,7 +112,7 @@ fn target(path: &str) -> Option<Target> {
 }
 
 /// Answers a request.
-pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
+pub(super) fn handle(state: &mut State, call: &Call<'_>) -> ApiAnswer {
     if let Some(document) = super::discovery::document(call.path) {
         return whole(Ok((200, document)));
     }
@@ -130,23 +130,23 @@ pub(super) fn handle(state: &mut State, call: &Call<'_>) -> Answer {
     }
     if target.sub.as_deref() == Some("log") {
         let (namespace, name) = (target.namespace.as_deref().unwrap_or(""), target.name.as_deref().unwrap_or(""));
-        return Answer::Whole(200, super::logs::of(state, namespace, name).into_bytes());
+        return ApiAnswer::Whole(200, super::logs::of(state, namespace, name).into_bytes());
     }
     if call.method == Method::GET && target.name.is_none() {
         return match list(state, call, &target) {
-            Ok(bytes) => Answer::Whole(200, bytes),
+            Ok(bytes) => ApiAnswer::Whole(200, bytes),
             Err(status) => whole(Err(status)),
         };
     }
     whole(dispatch(state, call, &target))
 }
 
-fn whole(reply: Reply) -> Answer {
+fn whole(reply: Reply) -> ApiAnswer {
     let (code, value) = match reply {
         Ok(reply) => reply,
         Err(status) => (u16::try_from(number(&status, "/code")).unwrap_or(500), status),
     };
-    Answer::Whole(code, serde_json::to_vec(&value).unwrap_or_default())
+    ApiAnswer::Whole(code, serde_json::to_vec(&value).unwrap_or_default())
 }
 
 fn dispatch(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {
@@ -192,7 +192,7 @@ fn lease(state: &State, node: &str) -> Option<Value> {
     })
 }
 
-fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
+fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> ApiAnswer {
     let selector = match selector(call) {
         Ok(selector) => selector,
         Err(status) => return whole(Err(status)),
@@ -208,7 +208,7 @@ fn watch(state: &mut State, call: &Call<'_>, target: &Target) -> Answer {
     let watch = Watch { resource: target.resource, namespace, selector, name, sink, stalled, held };
     let from = call.asks("resourceVersion").and_then(|v| v.parse().ok()).unwrap_or_else(|| state.store.version());
     state.store.watch(watch, from);
-    Answer::Stream(stream, told)
+    ApiAnswer::Stream(stream, told)
 }
 
 fn create(state: &mut State, call: &Call<'_>, target: &Target) -> Reply {

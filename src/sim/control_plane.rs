@@ -86,7 +86,7 @@ impl ControlPlane {
         self.acts_from_us
     }
 
-    fn there(&self) -> Needs {
+    fn running(&self) -> Needs {
         match self.standing {
             Standing::Acts => Needs::Controllers,
             Standing::Answers => Needs::ApiServer,
@@ -103,7 +103,7 @@ pub(super) fn joins(state: &mut State, node: &Value) {
 }
 
 /// Reacts to a change of the power of a machine. etcd needs more than half of its members.
-pub(super) fn look(state: &mut State) {
+pub(super) fn power_changed(state: &mut State) {
     let powers: Vec<&PowerState> =
         state.control_plane.nodes.iter().filter_map(|n| Some(&state.machines.by_node.get(n)?.state)).collect();
     let running = powers.iter().filter(|power| ***power == PowerState::Running).count();
@@ -174,7 +174,7 @@ fn release(state: &mut State, there: Needs) {
 
 /// Returns the due timers that can run now, and keeps the others.
 pub(super) fn possible(state: &mut State, due: Vec<Timer>) -> Vec<Timer> {
-    let there = state.control_plane.there();
+    let there = state.control_plane.running();
     if there == Needs::Controllers {
         return due;
     }

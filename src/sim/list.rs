@@ -4,7 +4,7 @@ use super::{
     api::{Call, Target, refuse},
     fields::{self, text},
     state::State,
-    store::{Kept, WINDOW},
+    store::{StoredObject, WINDOW},
     value::{Value, json},
 };
 use crate::kubernetes::Selector;
@@ -49,7 +49,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
         }
     };
     let most = if limit == 0 { usize::MAX } else { limit };
-    let items: Vec<&Kept> = chosen.by_ref().skip(from).take(most).collect();
+    let items: Vec<&StoredObject> = chosen.by_ref().skip(from).take(most).collect();
     let to = from + items.len();
     // Without a selector, the store knows the number of the remaining objects without visiting them.
     let more = match chooses {
@@ -67,7 +67,7 @@ pub(super) fn list(state: &State, call: &Call<'_>, target: &Target) -> Result<Ve
 }
 
 /// Builds the bytes of a list. The bytes of each object are kept with the object.
-fn written(api_version: &str, kind: &str, metadata: &Value, items: &[&Kept]) -> Vec<u8> {
+fn written(api_version: &str, kind: &str, metadata: &Value, items: &[&StoredObject]) -> Vec<u8> {
     let length: usize = items.iter().map(|kept| kept.written().len() + 1).sum();
     let head = format!("{{\"apiVersion\":\"{api_version}\",\"items\":[");
     let tail = format!("],\"kind\":\"{kind}\",\"metadata\":{metadata}}}");

@@ -8,7 +8,10 @@
 mod admission;
 mod alter;
 mod api;
+mod backend;
+mod backup_store;
 mod books;
+mod collection;
 mod control_plane;
 mod controllers;
 mod describe;
@@ -36,14 +39,11 @@ mod sense_objects;
 mod sense_workloads;
 mod service;
 mod settled;
-mod shelf;
-mod stage;
 mod state;
 mod steps;
 mod store;
 mod trouble;
 mod value;
-mod vault;
 mod velero;
 mod watch;
 mod web;
@@ -60,7 +60,7 @@ pub use describe::{
 pub use describe_words::{ClusterKind, ClusterVersion, Reclaim, Spread, VolumeSource};
 pub use happens::{After, Happened, Happening, ObjectSeen, Seen, What, Which};
 pub use service::Plug;
-pub use settled::Settled;
+pub use settled::SettledCluster;
 pub use steps::Steps;
 pub use trouble::{Fate, Trouble};
 
@@ -74,7 +74,7 @@ use self::{
 use crate::{
     kubernetes::Clocks,
     model::{Bindings, ClusterIdentity, Redactor},
-    world::{Clock, Http, Kube, Monitoring, NodeHost, Outside, Stage, Velero, World},
+    world::{Clock, Http, Kube, Monitoring, NodeHost, Outside, SimBackend, Velero, World},
 };
 
 /// The version that the simulated API server reports.
@@ -114,11 +114,11 @@ impl Simulation {
     /// # Errors
     /// Fails if the description cannot be simulated. Each message names the rule or the object, and the reason.
     pub async fn start(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
-        let vault = vault::Vault::default();
+        let backup_store = backup_store::BackupStore::default();
         let script = |here| happens::Script::of(&description.happens, here);
-        let mut simulation = Self::begun(description, seed, vault.clone(), script(Which::First))?;
+        let mut simulation = Self::begun(description, seed, backup_store.clone(), script(Which::First))?;
         if let Some(second) = &description.recovery {
-            let second = Self::begun(second, seed, vault, script(Which::Recovery))?;
+            let second = Self::begun(second, seed, backup_store, script(Which::Recovery))?;
             second.shared.state().schedule(SETTLE / 2, Timer::Sync);
             simulation.second = Some(Box::new(second));
         }
@@ -138,10 +138,10 @@ impl Simulation {
     fn begun(
         description: &Description,
         seed: u64,
-        vault: vault::Vault,
+        backup_store: backup_store::BackupStore,
         script: happens::Script,
     ) -> Result<Self, Vec<String>> {
-        Ok(Self::of(description, seed, found(description, seed, vault, script)?))
+        Ok(Self::of(description, seed, found(description, seed, backup_store, script)?))
     }
 
     /// Starts one cluster from a given state.
@@ -174,7 +174,8 @@ impl Simulation {
 
     fn alone(&self, plug: &Plug, clock: Clock) -> World {
         let kube = Kube::new(service::client(&self.shared, plug));
-        let stage: Stage = Arc::new(stage::Theatre::new(&self.shared, self.second.as_ref().map(|s| &s.shared), plug));
+        let stage: SimBackend =
+            Arc::new(backend::Backend::new(&self.shared, self.second.as_ref().map(|s| &s.shared), plug));
         let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
         let bindings = self.description.bindings();
         World {
@@ -188,7 +189,7 @@ impl Simulation {
             kube,
             bindings,
             clock,
-            outside: Outside::Stage(stage),
+            outside: Outside::Simulated(stage),
             redactor: Arc::new(Redactor::default()),
         }
     }
@@ -321,7 +322,7 @@ async fn control(shared: Arc<Shared>) {
 fn found(
     description: &Description,
     seed: u64,
-    vault: vault::Vault,
+    backup_store: backup_store::BackupStore,
     script: happens::Script,
 ) -> Result<State, Vec<String>> {
     let zero: Timestamp = ZERO.parse().expect("a constant time");
@@ -355,7 +356,7 @@ fn found(
         election: times.election.0,
         policies: description.network_policies == NetworkPolicies::Enforced,
     };
-    let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, vault);
+    let mut state = State::new(settings, Dice::new(seed, description.name()), zero, monitor, backup_store);
     state.machines.lease_ages = description.leases.iter().map(|(node, age)| (node.clone(), age.micros())).collect();
     state.placement = description.placement.clone();
     state.script = script;

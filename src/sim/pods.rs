@@ -62,19 +62,19 @@ impl Deref for Pod {
 /// Namespace and name, in one allocation that all indices share.
 type Id = Arc<(String, String)>;
 /// The places of pods in [`Pods::all`].
-type Places = BTreeMap<Id, Place>;
-type Index = BTreeMap<String, Places>;
+type PodIndices = BTreeMap<Id, PodIndex>;
+type Index = BTreeMap<String, PodIndices>;
 
 /// Where a pod is kept. Its place stays the same for as long as the pod exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place(u32);
+pub(super) struct PodIndex(u32);
 
 /// All pods and their indices. An index is only changed when a pod changes in the field of the index. Most changes of a
 /// pod are changes of its status.
 #[derive(Clone, Default)]
 pub(super) struct Pods {
     all: Vec<Option<Pod>>,
-    free: Vec<Place>,
+    free: Vec<PodIndex>,
     /// By the UID of the controller.
     owner: Index,
     /// By node. The empty name is for pods without a node.
@@ -82,7 +82,7 @@ pub(super) struct Pods {
     /// By each label.
     label: Index,
     /// Pods with a required anti-affinity.
-    refusing: Places,
+    refusing: PodIndices,
     /// How many pods of a controller are on each node, by the UID of the controller.
     spread: BTreeMap<String, Arc<Spread>>,
 }
@@ -119,10 +119,10 @@ fn refuses(pod: &Value) -> bool {
     terms.and_then(Value::as_array).is_some_and(|terms| !terms.is_empty())
 }
 
-fn put_into(index: &mut Index, key: &str, id: &Id, place: Place) {
+fn put_into(index: &mut Index, key: &str, id: &Id, place: PodIndex) {
     match index.get_mut(key) {
         Some(places) => drop(places.insert(Arc::clone(id), place)),
-        None => drop(index.insert(key.to_owned(), Places::from([(Arc::clone(id), place)]))),
+        None => drop(index.insert(key.to_owned(), PodIndices::from([(Arc::clone(id), place)]))),
     }
 }
 
@@ -154,10 +154,10 @@ impl Differs {
 
 impl Pods {
     /// Adds a new pod.
-    pub(super) fn enter(&mut self, namespace: &str, name: &str, object: &Arc<Value>) -> Place {
+    pub(super) fn enter(&mut self, namespace: &str, name: &str, object: &Arc<Value>) -> PodIndex {
         let place = self.free.pop().unwrap_or_else(|| {
             self.all.push(None);
-            Place(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
+            PodIndex(u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX))
         });
         let id = Id::new((namespace.to_owned(), name.to_owned()));
         if let Some(uid) = owner(object) {
@@ -176,7 +176,7 @@ impl Pods {
     }
 
     /// Replaces a pod by its next version.
-    pub(super) fn change(&mut self, place: Place, object: &Arc<Value>) {
+    pub(super) fn change(&mut self, place: PodIndex, object: &Arc<Value>) {
         let Some(before) = self.set(place, None) else { return };
         let (id, differs) = (Arc::clone(&before.id), Differs::between(&before, object));
         if differs.owner {
@@ -204,7 +204,7 @@ impl Pods {
     }
 
     /// Removes a pod.
-    pub(super) fn leave(&mut self, place: Place) {
+    pub(super) fn leave(&mut self, place: PodIndex) {
         let Some(pod) = self.set(place, None) else { return };
         let id = &pod.id;
         owner(&pod).into_iter().for_each(|uid| drop_from(&mut self.owner, uid, id));
@@ -215,12 +215,12 @@ impl Pods {
         self.free.push(place);
     }
 
-    fn set(&mut self, place: Place, pod: Option<Pod>) -> Option<Pod> {
+    fn set(&mut self, place: PodIndex, pod: Option<Pod>) -> Option<Pod> {
         self.all.get_mut(place.0 as usize).and_then(|kept| std::mem::replace(kept, pod))
     }
 
     /// The pod at a place.
-    pub(super) fn at(&self, place: Place) -> Option<&Pod> {
+    pub(super) fn at(&self, place: PodIndex) -> Option<&Pod> {
         self.all.get(place.0 as usize)?.as_ref()
     }
 
@@ -275,15 +275,15 @@ impl Pods {
         self.found(self.label.get(&tag(label, value)))
     }
 
-    fn found<'a>(&'a self, places: Option<&'a Places>) -> impl Iterator<Item = &'a Pod> {
-        places.into_iter().flat_map(Places::values).filter_map(|place| self.at(*place))
+    fn found<'a>(&'a self, places: Option<&'a PodIndices>) -> impl Iterator<Item = &'a Pod> {
+        places.into_iter().flat_map(PodIndices::values).filter_map(|place| self.at(*place))
     }
 
     /// Calls a function for the pods that a selector selects. The selector must contain labels: the search starts from
     /// the rarest of them.
     pub(super) fn selected(&self, namespace: &str, selector: &Selector, mut each: impl FnMut(&Pod)) {
         let tags = selector.match_labels.iter().map(|(label, value)| self.label.get(&tag(label, value)));
-        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, Places::len)) else { return };
+        let Some(Some(rarest)) = tags.min_by_key(|pods| pods.map_or(0, PodIndices::len)) else { return };
         let label_says_it = selector.match_labels.len() == 1 && selector.match_expressions.is_empty();
         let found = rarest.iter().filter(|(id, _)| id.0 == namespace).filter_map(|(_, place)| self.at(*place));
         found.filter(|pod| label_says_it || fields::selects(selector, pod)).for_each(&mut each);

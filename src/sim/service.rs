@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    api::{self, Answer, Call},
+    api::{self, ApiAnswer, Call},
     control_plane::Door,
     dice::Dice,
     happens::Nonsense,
@@ -220,8 +220,10 @@ async fn serve(
         return Err("connection reset by peer".into());
     }
     match answer {
-        Answer::Whole(code, bytes) => dated(&shared, whole(code, bytes)?),
-        Answer::Stream(lines, stalled) => Ok(Response::new(stream(&shared, lines, stalled, Duration::from_secs(ends)))),
+        ApiAnswer::Whole(code, bytes) => dated(&shared, whole(code, bytes)?),
+        ApiAnswer::Stream(lines, stalled) => {
+            Ok(Response::new(stream(&shared, lines, stalled, Duration::from_secs(ends))))
+        }
     }
 }
 

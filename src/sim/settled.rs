@@ -1,23 +1,25 @@
 //! A cluster that has settled before anything looked at it. Many rehearsals can start from it: each gets its own
-//! cluster, and all share what does not change. Start with [`Settled`].
+//! cluster, and all share what does not change. Start with [`SettledCluster`].
 
-use super::{Description, Happening, SETTLE, SETTLED_US, Simulation, Which, happens, state::State, vault::Vault};
+use super::{
+    Description, Happening, SETTLE, SETTLED_US, Simulation, Which, backup_store::BackupStore, happens, state::State,
+};
 
 /// The starting point of rehearsals that differ in `happens:` or in the drill.
-pub struct Settled {
+pub struct SettledCluster {
     description: Description,
     seed: u64,
     state: State,
     second: Option<State>,
 }
 
-impl std::fmt::Debug for Settled {
+impl std::fmt::Debug for SettledCluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Settled")
     }
 }
 
-impl Settled {
+impl SettledCluster {
     /// Creates a cluster without `happens:` and lets it settle. Must be called on a runtime whose clock is paused. The
     /// result outlives this runtime.
     ///
@@ -26,9 +28,9 @@ impl Settled {
     pub async fn of(description: &Description, seed: u64) -> Result<Self, Vec<String>> {
         let description = Description { happens: vec![], ..description.clone() };
         let simulation = Simulation::start(&description, seed).await?;
-        let vault = simulation.shared.state().vault.fork();
-        let state = simulation.shared.state().fork(&vault);
-        let second = simulation.second.as_ref().map(|second| second.shared.state().fork(&vault));
+        let backup_store = simulation.shared.state().backup_store.fork();
+        let state = simulation.shared.state().fork(&backup_store);
+        let second = simulation.second.as_ref().map(|second| second.shared.state().fork(&backup_store));
         Ok(Self { description, seed, state, second })
     }
 
@@ -51,12 +53,12 @@ impl Settled {
         // Within one millisecond, tokio runs timers in an order that depends on the age of its runtime. A fork
         // therefore waits until its runtime is as old as the cluster that it continues.
         tokio::time::sleep(SETTLE).await;
-        let vault = self.state.vault.fork();
-        let mut state = self.state.fork(&vault);
+        let backup_store = self.state.backup_store.fork();
+        let mut state = self.state.fork(&backup_store);
         state.begin(happens::Script::of(happens, Which::First));
         let mut simulation = Simulation::of(&description, self.seed, state);
         if let (Some(of), Some(second)) = (&self.description.recovery, &self.second) {
-            let mut second = second.fork(&vault);
+            let mut second = second.fork(&backup_store);
             second.begin(happens::Script::of(happens, Which::Recovery));
             simulation.second = Some(Box::new(Simulation::of(of, self.seed, second)));
         }
@@ -67,9 +69,9 @@ impl Settled {
 
 impl State {
     /// Copies the state of the cluster, without its watches.
-    fn fork(&self, vault: &Vault) -> Self {
+    fn fork(&self, backup_store: &BackupStore) -> Self {
         let mut other = self.clone();
-        other.vault = vault.clone();
+        other.backup_store = backup_store.clone();
         other
     }
 

@@ -10,6 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    backup_store::BackupStore,
     control_plane::{self, ControlPlane},
     controllers::namespaces::Leaving,
     dice::{ALPHABET, Dice},
@@ -21,11 +22,10 @@ use super::{
     resources::Resource,
     store::Store,
     value::{Value, json},
-    vault::Vault,
     velero::Server,
 };
 use crate::{
-    kubernetes::{Clocks, Room, Selector, objects::Node},
+    kubernetes::{Clocks, FreeCapacity, Selector, objects::Node},
     model::PowerState,
 };
 
@@ -131,7 +131,7 @@ pub(super) struct State {
     pub settings: Settings,
     pub dice: Dice,
     pub monitor: Monitor,
-    pub vault: Vault,
+    pub backup_store: BackupStore,
     /// What the server process of Velero remembers.
     pub velero: Server,
     /// The content of each volume, by the name of the volume. A new volume has none.
@@ -151,7 +151,7 @@ pub(super) struct State {
     /// Namespaces that are being deleted.
     pub leaving: BTreeMap<String, Leaving>,
     /// The free capacity of each node, as the scheduler sees it.
-    pub rooms: Rooms,
+    pub capacities: NodeCapacities,
     /// The nodes on which the first pods of each workload have to run, by namespace.
     pub placement: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// The entries of `happens:`, and which of them are in force.
@@ -184,18 +184,24 @@ impl Selectors {
 
 /// A node with its free capacity.
 #[derive(Clone, Debug)]
-pub(super) struct NodeRoom {
+pub(super) struct NodeCapacity {
     pub node: Node,
     /// The zone of the node.
     pub zone: String,
-    pub room: Room,
+    pub free: FreeCapacity,
 }
 
 /// By the names of the nodes.
-pub(super) type Rooms = BTreeMap<String, NodeRoom>;
+pub(super) type NodeCapacities = BTreeMap<String, NodeCapacity>;
 
 impl State {
-    pub(super) fn new(settings: Settings, mut dice: Dice, zero: Timestamp, monitor: Monitor, vault: Vault) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        mut dice: Dice,
+        zero: Timestamp,
+        monitor: Monitor,
+        backup_store: BackupStore,
+    ) -> Self {
         Self {
             store: Store::of(dice.next() as u32),
             machines: Machines::default(),
@@ -204,7 +210,7 @@ impl State {
             settings,
             dice,
             monitor,
-            vault,
+            backup_store,
             velero: Server::default(),
             contents: BTreeMap::new(),
             promised: BTreeMap::new(),
@@ -215,7 +221,7 @@ impl State {
             seen_leases: BTreeMap::new(),
             queues: BTreeMap::new(),
             leaving: BTreeMap::new(),
-            rooms: Rooms::new(),
+            capacities: NodeCapacities::new(),
             placement: BTreeMap::new(),
             script: Script::default(),
             selectors: Selectors::default(),
@@ -339,7 +345,7 @@ impl State {
     pub(super) fn silence(&mut self, node: &str, taken: PowerState) {
         self.machines.silence(node, taken, self.now_us);
         if self.control_plane.is_on(node) {
-            control_plane::look(self);
+            control_plane::power_changed(self);
         }
     }
 
@@ -351,7 +357,7 @@ impl State {
         }
         self.schedule(after, Timer::NodeReports(node.to_owned()));
         if self.control_plane.is_on(node) {
-            control_plane::look(self);
+            control_plane::power_changed(self);
         }
     }
 

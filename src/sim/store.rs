@@ -13,10 +13,10 @@ use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 
 use super::{
+    collection::Collection,
     fields::{self, text},
-    pods::{Place, Pod, Pods, Spread},
+    pods::{Pod, PodIndex, Pods, Spread},
     resources::{self, Resource},
-    shelf::Shelf,
     value::{Value, json},
     watch::{Mood, Sullen, Watch, Watches, mood_of},
 };
@@ -34,21 +34,21 @@ struct Change {
     version: u64,
     key: Key,
     type_: &'static str,
-    kept: Kept,
+    kept: StoredObject,
 }
 
 /// An object with its JSON. The JSON is built only when it is needed first, and then kept, because an object appears in
 /// many lists and watches.
 #[derive(Clone)]
-pub(super) struct Kept {
+pub(super) struct StoredObject {
     pub object: Arc<Value>,
     written: Arc<OnceLock<Bytes>>,
     /// Where the indices keep it, if it is a pod.
-    place: Option<Place>,
+    place: Option<PodIndex>,
 }
 
-impl Kept {
-    fn of(object: Arc<Value>, place: Option<Place>) -> Self {
+impl StoredObject {
+    fn of(object: Arc<Value>, place: Option<PodIndex>) -> Self {
         Self { object, written: Arc::default(), place }
     }
 
@@ -81,7 +81,7 @@ impl Serialize for Item<'_> {
 #[derive(Clone, Default)]
 pub(super) struct Store {
     /// By resource and namespace, so that a look-up does not have to build a key.
-    objects: BTreeMap<&'static str, BTreeMap<SmolStr, Shelf>>,
+    objects: BTreeMap<&'static str, BTreeMap<SmolStr, Collection>>,
     version: u64,
     /// Makes the UIDs of this cluster different from those of other clusters.
     family: u32,
@@ -101,7 +101,11 @@ pub(super) struct Store {
 impl Store {
     /// The UIDs of all objects.
     pub(super) fn uids(&self) -> impl Iterator<Item = &str> {
-        self.objects.values().flat_map(BTreeMap::values).flat_map(Shelf::iter).map(|kept| fields::uid(&kept.object))
+        self.objects
+            .values()
+            .flat_map(BTreeMap::values)
+            .flat_map(Collection::iter)
+            .map(|kept| fields::uid(&kept.object))
     }
 
     /// Creates an empty store with UIDs of its own.
@@ -187,18 +191,18 @@ impl Store {
     }
 
     /// The items of a list, in one namespace or in all.
-    pub(super) fn kept(&self, resource: &'static str, namespace: Option<&str>) -> impl Iterator<Item = &Kept> {
+    pub(super) fn kept(&self, resource: &'static str, namespace: Option<&str>) -> impl Iterator<Item = &StoredObject> {
         let of = namespace.map_or(Unbounded, Included);
-        let shelves = self.objects.get(resource).map(|shelves| shelves.range::<str, _>((of, of)));
-        shelves.into_iter().flatten().flat_map(|(_, shelf)| shelf.iter())
+        let collections = self.objects.get(resource).map(|collections| collections.range::<str, _>((of, of)));
+        collections.into_iter().flatten().flat_map(|(_, collection)| collection.iter())
     }
 
     /// The number of objects of a resource, in one namespace or in all.
     pub(super) fn count(&self, resource: &'static str, namespace: Option<&str>) -> usize {
-        let Some(shelves) = self.objects.get(resource) else { return 0 };
+        let Some(collections) = self.objects.get(resource) else { return 0 };
         match namespace {
-            Some(namespace) => shelves.get(namespace).map_or(0, Shelf::len),
-            None => shelves.values().map(Shelf::len).sum(),
+            Some(namespace) => collections.get(namespace).map_or(0, Collection::len),
+            None => collections.values().map(Collection::len).sum(),
         }
     }
 
@@ -250,16 +254,21 @@ impl Store {
             }
             let mut last = (*kept.object).clone();
             last["metadata"]["resourceVersion"] = self.version.to_string().into();
-            self.tell(Change { version: self.version, key, type_: "DELETED", kept: Kept::of(Arc::new(last), None) });
+            self.publish(Change {
+                version: self.version,
+                key,
+                type_: "DELETED",
+                kept: StoredObject::of(Arc::new(last), None),
+            });
         }
     }
 
-    fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<Kept> {
-        let shelves = self.objects.get_mut(resource)?;
-        let shelf = shelves.get_mut(namespace)?;
-        let kept = shelf.remove(name)?;
-        if shelf.is_empty() {
-            shelves.remove(namespace);
+    fn take_out(&mut self, resource: &'static str, namespace: &str, name: &str) -> Option<StoredObject> {
+        let collections = self.objects.get_mut(resource)?;
+        let collection = collections.get_mut(namespace)?;
+        let kept = collection.remove(name)?;
+        if collection.is_empty() {
+            collections.remove(namespace);
         }
         Some(kept)
     }
@@ -273,9 +282,9 @@ impl Store {
             SmolStr::new(text(&object, "/metadata/name")),
         );
         let object = Arc::new(object);
-        let shelf = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
-        let mut kept = Kept::of(Arc::clone(&object), None);
-        match shelf.get_mut(&key.2) {
+        let collection = self.objects.entry(resource).or_default().entry(key.1.clone()).or_default();
+        let mut kept = StoredObject::of(Arc::clone(&object), None);
+        match collection.get_mut(&key.2) {
             Some(before) => {
                 if let Some(place) = before.place {
                     self.moved |= moves(&before.object, &object);
@@ -289,14 +298,14 @@ impl Store {
                     self.moved = true;
                     kept.place = Some(self.pods.enter(&key.1, &key.2, &object));
                 }
-                shelf.add(key.2.clone(), kept.clone());
+                collection.add(key.2.clone(), kept.clone());
             }
         }
-        self.tell(Change { version: self.version, key, type_, kept });
+        self.publish(Change { version: self.version, key, type_, kept });
         object
     }
 
-    fn tell(&mut self, change: Change) {
+    fn publish(&mut self, change: Change) {
         self.dirty.insert(change.key.clone(), Arc::clone(&change.kept.object));
         let mut written = None;
         let mood = mood_of(&self.sullen, change.key.0);

@@ -89,7 +89,7 @@ impl Troubles {
     }
 
     /// Reports to that function something that is not a request to the API server.
-    pub(super) fn tell(&self, method: &Method, uri: &Uri) {
+    pub(super) fn report(&self, method: &Method, uri: &Uri) {
         let ear = self.mood().ear.clone();
         if let Some(ear) = ear {
             ear(method, uri);
@@ -98,7 +98,7 @@ impl Troubles {
 
     /// Decides what happens to the request that arrives now.
     pub(super) fn fate(&self, method: &Method, uri: &Uri) -> Fate {
-        self.tell(method, uri);
+        self.report(method, uri);
         let mut mood = self.mood();
         let number = mood.came;
         mood.came += 1;

@@ -18,7 +18,7 @@ use crate::{
 /// The result of a request.
 pub(super) enum Reach {
     /// It gets an answer after this time.
-    Answer(Duration, WebAnswer),
+    ApiAnswer(Duration, WebAnswer),
     /// The connection breaks after this time.
     Broken(Duration, &'static str),
     /// Nothing ever comes back.
@@ -28,7 +28,7 @@ pub(super) enum Reach {
 impl Reach {
     fn later(self, late: Duration) -> Self {
         match self {
-            Self::Answer(after, answer) => Self::Answer(after + late, answer),
+            Self::ApiAnswer(after, answer) => Self::ApiAnswer(after + late, answer),
             other => other,
         }
     }
@@ -39,13 +39,13 @@ const NEAR: Duration = Duration::from_millis(3);
 const NO_HOST: Duration = Duration::from_millis(900);
 
 fn ok(body: Vec<u8>) -> Reach {
-    Reach::Answer(NEAR, WebAnswer { status: 200, body })
+    Reach::ApiAnswer(NEAR, WebAnswer { status: 200, body })
 }
 
 fn document(body: Option<Vec<u8>>) -> Reach {
     match body {
         Some(body) => ok(body),
-        None => Reach::Answer(NEAR, WebAnswer { status: 404, body: vec![] }),
+        None => Reach::ApiAnswer(NEAR, WebAnswer { status: 404, body: vec![] }),
     }
 }
 
@@ -61,7 +61,7 @@ fn instead(nonsense: Nonsense) -> Reach {
     match nonsense {
         Nonsense::Gone => Reach::Broken(NEAR, "no connection"),
         Nonsense::Hangs => Reach::Silence,
-        Nonsense::Says(status, body) => Reach::Answer(NEAR, WebAnswer { status, body: body.into() }),
+        Nonsense::Says(status, body) => Reach::ApiAnswer(NEAR, WebAnswer { status, body: body.into() }),
     }
 }
 
@@ -76,9 +76,9 @@ pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &
     match parts[..] {
         ["prometheus", "sim"] if state.monitoring_lives("prometheus") => document(monitoring::prometheus(state, path)),
         ["prometheus", "sim"] => Reach::Broken(NO_HOST, "no connection"),
-        ["vault", "sim"] => match state.vault.download(path) {
+        ["vault", "sim"] => match state.backup_store.download(path) {
             Some(bytes) => ok(bytes),
-            None => Reach::Answer(NEAR, WebAnswer { status: 404, body: vec![] }),
+            None => Reach::ApiAnswer(NEAR, WebAnswer { status: 404, body: vec![] }),
         },
         ["webhook", "sim"] => ok(vec![]),
         [name, "sim"] if state.monitor.alertmanagers.contains_key(name) => {
@@ -121,7 +121,7 @@ fn answer(state: &State, namespace: &str, service: &str) -> Reach {
         return Reach::Silence;
     }
     let body = other.body.as_deref().unwrap_or(BODY).into();
-    Reach::Answer(NEAR + other.takes.unwrap_or_default().0, WebAnswer { status: other.status.unwrap_or(200), body })
+    Reach::ApiAnswer(NEAR + other.takes.unwrap_or_default().0, WebAnswer { status: other.status.unwrap_or(200), body })
 }
 
 /// The extra delay of a pod's answers, or the result if it cannot answer.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 
 use super::{
-    Look, PlanInput, StepContext, StepError, checksums,
+    PlanInput, Progress, StepContext, StepError, checksums,
     planning::{Draft, act, draft},
 };
 use crate::{
@@ -202,13 +202,13 @@ pub(super) async fn finished(
                 let done =
                     found.pointer("/status/progress/itemsBackedUp").or(found.pointer("/status/progress/itemsRestored"));
                 if is_terminal(&phase) {
-                    Look::Done(found)
+                    Progress::Done(found)
                 } else {
-                    Look::NotYet(format!("{phase}{}", done.map(|d| format!(", {d} items")).unwrap_or_default()))
+                    Progress::NotYet(format!("{phase}{}", done.map(|d| format!(", {d} items")).unwrap_or_default()))
                 }
             }
-            Ok(None) => Look::NotYet("it does not exist".into()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Ok(None) => Progress::NotYet("it does not exist".into()),
+            Err(error) => Progress::NotYet(error.to_string()),
         })
         .await
 }

@@ -9,7 +9,7 @@ pub fn by_hand(host: Option<&NodeHost>, mut revert: Revert) -> Revert {
     let Some(host) = host else { return revert };
     match &mut revert {
         Revert::NodePower { node, how, command, .. } => {
-            *command = host.bring_back(&node.name, *how).unwrap_or_default();
+            *command = host.return_command(&node.name, *how).unwrap_or_default();
         }
         Revert::Impairment { node, what, command, .. } => {
             let undo = inside::undo(what);

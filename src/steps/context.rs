@@ -14,7 +14,7 @@ use crate::{
     journal::{FaultRecord, Recorder, RunState, WriteError},
     model::{BackupMade, FaultId, LeftBecause, Plan, Revert, StepName, StepResult},
     told,
-    world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, Vault, World},
+    world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, SecretReader, World},
 };
 
 /// How long one attempt of an undo may take before the next fault gets its turn. An undo that waits stops earlier, so
@@ -71,7 +71,7 @@ pub enum Closing {
 
 /// The result of looking at something.
 #[derive(Clone, Debug)]
-pub enum Look<T> {
+pub enum Progress<T> {
     /// It is in the expected state.
     Done(T),
     /// Not yet: what was observed instead.
@@ -132,7 +132,7 @@ pub struct StepContext {
     /// Whether this session may act.
     pub wheel: Arc<Wheel>,
     /// The scenario's secrets.
-    pub vault: Vault,
+    pub secret_reader: SecretReader,
     /// Gates that were approved in advance, and who answers the others.
     pub approvals: Arc<Approvals>,
     /// Only one mirror is written at a time, so that an older state cannot replace a newer one.
@@ -297,14 +297,14 @@ impl StepContext {
         &self,
         limit: Duration,
         waiting_for: &str,
-        mut look: impl AsyncFnMut() -> Look<T>,
+        mut look: impl AsyncFnMut() -> Progress<T>,
     ) -> Result<T, StepError> {
         let began = self.recorder.now_us();
         let mut said = (String::new(), 0);
         loop {
             let seen = match look().await {
-                Look::Done(found) => return Ok(found),
-                Look::NotYet(seen) => seen,
+                Progress::Done(found) => return Ok(found),
+                Progress::NotYet(seen) => seen,
             };
             let now = self.recorder.now_us();
             if Duration::from_micros(now - began) > limit {

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Look, SendError, StepContext, StepError,
+    Progress, SendError, StepContext, StepError,
     exempt::{Skip, skip},
 };
 use crate::{
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(400);
 
 /// The result of an attempt.
 #[derive(Clone, Debug, PartialEq)]
-enum Answer {
+enum EvictionAnswer {
     /// The eviction was granted, or the pod is gone.
     Going,
     /// Try again later: a budget refuses, or the server has a problem. `wait` is the pause in seconds that the server
@@ -46,7 +46,7 @@ struct Turn {
     due_us: u64,
     /// The last answer that was recorded: code and reason.
     shown: (u16, String),
-    last: Option<Answer>,
+    last: Option<EvictionAnswer>,
 }
 
 /// What is known about the pods of a node, by UID.
@@ -69,8 +69,9 @@ pub(super) async fn empty(
     let done = DrainedNode { node: name.to_owned(), ..DrainedNode::default() };
     let mut node = Node { context, spec, turns: BTreeMap::new(), unseen: None, done };
     let mut pods = vec![];
-    let ended =
-        context.until(spec.at_most.0, &format!("node {name} to be empty"), async || node.look(&mut pods).await).await;
+    let ended = context
+        .until(spec.at_most.0, &format!("node {name} to be empty"), async || node.read_pods(&mut pods).await)
+        .await;
     node.done.left = node.left(&pods);
     match ended {
         Ok(Ok(())) => Ok((node.done, true)),
@@ -82,29 +83,29 @@ pub(super) async fn empty(
 }
 
 impl Node<'_> {
-    async fn look(&mut self, pods: &mut Vec<Pod>) -> Look<Result<(), StepError>> {
+    async fn read_pods(&mut self, pods: &mut Vec<Pod>) -> Progress<Result<(), StepError>> {
         let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{}", self.done.node);
         match self.context.world.kube.list_as(&path).await {
             Ok(found) => *pods = found,
             Err(error) => {
                 self.unseen = Some(told!(self.context.recorder, "{error}"));
                 tokio::time::sleep(LOOK).await;
-                return Look::NotYet(error.to_string());
+                return Progress::NotYet(error.to_string());
             }
         }
         self.unseen = None;
         let spec = self.spec;
         for pod in pods.iter().filter(|p| !p.is_terminating() && skip(p, spec).is_none()) {
             if let Err(error) = self.turn(pod).await {
-                return Look::Done(Err(error));
+                return Progress::Done(Err(error));
             }
         }
         let waited: Vec<String> = pods.iter().filter(|p| self.is_waited_for(p)).map(name).collect();
         if waited.is_empty() {
-            return Look::Done(Ok(()));
+            return Progress::Done(Ok(()));
         }
         tokio::time::sleep(LOOK).await;
-        Look::NotYet(format!("still there: {}", some(&waited)))
+        Progress::NotYet(format!("still there: {}", some(&waited)))
     }
 
     /// Tries to evict one pod, if its pause is over.
@@ -112,7 +113,7 @@ impl Node<'_> {
         let now = self.context.recorder.now_us();
         let uid = &pod.metadata.uid;
         let before = self.turns.get(uid).cloned();
-        let asked = |turn: &Turn| turn.due_us > now || matches!(turn.last, Some(Answer::Never(_)));
+        let asked = |turn: &Turn| turn.due_us > now || matches!(turn.last, Some(EvictionAnswer::Never(_)));
         if before.as_ref().is_some_and(asked) {
             return Ok(());
         }
@@ -120,15 +121,15 @@ impl Node<'_> {
         turn.tries += 1;
         let answer = self.evict(pod, &mut turn).await?;
         match &answer {
-            Answer::Going if turn.last == Some(Answer::Going) => {}
-            Answer::Going => self.done.evicted += u32::from(turn.shown.0 < 300),
-            Answer::Later { budget, wait, .. } => {
+            EvictionAnswer::Going if turn.last == Some(EvictionAnswer::Going) => {}
+            EvictionAnswer::Going => self.done.evicted += u32::from(turn.shown.0 < 300),
+            EvictionAnswer::Later { budget, wait, .. } => {
                 self.done.refused += u32::from(*budget);
                 turn.due_us = now + pause(uid, turn.tries, *wait).as_micros() as u64;
             }
-            Answer::Never(_) => {}
+            EvictionAnswer::Never(_) => {}
         }
-        if answer == Answer::Going {
+        if answer == EvictionAnswer::Going {
             turn.due_us = now + LONGEST.as_micros() as u64;
         }
         turn.last = Some(answer);
@@ -136,20 +137,20 @@ impl Node<'_> {
         Ok(())
     }
 
-    async fn evict(&self, pod: &Pod, turn: &mut Turn) -> Result<Answer, StepError> {
+    async fn evict(&self, pod: &Pod, turn: &mut Turn) -> Result<EvictionAnswer, StepError> {
         let meta = &pod.metadata;
         let answer = self.context.send(&ApiCall::evict(&meta.namespace, &meta.name, &meta.uid, false)).await;
         let (code, reason, message, causes, retry_after) = match answer {
             Ok(_) => {
                 self.show(pod, turn, (201, String::new()), &Told::default());
-                return Ok(Answer::Going);
+                return Ok(EvictionAnswer::Going);
             }
             Err(SendError::Api(ApiError::Status { code, reason, message, causes, retry_after, .. })) => {
                 (code, reason, message, causes, retry_after)
             }
             Err(SendError::Api(error)) => {
                 let told = told!(self.context.recorder, "{error}");
-                return Ok(Answer::Later { told, budget: false, wait: None });
+                return Ok(EvictionAnswer::Later { told, budget: false, wait: None });
             }
             Err(SendError::NotOurs(error)) => return Err(error),
         };
@@ -157,12 +158,12 @@ impl Node<'_> {
         let reason = if budget { "DisruptionBudget".to_owned() } else { reason };
         self.show(pod, turn, (code, reason), &message);
         Ok(match code {
-            404 => Answer::Going,
+            404 => EvictionAnswer::Going,
             500 => match self.ambiguous(pod).await {
-                Some(why) => Answer::Never(told!(self.context.recorder, "{why}")),
+                Some(why) => EvictionAnswer::Never(told!(self.context.recorder, "{why}")),
                 None => later(code, &message, (false, retry_after), self.context),
             },
-            400 | 403 | 405 | 422 => Answer::Never(told!(self.context.recorder, "{code}: {message}")),
+            400 | 403 | 405 | 422 => EvictionAnswer::Never(told!(self.context.recorder, "{code}: {message}")),
             _ => later(code, &message, (budget, retry_after), self.context),
         })
     }
@@ -196,13 +197,13 @@ impl Node<'_> {
         (names.len() > 1).then(|| ambiguous(&names))
     }
 
-    fn last(&self, pod: &Pod) -> Option<&Answer> {
+    fn last(&self, pod: &Pod) -> Option<&EvictionAnswer> {
         self.turns.get(&pod.metadata.uid)?.last.as_ref()
     }
 
     /// Whether the drain still waits for this pod.
     fn is_waited_for(&self, pod: &Pod) -> bool {
-        let never = matches!(self.last(pod), Some(Answer::Never(_)));
+        let never = matches!(self.last(pod), Some(EvictionAnswer::Never(_)));
         match skip(pod, self.spec) {
             Some(Skip::Because(_)) => false,
             Some(Skip::Refuse(_)) => pod.is_terminating(),
@@ -229,20 +230,20 @@ impl Node<'_> {
 }
 
 /// Why a pod is still there, according to the last answer; none for a pod that a drain never evicts.
-fn why_left(pod: &Pod, skip: Option<Skip>, last: Option<&Answer>) -> Option<Told> {
+fn why_left(pod: &Pod, skip: Option<Skip>, last: Option<&EvictionAnswer>) -> Option<Told> {
     match (skip, last) {
         (Some(Skip::Because(_)), _) => None,
         // Whatever the earlier answers were, it is being deleted now.
         _ if pod.is_terminating() => Some("it is still Terminating".into()),
         (Some(Skip::Refuse(why)), _) => Some(Told::from(why)),
-        (None, Some(Answer::Never(why) | Answer::Later { told: why, .. })) => Some(why.clone()),
-        (None, Some(Answer::Going)) => Some("its eviction was granted, but it is not gone yet".into()),
+        (None, Some(EvictionAnswer::Never(why) | EvictionAnswer::Later { told: why, .. })) => Some(why.clone()),
+        (None, Some(EvictionAnswer::Going)) => Some("its eviction was granted, but it is not gone yet".into()),
         (None, None) => Some("its eviction was not requested yet".into()),
     }
 }
 
-fn later(code: u16, message: &Told, (budget, wait): (bool, Option<u64>), context: &StepContext) -> Answer {
-    Answer::Later { told: told!(context.recorder, "{code}: {message}"), budget, wait }
+fn later(code: u16, message: &Told, (budget, wait): (bool, Option<u64>), context: &StepContext) -> EvictionAnswer {
+    EvictionAnswer::Later { told: told!(context.recorder, "{code}: {message}"), budget, wait }
 }
 
 /// The names of budgets.
@@ -298,14 +299,14 @@ mod tests {
             let at = if terminating { json!("2026-01-01T00:00:00Z") } else { json!(null) };
             serde_json::from_value(json!({"metadata": {"name": "web-1", "deletionTimestamp": at}})).unwrap()
         };
-        let said = |terminating, skip, last: Option<Answer>| {
+        let said = |terminating, skip, last: Option<EvictionAnswer>| {
             why_left(&pod(terminating), skip, last.as_ref()).map(|why| why.to_string())
         };
-        let refused = || Some(Answer::Later { told: "429: no".into(), budget: true, wait: None });
+        let refused = || Some(EvictionAnswer::Later { told: "429: no".into(), budget: true, wait: None });
         let bare = || Some(Skip::Refuse("no controller"));
         assert_eq!(said(false, None, refused()).unwrap(), "429: no");
-        assert_eq!(said(false, None, Some(Answer::Never("two budgets".into()))).unwrap(), "two budgets");
-        assert!(said(false, None, Some(Answer::Going)).unwrap().contains("granted"));
+        assert_eq!(said(false, None, Some(EvictionAnswer::Never("two budgets".into()))).unwrap(), "two budgets");
+        assert!(said(false, None, Some(EvictionAnswer::Going)).unwrap().contains("granted"));
         assert!(said(false, None, None).unwrap().contains("was not requested"), "it came with the last look");
         assert_eq!(said(false, bare(), None).unwrap(), "no controller");
         // It was deleted outside the drill in the meantime.

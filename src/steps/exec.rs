@@ -24,7 +24,7 @@ pub(super) fn plan(spec: &ExecStep) -> Result<Draft, String> {
 const NOT_RUN: &str = "not run: a rehearsal does not run programs";
 
 pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done, StepError> {
-    let program = context.vault.program(&spec.argv, &spec.env).await.map_err(StepError::Failed)?;
+    let program = context.secret_reader.program(&spec.argv, &spec.env).await.map_err(StepError::Failed)?;
     if spec.undo.is_empty() {
         context.may_act().await?;
         let said = program.run_in(&context.world.outside, spec.at_most.0).await.map_err(StepError::failed)?.stdout;
@@ -38,7 +38,7 @@ pub(super) async fn apply(context: &StepContext, spec: &ExecStep) -> Result<Done
 }
 
 fn ended(context: &StepContext, said: String) -> Done {
-    if context.world.stage().is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
+    if context.world.simulated().is_some() { Done::NotRun(NOT_RUN.to_owned()) } else { Done::Well(said) }
 }
 
 /// The undo comes from the local scenario, by the name of the step. No command line is ever taken from the record in
@@ -52,7 +52,7 @@ pub(super) async fn revert(context: &StepContext, step: &str) -> Result<Closing,
         OrNewer::Known(_) => return Err(format!("step `{step}` does not run a program, so it has no undo command")),
         OrNewer::Newer(newer) => return Err(format!("this version cannot read step `{step}`: {}", newer.why)),
     };
-    let program = context.vault.program(&spec.undo, &spec.env).await?;
+    let program = context.secret_reader.program(&spec.undo, &spec.env).await?;
     context.may_act().await.map_err(|e| e.to_string())?;
     program.run_in(&context.world.outside, spec.at_most.0).await.map_err(|e| e.to_string())?;
     Ok(Closing::Reverted(match ended(context, "the undo program ended with exit code 0".to_owned()) {

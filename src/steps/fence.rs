@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    Closing, Look, StepContext, StepError,
+    Closing, Progress, StepContext, StepError,
     planning::{Draft, act, draft},
     pods::dead,
     power::{host, same_node},
@@ -108,8 +108,8 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
     let written = context.until(Duration::from_secs(30), &what, async || {
         let node = match read(context, target).await {
             Ok(Some(node)) => node,
-            Ok(None) => return Look::NotYet("the node does not exist".into()),
-            Err(why) => return Look::NotYet(why),
+            Ok(None) => return Progress::NotYet("the node does not exist".into()),
+            Err(why) => return Progress::NotYet(why),
         };
         let mut taints: Vec<Value> = node["spec"]["taints"].as_array().cloned().unwrap_or_default();
         taints.retain(|t| !is_taint(t));
@@ -123,8 +123,8 @@ async fn write(context: &StepContext, target: &NodeTarget, fence: bool) -> Resul
             "spec": {"taints": taints},
         });
         match context.send(&ApiCall::merge(format!("/api/v1/nodes/{}", target.name), patch)).await {
-            Ok(_) => Look::Done(()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Ok(_) => Progress::Done(()),
+            Err(error) => Progress::NotYet(error.to_string()),
         }
     });
     written.await.map_err(|e| e.to_string())

@@ -45,8 +45,8 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
     })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
         (true, format!("{}, in advance with --approve-gate", context.approvals.operator))
-    } else if context.world.stage().is_none() && std::io::stdin().is_terminal() {
-        match tokio::time::timeout(spec.timeout.0, ask()).await {
+    } else if context.world.simulated().is_none() && std::io::stdin().is_terminal() {
+        match tokio::time::timeout(spec.timeout.0, ask_person()).await {
             Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),
             Ok(None) | Err(_) => {
                 (spec.default == GateAnswer::Approve, "default, because nobody answered in time".into())
@@ -61,6 +61,6 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
 }
 
 /// The answer of a person at the terminal; none if the terminal is closed.
-async fn ask() -> Option<bool> {
+async fn ask_person() -> Option<bool> {
     terminal::line().await.map(|line| matches!(line.trim(), "y" | "yes" | "approve"))
 }

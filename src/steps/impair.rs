@@ -27,7 +27,7 @@ pub(super) fn plan(spec: &ImpairNodesStep, input: &PlanInput<'_>) -> Result<Draf
     for node in nodes {
         let name = &node.metadata.name;
         input.machine(host, name)?;
-        let trouble = inside::Trouble::of(spec, &peers(spec, all, name)?, input.run)?;
+        let trouble = inside::Breakage::of(spec, &peers(spec, all, name)?, input.run)?;
         let whole = |argv: Vec<String>| {
             let words: Vec<&str> = argv.iter().map(String::as_str).collect();
             host.inside(name, &words).map(|a| shell(&a)).map_err(|e| e.to_string())
@@ -94,7 +94,7 @@ pub(super) async fn apply(
     for target in &planned.nodes {
         let machine = running(context, target).await?;
         let peers = peers(spec, &all, &target.name).map_err(StepError::Failed)?;
-        let trouble = inside::Trouble::of(spec, &peers, &context.run).map_err(StepError::Failed)?;
+        let trouble = inside::Breakage::of(spec, &peers, &context.run).map_err(StepError::Failed)?;
         let ready = inside::ready_for(host, &target.name, &trouble).await.map_err(StepError::Failed)?;
         begun.push((target, machine, trouble, ready));
     }
@@ -111,7 +111,7 @@ pub(super) async fn apply(
     }
     let done = acts.iter().map(|(fault, node, argv)| {
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-        async move { context.act(fault, async { host.ask(node, &words).await.map(drop) }).await }
+        async move { context.act(fault, async { host.run_inside(node, &words).await.map(drop) }).await }
     });
     for done in futures_util::future::join_all(done).await {
         done?;
@@ -148,7 +148,7 @@ pub(super) async fn begin_revert(context: &StepContext, revert: &Revert) -> Resu
     let undo = inside::undo(what);
     let words: Vec<&str> = undo.iter().map(String::as_str).collect();
     context.may_act().await.map_err(|e| e.to_string())?;
-    host.ask(&node.name, &words).await.map_err(|e| e.to_string())?;
+    host.run_inside(&node.name, &words).await.map_err(|e| e.to_string())?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ const TABLE: &str = "drillmaster_";
 
 /// What to break.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Trouble {
+pub(super) enum Breakage {
     Stop(NodeService),
     Fill { path: String, leave: u64, file: String },
     Drop { direction: Direction, peers: Vec<String>, percent: u8, table: String },
@@ -28,7 +28,7 @@ pub(super) struct Ready {
     free: u64,
 }
 
-impl Trouble {
+impl Breakage {
     pub(super) fn of(spec: &ImpairNodesStep, peers: &[String], run: &str) -> Result<Self, String> {
         let id: String = run.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
         if let Some(service) = spec.stop {
@@ -105,19 +105,19 @@ fn rules(direction: Direction, peers: &[String], percent: u8, table: &str) -> St
 }
 
 /// Checks that the node is in order before it is broken, and reads its values.
-pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) -> Result<Ready, String> {
+pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Breakage) -> Result<Ready, String> {
     let mut ready = Ready::default();
     match trouble {
-        Trouble::Stop(_) | Trouble::Drop { .. } => {}
-        Trouble::Fill { path, leave, .. } => {
-            let said = ask(host, node, &["stat", "--format=%d", "/", "/var", path]).await?;
+        Breakage::Stop(_) | Breakage::Drop { .. } => {}
+        Breakage::Fill { path, leave, .. } => {
+            let said = run_inside(host, node, &["stat", "--format=%d", "/", "/var", path]).await?;
             let devices: Vec<&str> = said.lines().collect();
             if devices.len() != 3 || devices[..2].contains(&devices[2]) {
                 return Err(format!(
                     "{path} is on the disk that node {node} shares with this machine and all other nodes: filling it would break all of them. Mount a separate file system there first"
                 ));
             }
-            let free = ask(host, node, &["df", "--block-size=1", "--output=avail", path]).await?;
+            let free = run_inside(host, node, &["df", "--block-size=1", "--output=avail", path]).await?;
             ready.free = free.lines().last().and_then(|l| l.trim().parse().ok()).unwrap_or(0);
             if ready.free <= *leave {
                 return Err(format!(
@@ -126,11 +126,11 @@ pub(super) async fn ready_for(host: &NodeHost, node: &str, trouble: &Trouble) ->
                 ));
             }
         }
-        Trouble::Delay { .. } => {
-            let said = ask(host, node, &["ip", "-4", "route", "show", "default"]).await?;
+        Breakage::Delay { .. } => {
+            let said = run_inside(host, node, &["ip", "-4", "route", "show", "default"]).await?;
             let mut all = said.split_whitespace().skip_while(|w| *w != "dev");
             ready.interface = all.nth(1).unwrap_or_default().to_owned();
-            let queue = ask(host, node, &["tc", "qdisc", "show", "dev", &ready.interface]).await?;
+            let queue = run_inside(host, node, &["tc", "qdisc", "show", "dev", &ready.interface]).await?;
             if ready.interface.is_empty() || !queue.contains("noqueue") {
                 return Err(format!(
                     "node {node} has no default route with a plain interface, so packets cannot be delayed: `{queue}`"
@@ -149,17 +149,18 @@ pub(super) async fn is_right(host: &NodeHost, node: &str, what: &Impairment) -> 
     Ok(match what {
         Impairment::Kubelet | Impairment::Runtime => {
             let unit = if *what == Impairment::Kubelet { "kubelet" } else { "containerd" };
-            ask(host, node, &["systemctl", "show", "--property=ActiveState", "--value", unit]).await? == "active"
+            run_inside(host, node, &["systemctl", "show", "--property=ActiveState", "--value", unit]).await? == "active"
         }
         Impairment::Disk { file } => {
             let (dir, name) = file.rsplit_once('/').unwrap_or(("/", file));
-            ask(host, node, &["find", dir, "-maxdepth", "1", "-name", name]).await?.is_empty()
+            run_inside(host, node, &["find", dir, "-maxdepth", "1", "-name", name]).await?.is_empty()
         }
-        Impairment::Packets { table } => {
-            !ask(host, node, &["nft", "list", "tables"]).await?.lines().any(|l| l.ends_with(&format!(" {table}")))
-        }
+        Impairment::Packets { table } => !run_inside(host, node, &["nft", "list", "tables"])
+            .await?
+            .lines()
+            .any(|l| l.ends_with(&format!(" {table}"))),
         Impairment::Delay { interface } => {
-            !ask(host, node, &["tc", "qdisc", "show", "dev", interface]).await?.contains("netem")
+            !run_inside(host, node, &["tc", "qdisc", "show", "dev", interface]).await?.contains("netem")
         }
     })
 }
@@ -170,23 +171,23 @@ pub(super) async fn effect(host: &NodeHost, node: &str, what: &Impairment) -> Op
     match what {
         Impairment::Packets { table } => {
             let list = ["nft", "list", "table", "inet", table];
-            let mut listed = ask(host, node, &list).await.ok()?;
+            let mut listed = run_inside(host, node, &list).await.ok()?;
             if dropped(&listed) == 0 {
                 // Perhaps nobody sent anything, so the drill connects to a kubelet on the other side.
                 let knock = format!("exec 3<>/dev/tcp/{}/10250", peer(&listed)?);
-                let _ = ask(host, node, &["timeout", "2", "bash", "-c", &knock]).await;
-                listed = ask(host, node, &list).await.ok()?;
+                let _ = run_inside(host, node, &["timeout", "2", "bash", "-c", &knock]).await;
+                listed = run_inside(host, node, &list).await.ok()?;
             }
             let lost = Some(dropped(&listed)).filter(|n| *n > 0)?;
             Some(format!("{lost} packets were dropped by the rules on node {node}"))
         }
         Impairment::Delay { interface } => {
-            let listed = ask(host, node, &["tc", "-s", "qdisc", "show", "dev", interface]).await.ok()?;
+            let listed = run_inside(host, node, &["tc", "-s", "qdisc", "show", "dev", interface]).await.ok()?;
             let sent = Some(delayed(&listed)).filter(|n| *n > 0)?;
             Some(format!("{sent} packets left node {node} with a delay"))
         }
         Impairment::Disk { file } => {
-            let size = ask(host, node, &["stat", "--format=%s", file]).await.ok()?;
+            let size = run_inside(host, node, &["stat", "--format=%s", file]).await.ok()?;
             Some(format!("{} bytes on node {node} were filled by {file}", size.trim().parse::<u64>().ok()?))
         }
         Impairment::Kubelet | Impairment::Runtime => None,
@@ -264,8 +265,8 @@ pub(super) fn past(spec: &ImpairNodesStep) -> String {
     }
 }
 
-async fn ask(host: &NodeHost, node: &str, argv: &[&str]) -> Result<String, String> {
-    host.ask(node, argv).await.map_err(|e| e.to_string())
+async fn run_inside(host: &NodeHost, node: &str, argv: &[&str]) -> Result<String, String> {
+    host.run_inside(node, argv).await.map_err(|e| e.to_string())
 }
 
 fn unit(service: NodeService) -> &'static str {

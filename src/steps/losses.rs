@@ -1,6 +1,6 @@
 //! The check directly before a namespace is deleted: every object in it is compared with the content of the backup. If
 //! an object would not come back in its current state, it is named and nothing is deleted, unless the scenario lists
-//! it under `mayBeLost`. The restore is compared in the same way (`bring_back`).
+//! it under `mayBeLost`. The restore is compared in the same way (`restore_namespace`).
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ use crate::{
 const NAMED: usize = 40;
 
 /// The result of a check that refused nothing.
-pub(super) struct Looked {
+pub(super) struct DeletionCheck {
     /// When the check began, in microseconds since the run began.
     pub began_us: u64,
     /// How many objects were compared.
@@ -28,7 +28,7 @@ pub(super) struct Looked {
     pub lost: Vec<AcceptedLoss>,
 }
 
-impl Looked {
+impl DeletionCheck {
     /// The entries of the scenario's list that match an existing object.
     pub(super) fn allowed(&self, list: &[MayBeLost]) -> Vec<MayBeLost> {
         list.iter().filter(|entry| self.lost.iter().any(|l| entry.object.matches(&l.loss.object))).cloned().collect()
@@ -75,19 +75,19 @@ pub(super) async fn held(context: &StepContext, backup: &Value, namespace: &str)
 }
 
 /// Checks the namespace, and refuses if something would be lost that must not be.
-pub(super) async fn look(
+pub(super) async fn check_deletion(
     context: &StepContext,
     spec: &DeleteNamespaceStep,
     backup: &str,
     held: &Held,
-) -> Result<Looked, StepError> {
+) -> Result<DeletionCheck, StepError> {
     let began_us = context.recorder.now_us();
     let live = live(&context.world.kube, &spec.name, |o| is_ours(o, &context.run)).await.map_err(StepError::failed)?;
     let compared = live.objects.len() as u64;
     let losses = live.losses(held).into_iter().filter_map(|l| without_ours(context, l)).collect();
     let (lost, refused) = accepted(losses, &spec.may_be_lost);
     if refused.is_empty() {
-        return Ok(Looked { began_us, compared, lost });
+        return Ok(DeletionCheck { began_us, compared, lost });
     }
     Err(StepError::Failed(refusal(&spec.name, backup, &refused)))
 }

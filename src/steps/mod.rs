@@ -3,12 +3,11 @@
 //! of steps. Start with [`plan`], [`apply`] and [`revert`].
 
 mod backup;
-mod bring_back;
 mod by_hand;
+mod cancel_queued_backup;
 mod checksums;
 mod context;
 mod drain;
-mod elsewhere;
 mod evictions;
 mod exec;
 mod exempt;
@@ -27,8 +26,10 @@ mod pods;
 mod power;
 mod reach;
 mod recheck;
+mod recovery_cluster;
 mod replaced;
 mod restore;
+mod restore_namespace;
 mod returned;
 mod scale;
 mod scratch;
@@ -38,15 +39,14 @@ mod terminal;
 mod wait;
 mod wheel;
 mod whole;
-mod withdraw;
 
 pub use by_hand::by_hand;
-pub use context::{ATTEMPT, Closing, Done, Look, SendError, StepContext, StepError};
+pub use cancel_queued_backup::cancel_queued_backups;
+pub use context::{ATTEMPT, Closing, Done, Progress, SendError, StepContext, StepError};
 pub use gate::Approvals;
 pub use planning::PlanInput;
 pub use recheck::{recheck, touch};
 pub use wheel::{Direction, Lost, Wheel};
-pub use withdraw::withdraw;
 
 use crate::{
     journal::FaultRecord,
@@ -127,7 +127,7 @@ pub async fn revert(context: &StepContext, fault: &FaultRecord) -> Result<Closin
         Revert::Cordon { node, before } => drain::revert(context, node, *before).await,
         Revert::Scale { object, before, written } => scale::revert(context, object, *before, *written).await,
         Revert::PodsReplaced { namespace, ready } => whole::revert(context, namespace, ready).await,
-        Revert::Restore { .. } => bring_back::revert(context, fault).await,
+        Revert::Restore { .. } => restore_namespace::revert(context, fault).await,
         Revert::OwnNamespace { recovery, .. } => scratch::revert(&own::place(context, *recovery)?, fault).await,
         Revert::OwnPods { namespace, pods, recovery } => {
             short_pods::revert(&own::place(context, *recovery)?, namespace, pods).await

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 
 use super::{
-    Look, PlanInput, StepContext, StepError, backup, bring_back, heal, losses,
+    PlanInput, Progress, StepContext, StepError, backup, heal, losses,
     planning::{Draft, act, draft},
-    pods,
+    pods, restore_namespace,
 };
 use crate::{
     kubernetes::{
@@ -77,9 +77,9 @@ fn covers(spec: &DeleteNamespaceStep, covering: &BackupStep, input: &PlanInput<'
 
 /// Pods that will hang on dead nodes and keep the namespace from being deleted.
 fn blockers(spec: &DeleteNamespaceStep, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Result<Vec<String>, String> {
-    let dark: Vec<&PlannedStep> = so_far.iter().filter(|s| s.takes_nodes()).collect();
+    let nodes_away: Vec<&PlannedStep> = so_far.iter().filter(|s| s.takes_nodes()).collect();
     let mut notes = vec![];
-    for step in dark {
+    for step in nodes_away {
         for pod in input.scope_pods_on(&step.nodes).into_iter().filter(|p| p.metadata.namespace == spec.name) {
             let (name, node) = (&pod.metadata.name, &pod.spec.node_name);
             match spec.dead_pods {
@@ -116,7 +116,7 @@ pub(super) async fn apply(
     let volumes = volumes_of(context, &spec.name).await?;
     let ready = ready_now(context, &spec.name).await?;
     // This is the last check, so that as little time as possible passes between it and the delete.
-    let looked = losses::look(context, spec, &name, &held).await?;
+    let looked = losses::check_deletion(context, spec, &name, &held).await?;
     let revert = Revert::Restore {
         namespace: spec.name.clone(),
         uid: target.uid.clone(),
@@ -162,7 +162,7 @@ async fn covering(context: &StepContext, spec: &DeleteNamespaceStep) -> Result<V
         .backup_of(&spec.covered_by)
         .ok_or_else(|| StepError::Failed(format!("step `{}` did not make a backup", spec.covered_by)))?
         .backup;
-    bring_back::usable(context, &name).await.map_err(StepError::Failed)
+    restore_namespace::usable(context, &name).await.map_err(StepError::Failed)
 }
 
 /// Waits until the namespace is gone. If allowed, it force-deletes pods that hang on dead nodes.
@@ -176,12 +176,12 @@ pub(super) async fn gone(
     context
         .until(limit, &format!("namespace {namespace} to be gone"), async || {
             if force && let Err(error) = pods::force_dead(context, namespace, None).await {
-                return Look::NotYet(error.to_string());
+                return Progress::NotYet(error.to_string());
             }
             match context.world.kube.find_as::<Named>(&path).await {
-                Ok(None) => Look::Done(()),
-                Ok(Some(found)) => Look::NotYet(remaining(&found)),
-                Err(error) => Look::NotYet(error.to_string()),
+                Ok(None) => Progress::Done(()),
+                Ok(Some(found)) => Progress::NotYet(remaining(&found)),
+                Err(error) => Progress::NotYet(error.to_string()),
             }
         })
         .await

@@ -20,7 +20,7 @@ pub(super) fn plan(spec: &NotifyStep) -> Draft {
 
 pub(super) async fn apply(context: &StepContext, spec: &NotifyStep) -> Result<String, StepError> {
     let world = &context.world;
-    let url = context.vault.fill(spec.url.reveal()).await.map_err(StepError::Failed)?;
+    let url = context.secret_reader.fill(spec.url.reveal()).await.map_err(StepError::Failed)?;
     let body = json!({
         "text": format!("THIS IS A DRILL: {}", spec.message),
         "run": context.run,

@@ -24,14 +24,14 @@ pub(super) fn namespace(run: &str, name: &str, also: Map<String, Value>) -> ApiC
 }
 
 /// The context of the same step for the second cluster.
-pub(super) fn there(context: &StepContext) -> Result<StepContext, String> {
+pub(super) fn recovery_cluster(context: &StepContext) -> Result<StepContext, String> {
     let world = context.world.recovery.as_ref().ok_or("a second cluster is needed: give --context recovery=NAME")?;
     Ok(StepContext { world: Arc::clone(world), ..context.clone() })
 }
 
 /// The context of the same step for the cluster in which something was created: the first or the second.
 pub(super) fn place(context: &StepContext, recovery: bool) -> Result<StepContext, String> {
-    if recovery { there(context) } else { Ok(context.clone()) }
+    if recovery { recovery_cluster(context) } else { Ok(context.clone()) }
 }
 
 /// Whether this context is for the second cluster.

@@ -150,7 +150,7 @@ pub(super) async fn force_dead(
     namespace: &str,
     of: Option<&StepName>,
 ) -> Result<Vec<String>, StepError> {
-    let dark: Vec<String> = context.recorder.with(|state| {
+    let nodes_away: Vec<String> = context.recorder.with(|state| {
         state
             .open()
             .iter()
@@ -165,7 +165,7 @@ pub(super) async fn force_dead(
     let mut deleted = vec![];
     for pod in pods_of(context, namespace).await? {
         let node = pod.spec.node_name.clone();
-        if !pod.is_terminating() || !dark.contains(&node) {
+        if !pod.is_terminating() || !nodes_away.contains(&node) {
             continue;
         }
         let off = host.machine(&node).await.map_err(StepError::failed)?.state == PowerState::Off;

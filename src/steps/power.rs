@@ -60,8 +60,8 @@ fn plan(nodes: &[&Node], how: NodeHow, input: &PlanInput<'_>) -> Result<Draft, S
                 "node `{name}` runs the control plane: a rehearsal cannot run this step, because the simulation does not model what a control plane does that is cut off (use kill, stop or pause)"
             ));
         }
-        let does = host.take_away(&machine, how).map_err(|e| e.to_string())?;
-        let undo = host.bring_back(name, how).map_err(|e| e.to_string())?;
+        let does = host.removal_command(&machine, how).map_err(|e| e.to_string())?;
+        let undo = host.return_command(name, how).map_err(|e| e.to_string())?;
         planned.acts.push(act(shell(&does), shell(&undo)));
         planned.nodes.push(PlanInput::target(node));
     }
@@ -117,7 +117,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
     intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
     let mut faults = vec![];
     for (target, machine) in &intended {
-        let command = host.bring_back(&target.name, how).map_err(StepError::failed)?;
+        let command = host.return_command(&target.name, how).map_err(StepError::failed)?;
         let routes = match how {
             NodeHow::Partition => {
                 host.can_be_cut(&target.name).await.map_err(StepError::failed)?;
@@ -140,7 +140,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
         context.hold_lease().await?;
     }
     let acts = faults.iter().zip(&intended).map(|((fault, _), (_, machine))| async {
-        let argv = host.take_away(machine, how).map_err(StepError::failed)?;
+        let argv = host.removal_command(machine, how).map_err(StepError::failed)?;
         context.act(fault, host.run(&argv)).await
     });
     for done in futures_util::future::join_all(acts).await {

@@ -12,13 +12,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Look, StepContext,
+    Progress, StepContext,
     short_pods::{self, For, Task},
     targets::{self, Target, command, heard},
 };
 use crate::{
     kubernetes::{
-        Identity, OwnPod, Place,
+        Identity, OwnPod, PodPlace,
         objects::{Node, Pod},
     },
     model::{Isolation, ROLE_LABEL, some},
@@ -234,9 +234,9 @@ async fn admits_pods(context: &StepContext, scratch: &str) -> Result<(), String>
     let path = format!("/api/v1/namespaces/{scratch}/serviceaccounts/default");
     let found = context.until(Duration::from_secs(20), "the namespace's service account", async || {
         match context.world.kube.find(&path).await {
-            Ok(Some(_)) => Look::Done(()),
-            Ok(None) => Look::NotYet("it does not exist yet".into()),
-            Err(error) => Look::NotYet(error.to_string()),
+            Ok(Some(_)) => Progress::Done(()),
+            Ok(None) => Progress::NotYet("it does not exist yet".into()),
+            Err(error) => Progress::NotYet(error.to_string()),
         }
     });
     found.await.map_err(|e| e.to_string())
@@ -265,7 +265,7 @@ fn task(context: &StepContext, one: &Try<'_>) -> Task {
         role: "reach",
         command: command(one.targets),
         claim: None,
-        place: Place::on(one.node),
+        place: PodPlace::on(one.node),
         seconds: SECONDS,
     };
     let nobody = Identity { user: 65534, ..Identity::default() };

@@ -50,7 +50,7 @@ pub async fn recheck(context: &StepContext, fault: &FaultRecord) -> Result<Optio
         }
         Revert::OwnPods { namespace, pods, recovery } => {
             let place = own::place(context, *recovery)?;
-            let there = short_pods::there(&place, namespace, pods).await?;
+            let there = short_pods::existing(&place, namespace, pods).await?;
             Ok((!there.is_empty()).then(|| format!("pods {} exist again", some(&there))))
         }
         // Pods are brought back by their controllers, and the effect of a program cannot be checked here.

@@ -3,9 +3,9 @@
 
 use super::{
     Closing, PlanInput, StepContext, StepError, backup,
-    bring_back::{self, Order},
-    elsewhere,
     planning::{Draft, act, draft},
+    recovery_cluster,
+    restore_namespace::{self, Order},
     scratch,
 };
 use crate::{
@@ -108,7 +108,7 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
         return scratch::restore(context, spec, &backup, &from, &name).await;
     }
     if spec.into == Some(Into::Recovery) {
-        return elsewhere::restore(context, spec, &backup, &from, &name).await;
+        return recovery_cluster::restore(context, spec, &backup, &from, &name).await;
     }
     // The fault that this restore undoes, if the drill deleted the namespace.
     let fault = context.recorder.with(|s| {
@@ -119,9 +119,9 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
         _ => vec![],
     };
     let order = Order { namespace: &from, backup: &backup, restore: name, ready: &ready, limit: spec.at_most.0 };
-    let done = bring_back::bring_back(context, &order).await?;
+    let done = restore_namespace::restore_namespace(context, &order).await?;
     context.result(StepResult::Restore(done.clone()))?;
-    let said = bring_back::closing(&done, &from).map_err(StepError::Failed)?;
+    let said = restore_namespace::closing(&done, &from).map_err(StepError::Failed)?;
     if let Some(fault) = fault {
         context.recorder.record(Kind::RevertStarted { fault: fault.id.clone(), attempt: 1 })?;
         context.close(&fault.id, said.clone()).await?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Closing, Look, StepContext, power::host, replaced};
+use super::{Closing, Progress, StepContext, power::host, replaced};
 use crate::{kubernetes::objects::Node, model::NodeTarget};
 
 /// Taints that Kubernetes puts on an unhealthy node.
@@ -18,17 +18,17 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
     let what = format!("node {} to be Ready", node.name);
     let ready = context.until(Duration::from_secs(120), &what, async || {
         if let Err(why) = sign.begin(context).await {
-            return Look::NotYet(why);
+            return Progress::NotYet(why);
         }
         match context.world.kube.find_as::<Node>(&path).await {
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Progress::NotYet(error.to_string()),
             Ok(None) => match replaced::successor(context, node).await {
-                Some(successor) => Look::Done(Err(Closing::Replaced(format!(
+                Some(successor) => Progress::Done(Err(Closing::Replaced(format!(
                     "node {} is gone; {successor} of the same pool and zone is Ready",
                     node.name
                 )))),
                 None => {
-                    Look::NotYet("the node does not exist, and no node of its pool and zone has replaced it".into())
+                    Progress::NotYet("the node does not exist, and no node of its pool and zone has replaced it".into())
                 }
             },
             Ok(Some(found)) => {
@@ -36,11 +36,11 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
                 let outage = found.taints().into_iter().find(sick);
                 match (found.ready(), outage) {
                     ("True", None) => match sign.missing(context).await {
-                        Some(why) => Look::NotYet(why),
-                        None => Look::Done(Ok(found)),
+                        Some(why) => Progress::NotYet(why),
+                        None => Progress::Done(Ok(found)),
                     },
-                    ("True", Some(taint)) => Look::NotYet(format!("Ready, with taint {taint}")),
-                    (ready, _) => Look::NotYet(format!("Ready={ready}")),
+                    ("True", Some(taint)) => Progress::NotYet(format!("Ready, with taint {taint}")),
+                    (ready, _) => Progress::NotYet(format!("Ready={ready}")),
                 }
             }
         }
@@ -98,9 +98,9 @@ pub(super) async fn routes(context: &StepContext, node: &str, before: &[String])
     };
     let what = format!("the routes of node {node}");
     let back = context.until(Duration::from_secs(30), &what, async || match missing().await {
-        Ok(missing) if missing.is_empty() => Look::Done(()),
-        Ok(missing) => Look::NotYet(format!("missing: {}", missing.join(", "))),
-        Err(why) => Look::NotYet(why),
+        Ok(missing) if missing.is_empty() => Progress::Done(()),
+        Ok(missing) => Progress::NotYet(format!("missing: {}", missing.join(", "))),
+        Err(why) => Progress::NotYet(why),
     });
     if back.await.is_ok() {
         return Ok(format!("its {} routes are as before", before.len()));

@@ -7,11 +7,10 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ATTEMPT, Closing, Look, PlanInput, StepContext, StepError,
-    bring_back::{self, Order},
-    isolation,
+    ATTEMPT, Closing, PlanInput, Progress, StepContext, StepError, isolation,
     losses::{is_of, restored_as},
     namespace, own, reach,
+    restore_namespace::{self, Order},
 };
 use crate::{
     journal::FaultRecord,
@@ -80,7 +79,7 @@ pub(super) async fn restore(
     name: &str,
 ) -> Result<String, StepError> {
     let velero = &context.world.velero;
-    bring_back::usable(context, backup).await.map_err(StepError::Failed)?;
+    restore_namespace::usable(context, backup).await.map_err(StepError::Failed)?;
     let scratch = self::name(&context.run, &context.step.0);
     refuse_taken(context, &scratch, name).await?;
     let revert = own_namespace(context, spec, &scratch, name);
@@ -109,7 +108,7 @@ pub(super) async fn restore(
     let order = Order { namespace: from, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
     let held = held.into_iter().filter_map(|o| restored_as(o, from, &scratch)).collect();
     let meant = |difference: &_| plan.is_meant(difference, &scratch);
-    let mut done = bring_back::see_through(context, &order, &scratch, (sent_us, Some(held)), meant).await?;
+    let mut done = restore_namespace::see_through(context, &order, &scratch, (sent_us, Some(held)), meant).await?;
     let isolation = match test {
         Ok(test) => reach::finish(context, &scratch, &test, &plan.beyond).await,
         Err(why) => Isolation::Unproven { why },
@@ -294,12 +293,12 @@ async fn remove(
 async fn volumes_left(context: &StepContext, scratch: &str) -> Result<(), String> {
     let seen = context.until(VOLUMES_GONE, "the volumes of the drill's namespace to be gone", async || {
         match context.world.kube.list_as::<Volume>("/api/v1/persistentvolumes").await {
-            Err(error) => Look::NotYet(error.to_string()),
+            Err(error) => Progress::NotYet(error.to_string()),
             Ok(volumes) => {
                 let of_it =
                     |v: &Volume| v.spec.claim_ref.as_ref().and_then(|c| c["namespace"].as_str()) == Some(scratch);
                 let left: Vec<String> = volumes.into_iter().filter(of_it).map(|v| v.metadata.name).collect();
-                if left.is_empty() { Look::Done(()) } else { Look::NotYet(left.join(", ")) }
+                if left.is_empty() { Progress::Done(()) } else { Progress::NotYet(left.join(", ")) }
             }
         }
     });

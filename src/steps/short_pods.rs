@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{ATTEMPT, Closing, Look, SendError, StepContext, StepError, own};
+use super::{ATTEMPT, Closing, Progress, SendError, StepContext, StepError, own};
 use crate::{
     kubernetes::objects::{Named, Pod},
     model::{FaultId, Revert},
@@ -52,7 +52,7 @@ pub(super) async fn run(
     let fault = context.intend(&free_target(context, namespace, what_for), revert).await?;
     let mut logs = vec![];
     let all = async {
-        logs = futures_util::future::join_all(tasks.iter().map(|t| one(context, namespace, t, limit))).await;
+        logs = futures_util::future::join_all(tasks.iter().map(|t| run_pod(context, namespace, t, limit))).await;
         Ok::<_, String>(())
     };
     context.act(&fault, all).await?;
@@ -63,7 +63,7 @@ pub(super) async fn run(
 }
 
 /// Runs one pod, in one form after another, until one succeeds.
-async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duration) -> Result<String, String> {
+async fn run_pod(context: &StepContext, namespace: &str, task: &Task, limit: Duration) -> Result<String, String> {
     let base = format!("/api/v1/namespaces/{namespace}/pods");
     let path = format!("{base}/{}", task.name);
     let mut why = "it has no manifest".to_owned();
@@ -78,7 +78,7 @@ async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duratio
             Err(error) => return Err(error.to_string()),
         }
         let what = format!("pod {} to finish", task.name);
-        let ended = context.until(limit, &what, async || look(context, &path).await);
+        let ended = context.until(limit, &what, async || pod_progress(context, &path).await);
         let ended = ended.await.map_err(|e| e.to_string());
         let log = context.world.kube.text(&format!("{path}/log"), Duration::from_secs(30)).await;
         match (ended, log) {
@@ -100,12 +100,12 @@ async fn one(context: &StepContext, namespace: &str, task: &Task, limit: Duratio
     Err(why)
 }
 
-async fn look(context: &StepContext, path: &str) -> Look<String> {
+async fn pod_progress(context: &StepContext, path: &str) -> Progress<String> {
     match context.world.kube.find_as::<Pod>(path).await {
-        Ok(Some(pod)) if pod.is_finished() => Look::Done(pod.status.phase),
-        Ok(Some(pod)) => Look::NotYet(format!("it is {}{}", pod.status.phase, waits(&pod))),
-        Ok(None) => Look::NotYet("it is gone".into()),
-        Err(error) => Look::NotYet(error.to_string()),
+        Ok(Some(pod)) if pod.is_finished() => Progress::Done(pod.status.phase),
+        Ok(Some(pod)) => Progress::NotYet(format!("it is {}{}", pod.status.phase, waits(&pod))),
+        Ok(None) => Progress::NotYet("it is gone".into()),
+        Err(error) => Progress::NotYet(error.to_string()),
     }
 }
 
@@ -137,7 +137,7 @@ fn gone_in(namespace: &str, count: usize) -> String {
 }
 
 /// Which of the pods exist and belong to this run.
-pub(super) async fn there(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Vec<String>, String> {
+pub(super) async fn existing(context: &StepContext, namespace: &str, pods: &[String]) -> Result<Vec<String>, String> {
     let mut there = vec![];
     for pod in pods {
         let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
@@ -166,9 +166,9 @@ async fn remove(context: &StepContext, namespace: &str, pod: &str) -> Result<(),
     }
     let what = format!("pod {namespace}/{pod} to be gone");
     let gone = context.until(GONE, &what, async || match kube.find_as::<Named>(&path).await {
-        Ok(Some(now)) if now.metadata.uid == found.metadata.uid => Look::NotYet("it still exists".into()),
-        Ok(_) => Look::Done(()),
-        Err(error) => Look::NotYet(error.to_string()),
+        Ok(Some(now)) if now.metadata.uid == found.metadata.uid => Progress::NotYet("it still exists".into()),
+        Ok(_) => Progress::Done(()),
+        Err(error) => Progress::NotYet(error.to_string()),
     });
     gone.await.map_err(|e| e.to_string())
 }

@@ -2,7 +2,7 @@
 //! uses later, and asks the judge before it says that it is done.
 
 use super::{
-    Look, PlanInput, StepContext, StepError,
+    PlanInput, Progress, StepContext, StepError,
     planning::{Draft, act, draft},
 };
 use crate::{
@@ -95,7 +95,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
     let found = context
         .until(limit, &what, async || {
             if let Some(why) = power.returned(context).await {
-                return Look::Done(Err(why));
+                return Progress::Done(Err(why));
             }
             // Read the time before locking the state: the recorder has only one lock.
             let now = context.recorder.now_us();
@@ -104,7 +104,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
                 _ => missing_recovery(context, state, spec, (began, now)),
             });
             if !missing.is_empty() {
-                return Look::NotYet(some(&missing));
+                return Progress::NotYet(some(&missing));
             }
             let asked = match spec.until {
                 Some(WaitUntil::Alerted) => Waited::Alerted,
@@ -112,7 +112,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
             };
             context.recorder.after(judge.taken(), |next| judge.follow(next));
             let open = judge.waited_for(now, asked);
-            if open.is_empty() { Look::Done(Ok(())) } else { Look::NotYet(some(&open)) }
+            if open.is_empty() { Progress::Done(Ok(())) } else { Progress::NotYet(some(&open)) }
         })
         .await?;
     found.map_err(StepError::Failed)?;

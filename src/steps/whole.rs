@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use super::{Closing, Look, StepContext, StepError, pods::pods_of};
+use super::{Closing, Progress, StepContext, StepError, pods::pods_of};
 use crate::{
     journal::RunState,
     kubernetes::{
@@ -67,7 +67,7 @@ pub(super) async fn whole(
     context
         .until(limit, &what, async || {
             if context.recorder.now_us() < rests_until_us && !is_seen_whole(context, namespace, ready) {
-                return Look::NotYet(last.clone());
+                return Progress::NotYet(last.clone());
             }
             let have = match pods_of(context, namespace).await {
                 Ok(pods) => {
@@ -75,11 +75,11 @@ pub(super) async fn whole(
                     rests_until_us = (context.recorder.now_us() + rest.as_micros() as u64).min(deadline_us);
                     counts(&pods)
                 }
-                Err(error) => return Look::NotYet(error.to_string()),
+                Err(error) => return Progress::NotYet(error.to_string()),
             };
             let (mut said, mut scaled, mut short) = (vec![], vec![], vec![]);
             for (workload, had) in ready {
-                match look(context, &have, namespace, workload, *had).await {
+                match read_workloads(context, &have, namespace, workload, *had).await {
                     Ok(Now::Enough(text)) => said.push(text),
                     Ok(Now::Scaled(text, by)) => {
                         said.push(text);
@@ -89,10 +89,10 @@ pub(super) async fn whole(
                 }
             }
             if short.is_empty() {
-                Look::Done(Whole { said: format!("ready pods: {}", some(&said)), scaled })
+                Progress::Done(Whole { said: format!("ready pods: {}", some(&said)), scaled })
             } else {
                 last = format!("ready pods: {}", some(&short));
-                Look::NotYet(last.clone())
+                Progress::NotYet(last.clone())
             }
         })
         .await
@@ -114,7 +114,7 @@ fn counts(pods: &[Pod]) -> BTreeMap<WorkloadRef, u32> {
     counts
 }
 
-async fn look(
+async fn read_workloads(
     context: &StepContext,
     have: &BTreeMap<WorkloadRef, u32>,
     namespace: &str,

@@ -7,7 +7,7 @@ use super::{
     written::{Written, begins_with, differs},
 };
 use crate::{
-    event::{Actor, Event, Kind, StepEnd, Wake},
+    event::{Actor, EndReason, Event, Kind, StepEnd},
     journal::FaultState,
     model::{Exit, Judgement, Outcome, RunVerdict},
 };
@@ -40,7 +40,7 @@ pub struct Wrong {
 pub fn again(events: &[Event]) -> Again {
     let mut reader = Reader::default();
     for event in events {
-        reader.take(event);
+        reader.read_event(event);
     }
     reader.again
 }
@@ -86,7 +86,7 @@ impl Reader {
     }
 
     /// Adds the next event.
-    pub fn take(&mut self, event: &Event) {
+    pub fn read_event(&mut self, event: &Event) {
         match &event.event {
             // These are judged by the events before them.
             Kind::Judged { rules, tool, up_to, outcome, judgements } => {
@@ -258,7 +258,7 @@ impl Reader {
             }
         };
         // All steps were done without an interruption.
-        let finished = self.history.woken == Some(Wake::Finished) && !self.history.signalled;
+        let finished = self.history.end_reason == Some(EndReason::Finished) && !self.history.signalled;
         let whole = finished && !step_failed && self.session.runner;
         let claims = matches!(exit, Exit::Passed | Exit::Inconclusive) || (exit == Exit::Failed && !step_failed);
         ((claims || whole && !needs_hand) && exit != wanted)

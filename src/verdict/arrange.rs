@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{History, StepSpan, history::AlertPoint, loss::Reading, pods::Key};
 use crate::{
-    event::{Actor, Event, Kind, Wake},
+    event::{Actor, EndReason, Event, Kind},
     journal::IllegalTransition,
     model::Revert,
 };
@@ -25,7 +25,7 @@ impl History {
             self.gaps.push((self.end_us, u64::MAX));
         }
         self.session = event.epoch;
-        let legal = self.state.take(event);
+        let legal = self.state.add(event);
         if let Err(illegal) = &legal {
             self.illegal.get_or_insert_with(|| illegal.clone());
         }
@@ -34,14 +34,14 @@ impl History {
         }
         // What this session does after its last observation is not part of what is judged.
         if self.observed != Some(event.epoch) {
-            self.take(event);
+            self.arrange(event);
             // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);
         }
         legal
     }
 
-    fn take(&mut self, event: &Event) {
+    fn arrange(&mut self, event: &Event) {
         let t = event.t_us;
         match &event.event {
             Kind::RunStarted { tool, .. } => {
@@ -58,9 +58,9 @@ impl History {
             Kind::Judged { outcome, .. } => self.written = Some(*outcome),
             Kind::Armed { .. } => self.armed_us = Some(t),
             Kind::RunWoken { why, .. } => {
-                self.woken.get_or_insert(*why);
+                self.end_reason.get_or_insert(*why);
                 self.over_us.get_or_insert(t);
-                if *why != Wake::Finished && self.interrupted_us.is_none() {
+                if *why != EndReason::Finished && self.interrupted_us.is_none() {
                     self.interrupted_us = Some(t);
                 }
             }
@@ -88,12 +88,12 @@ impl History {
             Kind::PodSeen { pod, .. } => {
                 self.pods.seen(t, pod);
                 let (namespace, owner) = (pod.namespace.clone(), pod.owner.clone());
-                let counts = pod.ready && !pod.terminating && !self.dark.contains(&pod.node);
-                self.one(t, &pod.uid, (!owner.is_empty()).then_some((namespace, owner)), counts);
+                let counts = pod.ready && !pod.terminating && !self.nodes_away.contains(&pod.node);
+                self.record_pod(t, &pod.uid, (!owner.is_empty()).then_some((namespace, owner)), counts);
             }
             Kind::PodGone { uid, .. } => {
                 self.pods.gone(t, uid);
-                self.one(t, uid, None, false);
+                self.record_pod(t, uid, None, false);
             }
             Kind::FaultApplied { .. } | Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } => self.count(t),
             Kind::BudgetSeen { namespace, name, healthy, desired, current: true, .. } => {
@@ -111,7 +111,7 @@ impl History {
             }
             Kind::LinesRead { data, missing, damaged, error, more } => {
                 let read = Reading { at_us: t, missing: missing.clone(), damaged: *damaged, error: error.to_string() };
-                self.logs.entry(data.clone()).or_default().take(read, *more);
+                self.logs.entry(data.clone()).or_default().add(read, *more);
             }
             Kind::AlertSeen { source, name, labels, state, since, receivers, suppressed_by } => {
                 self.alerts.push(AlertPoint {
@@ -154,7 +154,7 @@ impl History {
     }
 
     /// Records a change of one pod. It changes the count of its workload by at most one.
-    fn one(&mut self, t: u64, uid: &str, owner: Option<Key>, counts: bool) {
+    fn record_pod(&mut self, t: u64, uid: &str, owner: Option<Key>, counts: bool) {
         let now = owner.as_ref().filter(|_| counts);
         let known = owner.as_ref().is_none_or(|owner| self.ready.contains_key(owner));
         // Most changes of a pod do not change whether it counts.
@@ -169,7 +169,7 @@ impl History {
     fn count(&mut self, t: u64) {
         let away = self.away();
         // Usually only one node, because a drill acts on one node after another.
-        let turned: Vec<&String> = self.dark.symmetric_difference(&away).collect();
+        let turned: Vec<&String> = self.nodes_away.symmetric_difference(&away).collect();
         let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&&p.node));
         let pods: Vec<_> = pods
             .map(|p| {
@@ -177,7 +177,7 @@ impl History {
                 (p.uid.clone(), (p.namespace.clone(), p.owner.clone()), counts)
             })
             .collect();
-        self.dark = away;
+        self.nodes_away = away;
         let mut turned = BTreeSet::new();
         for (uid, key, counts) in pods {
             self.tally(uid, Some(key.clone()).filter(|_| counts));

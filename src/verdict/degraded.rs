@@ -50,7 +50,7 @@ impl Asked {
                     continue;
                 }
                 asked.from_to = Some((asked.from_to.map_or(*t, |f| f.0), *t));
-                asked.take(pod, *code, reason, *expected);
+                asked.add(pod, *code, reason, *expected);
             }
         }
         if asked.from_to.is_some() {
@@ -91,7 +91,7 @@ impl Asked {
         }
     }
 
-    fn take(&mut self, pod: &str, code: u16, reason: &str, expected: BudgetSays) {
+    fn add(&mut self, pod: &str, code: u16, reason: &str, expected: BudgetSays) {
         if code == 0 {
             return self.unsure.push(format!("{pod}: no usable answer ({reason})"));
         }
@@ -162,14 +162,14 @@ mod tests {
     #[test]
     fn what_was_answered_wrongly_stays_wrong_and_what_was_not_answered_is_named() {
         let mut asked = Asked::default();
-        asked.take("web-1", 429, "DisruptionBudget", BudgetSays::Refused);
+        asked.add("web-1", 429, "DisruptionBudget", BudgetSays::Refused);
         assert!(matches!(asked.sight(), Sight::Shown(said) if said == "all 1 answers were usable"));
         assert_eq!(asked.denominator(), "1 answers");
         let some = Asked { of: Some(3000), refused: 25, ..Asked::default() };
         assert_eq!(some.denominator(), "25 answers about pods of every sort; there were 3000 pods in all");
-        asked.take("web-2", 0, "timed out", BudgetSays::Unsettled);
+        asked.add("web-2", 0, "timed out", BudgetSays::Unsettled);
         assert!(matches!(asked.sight(), Sight::Missing(said) if said.contains("web-2: no usable answer")));
-        asked.take("web-3", 201, "", BudgetSays::Refused);
+        asked.add("web-3", 201, "", BudgetSays::Refused);
         let sight = asked.sight();
         assert!(
             matches!(&sight, Sight::Shown(said) if said.starts_with("2 of 3") && said.contains("web-2")),

@@ -3,7 +3,7 @@
 
 use super::History;
 use crate::{
-    event::{Event, StepEnd, Wake},
+    event::{EndReason, Event, StepEnd},
     journal::{FaultState, RunState},
     model::{Exit, LeftBecause, Outcome, OutsideChange, StepName, few},
 };
@@ -49,7 +49,7 @@ pub enum Left {
     /// Nothing was touched.
     Untouched,
     /// All undos have ended. Contains what differs from before.
-    Settled(Settled),
+    Remaining(Remaining),
     /// The number of undos that a person has to do.
     Stuck(usize),
     /// Everything is undone, but this process may still act.
@@ -60,7 +60,7 @@ pub enum Left {
 
 /// What differs from before although every undo has ended. Each kind is listed separately.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Remaining {
     /// The number of changes by the drill whose target was changed from outside, or whose node was replaced.
     pub by_others: usize,
     /// The number of targets that were restored without what the scenario allows to be lost.
@@ -126,7 +126,7 @@ impl Ending {
         };
         let left = match (&self.how, &self.left) {
             // A session that recovers a run has no observers.
-            (How::Recovered, Left::Settled(settled)) if *settled == Settled::default() => {
+            (How::Recovered, Left::Remaining(settled)) if *settled == Remaining::default() => {
                 "the drill undid its own changes; changes from outside were not watched after the interruption"
                     .to_owned()
             }
@@ -150,7 +150,7 @@ impl Left {
         } else if state.faults.is_empty() && !state.armed {
             Self::Untouched
         } else {
-            Self::Settled(Settled::of(state))
+            Self::Remaining(Remaining::of(state))
         }
     }
 
@@ -158,7 +158,7 @@ impl Left {
     pub fn words(&self) -> String {
         match self {
             Self::Untouched => "the cluster was not touched".to_owned(),
-            Self::Settled(settled) => settled.words(),
+            Self::Remaining(settled) => settled.words(),
             Self::Stuck(n) => {
                 format!("{n} undo(s) failed: run the printed commands; the journal stays open")
             }
@@ -176,7 +176,7 @@ impl Left {
     }
 }
 
-impl Settled {
+impl Remaining {
     fn of(state: &RunState) -> Self {
         let left = |why| state.faults.iter().filter(|f| f.left.contains(&why)).count();
         let is = |wanted| state.faults.iter().filter(move |f| f.state == wanted);
@@ -221,17 +221,17 @@ impl Settled {
 
 impl How {
     fn of(history: &History, state: &RunState) -> Self {
-        match history.woken {
-            Some(Wake::Refused) if state.faults.is_empty() => Self::Refused,
+        match history.end_reason {
+            Some(EndReason::Refused) if state.faults.is_empty() => Self::Refused,
             _ if history.recovered => Self::Recovered,
-            Some(Wake::Panicked | Wake::JournalFailed | Wake::Internal) => Self::Internal,
+            Some(EndReason::Panicked | EndReason::JournalFailed | EndReason::Internal) => Self::Internal,
             _ if !state.armed => Self::NotBegun,
-            Some(Wake::Fenced) => Self::TakenOver,
+            Some(EndReason::Fenced) => Self::TakenOver,
             _ if history.signalled => Self::Stopped,
-            Some(Wake::StepFailed) => Self::StepFailed(last_step(state, StepEnd::Failed)),
-            Some(Wake::GateRefused) => Self::GateRefused(last_step(state, StepEnd::Refused)),
+            Some(EndReason::StepFailed) => Self::StepFailed(last_step(state, StepEnd::Failed)),
+            Some(EndReason::GateRefused) => Self::GateRefused(last_step(state, StepEnd::Refused)),
             // The last written verdict; if there is none, it is made now.
-            Some(Wake::Finished) => Self::Judged(history.written.unwrap_or_else(|| history.judge().outcome)),
+            Some(EndReason::Finished) => Self::Judged(history.written.unwrap_or_else(|| history.judge().outcome)),
             _ => Self::Stopped,
         }
     }
@@ -252,9 +252,9 @@ mod tests {
 
     #[test]
     fn no_reason_hides_another() {
-        let one = |settled: Settled| settled.words();
-        assert_eq!(one(Settled::default()), "the cluster is as before");
-        let all = Settled {
+        let one = |settled: Remaining| settled.words();
+        assert_eq!(one(Remaining::default()), "the cluster is as before");
+        let all = Remaining {
             by_others: 2,
             losses: 1,
             differences: 1,

@@ -10,7 +10,7 @@ use super::{
     pods::{Key, PodPoint, Pods},
 };
 use crate::{
-    event::{Actor, Event, Kind, ProbeRun, StepEnd, Wake},
+    event::{Actor, EndReason, Event, Kind, ProbeRun, StepEnd},
     journal::{IllegalTransition, RunState},
     model::{FaultId, Outcome, Revert, StepName, Verb},
 };
@@ -93,7 +93,7 @@ pub struct History {
     /// Whether a session took over.
     pub recovered: bool,
     /// Why the forward part ended, if it did.
-    pub woken: Option<Wake>,
+    pub end_reason: Option<EndReason>,
     /// Whether the process received a signal.
     pub signalled: bool,
     /// The last written verdict.
@@ -123,7 +123,7 @@ pub struct History {
     /// The session that has stopped observing before its end, if there is one.
     pub(super) observed: Option<u64>,
     /// Nodes that the drill keeps away.
-    pub(super) dark: BTreeSet<String>,
+    pub(super) nodes_away: BTreeSet<String>,
     /// The current number of ready pods by namespace and workload; and for which workload each pod counts.
     pub(super) counts: BTreeMap<(String, String), i64>,
     pub(super) counted: BTreeMap<String, (String, String)>,

@@ -41,7 +41,7 @@ pub struct Reading {
 
 impl Log {
     /// Adds a result, or a part of one; `more`: the rest is in the next event.
-    pub(super) fn take(&mut self, part: Reading, more: bool) {
+    pub(super) fn add(&mut self, part: Reading, more: bool) {
         let missing = self.listing.take().map(|begun| begun.missing).unwrap_or_default();
         let reading = Reading { missing: [missing, part.missing].concat(), ..part };
         if more {

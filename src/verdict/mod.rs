@@ -32,11 +32,11 @@ mod window;
 mod written;
 
 pub use again::{Again, Wrong, again};
-pub use ending::{Ending, How, Left, Settled, exit_of};
+pub use ending::{Ending, How, Left, Remaining, exit_of};
 pub use follower::{Follower, Waited};
 pub use history::{History, StepSpan};
 pub use loss::{Log, Reading};
-pub use phases::{Milestone, Phase, phases};
+pub use phases::{Milestone, RecoveryPhase, phases};
 pub use pods::{PodPoint, Pods};
 pub use read_run::ReadRun;
 pub use series::Series;

@@ -32,7 +32,7 @@ impl Outage {
             let own = run.to_us >= t0 || is_failed(run) && is_in_flight(run, t0);
             if run.lost {
                 outage.lost += if run.to_us >= t0 { u64::from(run.n) } else { 0 };
-                state.take(run, &spec.up);
+                state.add(run, &spec.up);
                 continue;
             }
             if let Some(previous) = last.filter(|_| run.to_us >= t0) {
@@ -42,7 +42,7 @@ impl Outage {
                 outage.saw(run.from_us, run.longest_unseen_us);
             }
             last = Some(run.to_us);
-            let ended = state.take(run, &spec.up);
+            let ended = state.add(run, &spec.up);
             if !own {
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::{
 
 /// A phase of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Phase {
+pub struct RecoveryPhase {
     /// The event that ends it.
     pub name: Milestone,
     /// When it ended, in microseconds after the fault.
@@ -54,7 +54,7 @@ fn failed(run: &ProbeRun) -> bool {
 }
 
 /// The phases of a recovery in order, as far as they were observed.
-pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phase> {
+pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<RecoveryPhase> {
     let Some((t0, end)) = history.window(of) else { return vec![] };
     let runs = history.probes.get(probe).map_or(&[][..], Vec::as_slice);
     let inside = |t: u64| t >= t0 && t <= end;
@@ -92,8 +92,10 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Phas
         let success = runs.iter().find(|r| r.ok && r.from_us > last && inside(r.from_us));
         found.push((Milestone::Recovered, success.map(|r| r.from_us)));
     }
-    let mut phases: Vec<Phase> =
-        found.into_iter().filter_map(|(name, at)| Some(Phase { name, at_us: at?.saturating_sub(t0) })).collect();
+    let mut phases: Vec<RecoveryPhase> = found
+        .into_iter()
+        .filter_map(|(name, at)| Some(RecoveryPhase { name, at_us: at?.saturating_sub(t0) }))
+        .collect();
     phases.sort_by_key(|p| p.at_us);
     phases
 }

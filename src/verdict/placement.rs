@@ -209,18 +209,7 @@ mod tests {
     #[test]
     fn pods_run_and_may_run_on_nodes_that_are_there_for_them() {
         let key = ("shop".to_owned(), "deployment/web".to_owned());
-        let pod = |node: &str| PodView {
-            namespace: key.0.clone(),
-            name: node.into(),
-            uid: node.into(),
-            owner: key.1.clone(),
-            node: node.into(),
-            phase: "Running".into(),
-            ready: true,
-            terminating: false,
-            disruption: String::new(),
-            aside: false,
-        };
+        let pod = |node: &str| PodView::ready_in_shop(node, &key.1, node);
         let mut history = History::default();
         ["a-0", "b-0"].iter().for_each(|node| history.pods.seen(1, &pod(node)));
         history.state.faults.push(killed("a-0", 10));

@@ -129,28 +129,13 @@ impl Pods {
 mod tests {
     use super::*;
 
-    fn pod(uid: &str, owner: &str, node: &str) -> PodView {
-        PodView {
-            namespace: "shop".into(),
-            name: uid.into(),
-            uid: uid.into(),
-            owner: owner.into(),
-            node: node.into(),
-            phase: "Running".into(),
-            ready: true,
-            terminating: false,
-            disruption: String::new(),
-            aside: false,
-        }
-    }
-
     #[test]
     fn a_pod_that_changes_its_workload_is_no_longer_one_of_the_first() {
         let (web, db) = (("shop".to_owned(), "deployment/web".to_owned()), ("shop".to_owned(), String::new()));
         let mut pods = Pods::default();
-        pods.seen(1, &pod("a", "deployment/web", ""));
-        pods.seen(2, &pod("a", "deployment/web", "node-1"));
-        pods.seen(3, &pod("a", "", "node-1"));
+        pods.seen(1, &PodView::ready_in_shop("a", "deployment/web", ""));
+        pods.seen(2, &PodView::ready_in_shop("a", "deployment/web", "node-1"));
+        pods.seen(3, &PodView::ready_in_shop("a", "", "node-1"));
         pods.gone(4, "a");
         pods.gone(5, "never seen");
         let own = |key| pods.of(key).iter().map(|p| (p.at, p.own)).collect::<Vec<_>>();

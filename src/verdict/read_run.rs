@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Again, History, again::Reader};
 use crate::{
     event::Event,
-    journal::{About, JournalError, Place, RunDir, follow},
+    journal::{About, EventPlace, JournalError, RunDir, follow},
 };
 
 /// What was read. The observations are arranged in the history, and not kept as events.
@@ -45,7 +45,7 @@ impl ReadRun {
     ///
     /// # Errors
     /// As [`ReadRun::from`].
-    pub fn from_with(dir: &RunDir, mut also: impl FnMut(&Self, Event, Place<'_>)) -> Result<Self, JournalError> {
+    pub fn from_with(dir: &RunDir, mut also: impl FnMut(&Self, Event, EventPlace<'_>)) -> Result<Self, JournalError> {
         let mut reading = Self::default();
         let about = follow(dir, |event, place| {
             reading.add(&event);
@@ -57,7 +57,7 @@ impl ReadRun {
 
     /// Adds the next event.
     pub fn add(&mut self, event: &Event) {
-        self.reader.take(event);
+        self.reader.read_event(event);
         self.count += 1;
         let first = self.span.map_or(event.at, |(first, _)| first);
         self.span = Some((first, event.at));

@@ -88,7 +88,7 @@ impl Subject<'_> {
             (self.reached(&self.believed, wanted, heal)?.0, heal)
         } else {
             let from = self.fall.unwrap_or(self.window.t0);
-            let own = self.reached(&self.elsewhere(), wanted, from);
+            let own = self.reached(&self.on_other_nodes(), wanted, from);
             let any = || self.reached(&self.ready, wanted, self.fell(from, wanted));
             (own.or_else(any)?.0, self.window.clock(self.history))
         };
@@ -185,7 +185,7 @@ impl Subject<'_> {
 
     /// Ready pods that are not on the targets of the fault and were scheduled before its end. Pods that came back only
     /// because a node was powered on are not among them.
-    fn elsewhere(&self) -> Series {
+    fn on_other_nodes(&self) -> Series {
         let targets: BTreeSet<String> = self.window.targets(self.history).into_iter().collect();
         let end = self.window.end;
         let bound_in_time = |uid: &str| self.history.pods.bound(uid).is_some_and(|at| at < end);
@@ -208,7 +208,7 @@ impl Subject<'_> {
         let (window, clock) = (&self.window, self.window.clock(self.history));
         let deadline = clock + within_us;
         let from = self.fall.unwrap_or(window.t0);
-        let own = self.reached(&self.elsewhere(), wanted, from);
+        let own = self.reached(&self.on_other_nodes(), wanted, from);
         let any = self.reached(&self.ready, wanted, self.fell(from, wanted));
         let (bound, own_recovery) = match (own, any) {
             (Some((at, held)), _) => {

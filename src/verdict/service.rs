@@ -89,7 +89,7 @@ impl Subject<'_> {
         for run in before {
             // Of samples in a row across the fault, only those before it count.
             let cut = cut(run, t0);
-            state.take(&cut, &self.spec.up);
+            state.add(&cut, &self.spec.up);
             last = Some(cut);
         }
         match last {

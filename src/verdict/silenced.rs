@@ -143,7 +143,7 @@ mod tests {
             as_before: false,
         };
         let mut history = History::default();
-        history.state.outside.take(&crate::event::Kind::ChangedOutside { change: Box::new(change) });
+        history.state.outside.add(&crate::event::Kind::ChangedOutside { change: Box::new(change) });
         history.alerts.extend(another.map(|name| point(5, "alertmanager-0", name, "active")));
         history.alerts.push(point(20, "prometheus", "Down", "firing"));
         history.alerts.push(point(20, "alertmanager-0", "Down", "active"));

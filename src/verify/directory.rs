@@ -2,7 +2,7 @@
 
 use super::{
     files,
-    found::{Differs, Found},
+    found::{Differences, Differs},
     samples::Samples,
     scenario,
 };
@@ -82,7 +82,7 @@ impl Verified {
 }
 
 /// The input of every check.
-pub(super) struct Looked<'a> {
+pub(super) struct RunFiles<'a> {
     pub dir: &'a RunDir,
     pub reading: &'a ReadRun,
     pub about: &'a About,
@@ -91,7 +91,7 @@ pub(super) struct Looked<'a> {
     pub numbered: bool,
 }
 
-impl<'a> Looked<'a> {
+impl<'a> RunFiles<'a> {
     /// The header.
     pub fn first(&self) -> Option<&'a Event> {
         self.reading.kept.first()
@@ -136,24 +136,24 @@ pub fn verify(dir: &RunDir) -> Result<Verified, JournalError> {
 pub fn verify_with(dir: &RunDir, mut also: impl FnMut(Event)) -> Result<Verified, JournalError> {
     let mut samples = Samples::of(dir);
     let reading = ReadRun::from_with(dir, |reading, event, place| {
-        samples.take(&event, place, reading.again().numbered);
+        samples.add(&event, place, reading.again().numbered);
         also(event);
     })?;
     let (about, again) = (&reading.about, reading.again());
-    let mut found = Found::default();
+    let mut found = Differences::default();
     let (lines, segments) = (reading.count, about.last_epoch);
     found.checked.push(format!("journal: {lines} events of {segments} session(s), each chained to the previous one"));
-    let looked = Looked { dir, reading: &reading, about, numbered: again.numbered };
+    let looked = RunFiles { dir, reading: &reading, about, numbered: again.numbered };
     files::check(&looked, &mut found);
     scenario::check(&looked, &mut found);
     samples.check(&looked, &mut found);
     verdicts(about, again, &mut found);
     let progress = Progress::of(dir, reading.history());
-    let Found { checked, differs } = found;
+    let Differences { checked, differs } = found;
     Ok(Verified { reading, progress, checked, differs })
 }
 
-fn verdicts(about: &About, again: &Again, found: &mut Found) {
+fn verdicts(about: &About, again: &Again, found: &mut Differences) {
     let name = match (again.same, again.standing.words()) {
         (_, Some(words)) => format!("verdict: {words}"),
         (0, None) => "verdict: none was made".to_owned(),

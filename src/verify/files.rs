@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::{directory::Looked, found::Found};
+use super::{directory::RunFiles, found::Differences};
 use crate::{
     event::{Actor, Kind},
     model::REHEARSAL,
     plan::hash_of_written,
 };
 
-pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
+pub(super) fn check(looked: &RunFiles<'_>, found: &mut Differences) {
     let Some(Kind::RunStarted { plan_hash, from_cluster, .. }) = looked.first().map(|e| &e.event) else {
         return;
     };
@@ -32,7 +32,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
     }
 }
 
-fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
+fn hashes(looked: &RunFiles<'_>, plan: &Value, plan_hash: &str, found: &mut Differences) {
     let now = hash_of_written(plan);
     for (written, place) in [(plan["hash"].as_str(), looked.plan_place()), (Some(plan_hash), looked.about.place(0))] {
         let written = written.unwrap_or_default();
@@ -42,7 +42,7 @@ fn hashes(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found)
     }
 }
 
-fn file(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
+fn file(looked: &RunFiles<'_>, plan: &Value, plan_hash: &str, found: &mut Differences) {
     let text = match looked.dir.text("plan.json") {
         Ok(text) => text,
         Err(error) => return found.differs(looked.path("plan.json"), format!("cannot read this file: {error}")),
@@ -59,13 +59,13 @@ fn file(looked: &Looked<'_>, plan: &Value, plan_hash: &str, found: &mut Found) {
 }
 
 /// The first line that differs from what this version would have written.
-fn first_difference(looked: &Looked<'_>, text: &str) -> usize {
+fn first_difference(looked: &RunFiles<'_>, text: &str) -> usize {
     let whole = looked.plan().and_then(|plan| serde_json::to_string_pretty(plan).ok()).unwrap_or_default();
     let same = text.lines().zip(whole.lines()).take_while(|(a, b)| a == b).count();
     same + 1
 }
 
-fn header(looked: &Looked<'_>, found: &mut Found) {
+fn header(looked: &RunFiles<'_>, found: &mut Differences) {
     let Some(plan) = looked.plan() else { return };
     let Some(Kind::RunStarted { run_id, scenario, title, clusters, .. }) = looked.first().map(|e| &e.event) else {
         return;
@@ -94,7 +94,7 @@ fn header(looked: &Looked<'_>, found: &mut Found) {
 
 /// A run directory that was created from the record in the cluster has a plan without expectations, and no session of
 /// a runner.
-fn stand_in(looked: &Looked<'_>, plan: &Value, found: &mut Found) {
+fn stand_in(looked: &RunFiles<'_>, plan: &Value, found: &mut Differences) {
     let empty = |field: &str| plan[field].as_array().is_none_or(Vec::is_empty);
     if !["steps", "expect", "probes", "data"].into_iter().all(empty) {
         found.differs(looked.plan_place(), "a run that was created from the record in the cluster cannot have a plan");

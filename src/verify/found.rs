@@ -20,12 +20,12 @@ impl std::fmt::Display for Differs {
 
 /// Collects checks and differences.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Differences {
     pub checked: Vec<String>,
     pub differs: Vec<Differs>,
 }
 
-impl Found {
+impl Differences {
     pub fn differs(&mut self, place: impl Into<String>, what: impl Into<String>) {
         self.differs.push(Differs { place: place.into(), what: what.into() });
     }

@@ -11,4 +11,4 @@ mod scenario;
 
 pub use directory::{Progress, Verified, verify, verify_with};
 pub use found::Differs;
-pub use previous::{Before, Neighbours, neighbours};
+pub use previous::{Before, NearbyRuns, neighbours};

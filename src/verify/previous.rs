@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::found::Found;
+use super::found::Differences;
 use crate::{
     event::Kind,
     journal::{About, RunDir, follow, header},
@@ -27,7 +27,7 @@ pub enum Before {
 
 /// What the directories next to a run show.
 #[derive(Debug)]
-pub struct Neighbours {
+pub struct NearbyRuns {
     /// The previous run.
     pub before: Before,
     /// Runs that name this one as their previous run.
@@ -37,14 +37,14 @@ pub struct Neighbours {
 }
 
 /// Reads the directories next to a run.
-pub fn neighbours(dir: &RunDir, reading: &ReadRun) -> Neighbours {
-    let mut found = Found::default();
+pub fn neighbours(dir: &RunDir, reading: &ReadRun) -> NearbyRuns {
+    let mut found = Differences::default();
     let before = before(dir, reading, &mut found);
     let after = after(dir, reading, &mut found);
-    Neighbours { before, after, differs: found.differs }
+    NearbyRuns { before, after, differs: found.differs }
 }
 
-fn before(dir: &RunDir, reading: &ReadRun, found: &mut Found) -> Before {
+fn before(dir: &RunDir, reading: &ReadRun, found: &mut Differences) -> Before {
     let Some(Kind::RunStarted { previous: Some(head), .. }) = reading.kept.first().map(|e| &e.event) else {
         return Before::None;
     };
@@ -77,7 +77,7 @@ fn before(dir: &RunDir, reading: &ReadRun, found: &mut Found) -> Before {
     Before::Beside(head.clone())
 }
 
-fn after(dir: &RunDir, reading: &ReadRun, found: &mut Found) -> Vec<String> {
+fn after(dir: &RunDir, reading: &ReadRun, found: &mut Differences) -> Vec<String> {
     let Some(Kind::RunStarted { run_id, .. }) = reading.kept.first().map(|e| &e.event) else { return vec![] };
     let about = &reading.about;
     let mut named = vec![];

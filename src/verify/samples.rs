@@ -10,12 +10,12 @@ use std::{
 };
 
 use super::{
-    directory::Looked,
-    found::{Found, sha256},
+    directory::RunFiles,
+    found::{Differences, sha256},
 };
 use crate::{
     event::{Event, Kind, ProbeRun, ProbeSample},
-    journal::{Place, RunDir},
+    journal::{EventPlace, RunDir},
 };
 
 /// The place and the description of a difference.
@@ -91,17 +91,17 @@ impl<'a> Samples<'a> {
         Self { dir, files: BTreeMap::new(), segments: 0, wrong: vec![] }
     }
 
-    /// Checks the segment that an event describes, if it describes one. `numbered` as in [`Looked`].
-    pub fn take(&mut self, event: &Event, place: Place<'_>, numbered: bool) {
+    /// Checks the segment that an event describes, if it describes one. `numbered` as in [`RunFiles`].
+    pub fn add(&mut self, event: &Event, place: EventPlace<'_>, numbered: bool) {
         let Some(segment) = Segment::of(event) else { return };
         self.segments += 1;
-        if let Err(wrong) = self.one(&segment, place, numbered) {
+        if let Err(wrong) = self.check_segment(&segment, place, numbered) {
             self.wrong.push(wrong);
         }
     }
 
     /// Reports what differs.
-    pub fn check(self, looked: &Looked<'_>, found: &mut Found) {
+    pub fn check(self, looked: &RunFiles<'_>, found: &mut Differences) {
         let Self { dir, files, segments, wrong } = self;
         if segments == 0 {
             return;
@@ -114,7 +114,7 @@ impl<'a> Samples<'a> {
         });
     }
 
-    fn one(&mut self, segment: &Segment<'_>, journal: Place<'_>, numbered: bool) -> Result<(), Wrong> {
+    fn check_segment(&mut self, segment: &Segment<'_>, journal: EventPlace<'_>, numbered: bool) -> Result<(), Wrong> {
         let name = file_name(self.dir, segment, numbered)
             .ok_or_else(|| (journal.to_string(), "this event does not name a samples file".to_owned()))?;
         let path = path(self.dir, &name);
@@ -175,7 +175,7 @@ fn says(bytes: &[u8], segment: &Segment<'_>) -> bool {
 }
 
 /// After the last segment there must be nothing, except what a session that died still wrote.
-fn tails(dir: &RunDir, looked: &Looked<'_>, files: &BTreeMap<String, SamplesFile>, found: &mut Found) {
+fn tails(dir: &RunDir, looked: &RunFiles<'_>, files: &BTreeMap<String, SamplesFile>, found: &mut Differences) {
     let ended = looked.about.head().is_some();
     if !looked.numbered || !ended || looked.about.last_epoch > 1 {
         return;

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    directory::Looked,
-    found::{Found, sha256},
+    directory::RunFiles,
+    found::{Differences, sha256},
 };
 use crate::{
     event::Kind,
@@ -12,7 +12,7 @@ use crate::{
     scenario::{Sources, load_str},
 };
 
-pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
+pub(super) fn check(looked: &RunFiles<'_>, found: &mut Differences) {
     let header = looked.first().map(|e| &e.event);
     let Some(Kind::RunStarted { scenario_hash, from_cluster: false, .. }) = header else { return };
     found.check(format!("scenario.yaml: its hash, {scenario_hash}"), |found| {
@@ -34,7 +34,7 @@ pub(super) fn check(looked: &Looked<'_>, found: &mut Found) {
 }
 
 /// A plan has the same expectations and the same steps as its scenario.
-fn agrees(looked: &Looked<'_>, plan: &Plan, scenario_hash: &str, text: &str, found: &mut Found) {
+fn agrees(looked: &RunFiles<'_>, plan: &Plan, scenario_hash: &str, text: &str, found: &mut Differences) {
     if plan.scenario_hash != scenario_hash {
         found.differs(looked.plan_place(), "the plan was made from another scenario than the one in the header");
     }

@@ -12,18 +12,18 @@ use crate::model::ClockMark;
 /// Measures microseconds since a run began, and the wall time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    source: Source,
+    source: ZeroTime,
     zero_us: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Source {
+enum ZeroTime {
     Boot,
     /// tokio's clock, with the instant and the wall time at which it started.
     Simulated(tokio::time::Instant, Timestamp),
 }
 
-impl Source {
+impl ZeroTime {
     fn us(&self) -> u64 {
         match self {
             Self::Boot => boot_us(),
@@ -44,17 +44,17 @@ impl Source {
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
-        Self { source: Source::Boot, zero_us: boot_us() }
+        Self { source: ZeroTime::Boot, zero_us: boot_us() }
     }
 
     /// A clock of tokio's runtime, whose wall time is `wall` now.
     pub fn simulated(wall: Timestamp) -> Self {
-        Self { source: Source::Simulated(tokio::time::Instant::now(), wall), zero_us: 0 }
+        Self { source: ZeroTime::Simulated(tokio::time::Instant::now(), wall), zero_us: 0 }
     }
 
     /// A simulated clock with another wall time, such as that of another machine, or after the clock was set.
     pub fn set_by(mut self, by: SignedDuration) -> Self {
-        if let Source::Simulated(_, wall) = &mut self.source {
+        if let ZeroTime::Simulated(_, wall) = &mut self.source {
             *wall = wall.saturating_add(by).unwrap_or(*wall);
         }
         self
@@ -74,13 +74,13 @@ impl Clock {
 
     /// Continues the clock of a run. None after a reboot, or on another machine.
     pub fn resume(mark: &ClockMark) -> Option<Self> {
-        (mark.boot == boot_id()).then_some(Self { source: Source::Boot, zero_us: mark.zero_us })
+        (mark.boot == boot_id()).then_some(Self { source: ZeroTime::Boot, zero_us: mark.zero_us })
     }
 
     /// The start of the run, for another process during the same boot; none for a simulated clock.
     pub fn mark(&self) -> Option<ClockMark> {
         let boot = boot_id();
-        let real = matches!(self.source, Source::Boot) && !boot.is_empty();
+        let real = matches!(self.source, ZeroTime::Boot) && !boot.is_empty();
         real.then_some(ClockMark { boot, zero_us: self.zero_us })
     }
 

@@ -121,10 +121,11 @@ pub fn kubeconfig_files(reach: &Reach) -> Vec<PathBuf> {
 
 fn read_kubeconfig(reach: &Reach) -> Result<Kubeconfig, String> {
     let files = kubeconfig_files(reach);
-    // Like kubectl, skip a file that does not exist, unless it is the only one.
-    let mut read = files.iter().filter(|f| files.len() == 1 || f.is_file()).map(Kubeconfig::read_from);
+    // Like kubectl, skip a file that does not exist.
+    let mut read = files.iter().filter(|f| f.is_file()).map(Kubeconfig::read_from);
     let Some(first) = read.next() else {
-        return Err("no kubeconfig exists: give one with --kubeconfig".into());
+        let listed: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+        return Err(format!("no kubeconfig exists ({}): give one with --kubeconfig FILE", listed.join(", ")));
     };
     let kubeconfig = read
         .try_fold(first.map_err(|e| e.to_string())?, |all, next| all.merge(next?))

@@ -70,11 +70,11 @@ impl Program {
 
     /// Runs the program in a world. A rehearsal does not start programs.
     pub async fn run_in(&self, outside: &Outside, limit: Duration) -> Result<Output, ExecError> {
-        let stage = match outside {
+        let backend = match outside {
             Outside::Here(here) => return self.run(here, limit).await,
-            Outside::Stage(stage) => stage,
+            Outside::Simulated(backend) => backend,
         };
-        stage.program(&self.argv).map(|stdout| Output { stdout: Raw::new(stdout) }).map_err(|stderr| {
+        backend.program(&self.argv).map(|stdout| Output { stdout: Raw::new(stdout) }).map_err(|stderr| {
             let none = crate::model::Redactor::default();
             let command = none.clean(&shell(&self.argv));
             ExecError::Failed { command, code: "1".into(), stderr: none.clean(&stderr) }

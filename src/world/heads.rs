@@ -24,7 +24,7 @@ const TRIES: u32 = 5;
 /// The end of one run, as the cluster keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
+struct StoredHead {
     run: String,
     head: String,
     exit: Exit,
@@ -51,7 +51,7 @@ impl Heads {
         let path = path();
         let Some(map) = kube.find(&path).await? else { return Ok(vec![]) };
         let kept = read(&path, &map)?;
-        Ok(kept.into_iter().map(|Kept { run, head, exit, .. }| Head { run, head, exit }).collect())
+        Ok(kept.into_iter().map(|StoredHead { run, head, exit, .. }| Head { run, head, exit }).collect())
     }
 
     /// Adds an end, if the ConfigMap has not changed since it was read. The oldest ends are removed.
@@ -64,7 +64,7 @@ impl Heads {
                 return Ok(());
             }
             let Head { run, head, exit } = head.clone();
-            kept.push(Kept { run, head, exit, at });
+            kept.push(StoredHead { run, head, exit, at });
             kept.drain(..kept.len().saturating_sub(KEPT));
             let sent = match &found {
                 None => kube.send(&ApiCall::create(MAPS, body(&kept))).await,
@@ -87,18 +87,19 @@ fn path() -> String {
     format!("{MAPS}/{NAME}")
 }
 
-fn body(kept: &[Kept]) -> Value {
+fn body(kept: &[StoredHead]) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"app.kubernetes.io/managed-by": "drillmaster"}},
         "data": {KEY: serde_json::to_string(kept).unwrap_or_default()}})
 }
 
 /// The content may have been written by anybody, so it is checked.
-fn read(path: &str, map: &Value) -> Result<Vec<Kept>, ApiError> {
+fn read(path: &str, map: &Value) -> Result<Vec<StoredHead>, ApiError> {
     let strange = |why: &'static str| ApiError::Strange { path: path.to_owned(), why: why.into() };
     let text = map["data"][KEY].as_str().ok_or_else(|| strange("it does not contain heads.json"))?;
-    let kept: Vec<Kept> = serde_json::from_str(text).map_err(|_| strange("heads.json is damaged"))?;
-    let plain = |k: &Kept| is_run_name(&k.run) && k.head.len() == 64 && k.head.bytes().all(|b| b.is_ascii_hexdigit());
+    let kept: Vec<StoredHead> = serde_json::from_str(text).map_err(|_| strange("heads.json is damaged"))?;
+    let plain =
+        |k: &StoredHead| is_run_name(&k.run) && k.head.len() == 64 && k.head.bytes().all(|b| b.is_ascii_hexdigit());
     if kept.iter().all(plain) {
         Ok(kept)
     } else {
@@ -112,13 +113,13 @@ mod tests {
 
     #[test]
     fn what_others_wrote_is_believed_as_far_as_it_fits() {
-        let whole = Kept { run: "r".into(), head: "0".repeat(64), exit: Exit::Passed, at: Timestamp::UNIX_EPOCH };
-        let map = |kept: &Kept| body(std::slice::from_ref(kept));
+        let whole = StoredHead { run: "r".into(), head: "0".repeat(64), exit: Exit::Passed, at: Timestamp::UNIX_EPOCH };
+        let map = |kept: &StoredHead| body(std::slice::from_ref(kept));
         assert_eq!(read("p", &map(&whole)).ok(), Some(vec![whole.clone()]));
         for evil in [
-            Kept { run: "../../evil".into(), ..whole.clone() },
-            Kept { head: "\u{1b}[2J".into(), ..whole.clone() },
-            Kept { head: String::new(), ..whole },
+            StoredHead { run: "../../evil".into(), ..whole.clone() },
+            StoredHead { head: "\u{1b}[2J".into(), ..whole.clone() },
+            StoredHead { head: String::new(), ..whole },
         ] {
             assert!(read("p", &map(&evil)).is_err(), "{evil:?}");
         }

@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Stage;
+use super::SimBackend;
 use crate::model::{Needs, Redactor};
 
 /// Environment variables that tell programs where their configuration is. Variables that contain secrets are not among
@@ -52,7 +52,7 @@ pub enum Outside {
     /// This machine.
     Here(Here),
     /// A simulation.
-    Stage(Stage),
+    Simulated(SimBackend),
 }
 
 /// This machine.

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::{
-    Here, Program, Stage, cut,
+    Here, Program, SimBackend,
     machine::{HostError, LOOK, Machine, inspect},
+    partition,
 };
 use crate::model::{ExecHost, KindHost, NodeHostSpec, NodeHow, PowerState};
 
@@ -17,7 +18,7 @@ pub enum NodeHost {
     /// Programs.
     Exec(Box<ExecHost>, Here),
     /// Simulated machines.
-    Simulated(Stage),
+    Simulated(SimBackend),
 }
 
 /// Printed in place of a program's name in a rehearsal.
@@ -82,7 +83,7 @@ impl NodeHost {
                 }
                 Ok(machine)
             }
-            Self::Simulated(stage) => stage.machine(node),
+            Self::Simulated(backend) => backend.machine(node),
             Self::Exec(exec, here) => {
                 let said = program(exec, &exec.state, node, "print the state of")?.run(here, LOOK).await?.stdout;
                 let said = said.parse();
@@ -103,14 +104,14 @@ impl NodeHost {
     }
 
     /// The command that takes a node away.
-    pub fn take_away(&self, machine: &Machine, how: NodeHow) -> Result<Vec<String>, HostError> {
+    pub fn removal_command(&self, machine: &Machine, how: NodeHow) -> Result<Vec<String>, HostError> {
         let node = machine.node.as_str();
         match self {
             Self::Kind(kind, _) => Ok(match how {
                 NodeHow::Kill => words(&[&kind.engine, "kill", node]),
                 NodeHow::Stop => words(&[&kind.engine, "stop", "--time", "60", node]),
                 NodeHow::Pause => words(&[&kind.engine, "pause", node]),
-                NodeHow::Partition => self.inside(node, &["nft", &cut::away()])?,
+                NodeHow::Partition => self.inside(node, &["nft", &partition::away()])?,
             }),
             Self::Exec(exec, _) => {
                 // Without `isolated`, nobody could find out later that the node must be connected again.
@@ -139,14 +140,14 @@ impl NodeHost {
     }
 
     /// The command that brings a node back.
-    pub fn bring_back(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
+    pub fn return_command(&self, node: &str, how: NodeHow) -> Result<Vec<String>, HostError> {
         let verb = match how {
             NodeHow::Kill | NodeHow::Stop => "start",
             NodeHow::Pause => "unpause",
             NodeHow::Partition => "rejoin",
         };
         match (self, how) {
-            (Self::Kind(..), NodeHow::Partition) => self.inside(node, &["nft", &cut::back()]),
+            (Self::Kind(..), NodeHow::Partition) => self.inside(node, &["nft", &partition::back()]),
             (Self::Kind(kind, _), _) => Ok(words(&[&kind.engine, verb, node])),
             (Self::Exec(exec, _), NodeHow::Partition) => Ok(program(exec, &exec.rejoin, node, verb)?.argv),
             (Self::Exec(exec, _), NodeHow::Pause) => Ok(program(exec, &exec.unpause, node, verb)?.argv),
@@ -171,7 +172,7 @@ impl NodeHost {
                 PowerState::Isolated => NodeHow::Partition,
                 PowerState::Off | PowerState::Other(_) => NodeHow::Kill,
             };
-            self.run(&self.bring_back(node, how)?).await?;
+            self.run(&self.return_command(node, how)?).await?;
             given = true;
         }
         Ok(given)
@@ -179,7 +180,7 @@ impl NodeHost {
 
     /// Whether this program has cut the node off.
     async fn is_cut(&self, node: &str) -> Result<bool, HostError> {
-        Ok(cut::is_there(&self.ask(node, &["nft", "list", "tables"]).await?))
+        Ok(partition::is_there(&self.run_inside(node, &["nft", "list", "tables"]).await?))
     }
 
     /// Checks in advance that a node can be cut off and connected again.
@@ -189,8 +190,8 @@ impl NodeHost {
     pub async fn can_be_cut(&self, node: &str) -> Result<(), HostError> {
         let Self::Kind(..) = self else { return Ok(()) };
         self.is_cut(node).await?;
-        let way = self.ask(node, &["ip", "-4", "route", "show", "default"]).await?;
-        if cut::covers(&way) { Ok(()) } else { Err(HostError::Interface(node.to_owned(), way)) }
+        let way = self.run_inside(node, &["ip", "-4", "route", "show", "default"]).await?;
+        if partition::covers(&way) { Ok(()) } else { Err(HostError::Interface(node.to_owned(), way)) }
     }
 
     /// The command that runs a program inside a node.
@@ -203,10 +204,10 @@ impl NodeHost {
     }
 
     /// Runs a program inside a node and returns its output.
-    pub async fn ask(&self, node: &str, argv: &[&str]) -> Result<String, HostError> {
+    pub async fn run_inside(&self, node: &str, argv: &[&str]) -> Result<String, HostError> {
         let whole = self.inside(node, argv)?;
         match self {
-            Self::Simulated(stage) => stage.inside(node, &whole[3..]).await,
+            Self::Simulated(backend) => backend.inside(node, &whole[3..]).await,
             Self::Kind(_, here) | Self::Exec(_, here) => {
                 Ok(Program::new(whole).run(here, ACT).await?.stdout.parse().to_owned())
             }
@@ -216,7 +217,7 @@ impl NodeHost {
     /// Each IPv4 route of a node that leads to another machine, as `DESTINATION via GATEWAY`.
     pub async fn routes(&self, node: &str) -> Result<Vec<String>, HostError> {
         let Self::Kind(..) = self else { return Ok(vec![]) };
-        let said = self.ask(node, &["ip", "-4", "route", "show"]).await?;
+        let said = self.run_inside(node, &["ip", "-4", "route", "show"]).await?;
         let route = |line: &str| {
             let words: Vec<&str> = line.split_whitespace().collect();
             (words.get(1) == Some(&"via")).then(|| words[..3.min(words.len())].join(" "))
@@ -227,7 +228,7 @@ impl NodeHost {
     /// Runs a command that `take_away` or `bring_back` returned.
     pub async fn run(&self, argv: &[String]) -> Result<(), HostError> {
         match (self, argv) {
-            (Self::Simulated(stage), [_, act, node]) => stage.power(act, node).await,
+            (Self::Simulated(backend), [_, act, node]) => backend.power(act, node).await,
             (Self::Simulated(_), _) => Err(HostError::NoInside),
             (Self::Kind(_, here) | Self::Exec(_, here), _) => {
                 Program::new(argv.to_vec()).run(here, ACT).await?;

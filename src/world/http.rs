@@ -6,7 +6,7 @@ use std::{io::Read, sync::Arc, time::Duration};
 use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
-use super::{Stage, WebRequest};
+use super::{SimBackend, WebRequest};
 use crate::{
     files::Limited,
     model::{Raw, Redactor, Told, WebhookUrl},
@@ -34,7 +34,7 @@ pub struct Http {
 #[derive(Clone, Debug)]
 enum Side {
     Live(reqwest::Client),
-    Simulated(Stage, Duration),
+    Simulated(SimBackend, Duration),
 }
 
 impl Http {
@@ -49,8 +49,8 @@ impl Http {
     }
 
     /// The same in a simulated world.
-    pub fn simulated(stage: Stage, limit: Duration) -> Self {
-        Self { side: Side::Simulated(stage, limit), redactor: Arc::default() }
+    pub fn simulated(backend: SimBackend, limit: Duration) -> Self {
+        Self { side: Side::Simulated(backend, limit), redactor: Arc::default() }
     }
 
     /// Requests JSON.
@@ -86,8 +86,8 @@ impl Http {
         };
         let client = match &self.side {
             Side::Live(client) => client,
-            Side::Simulated(stage, limit) => {
-                let body = self.exchange(stage, *limit, "GET", url, vec![]).await?;
+            Side::Simulated(backend, limit) => {
+                let body = self.exchange(backend, *limit, "GET", url, vec![]).await?;
                 return fits(body.len()).map(|()| body);
             }
         };
@@ -128,8 +128,8 @@ impl Http {
     async fn send(&self, url: &str, kind: &str, body: String) -> Result<(), HttpError> {
         let client = match &self.side {
             Side::Live(client) => client,
-            Side::Simulated(stage, limit) => {
-                return self.exchange(stage, *limit, "POST", url, body.into_bytes()).await.map(drop);
+            Side::Simulated(backend, limit) => {
+                return self.exchange(backend, *limit, "POST", url, body.into_bytes()).await.map(drop);
             }
         };
         let request = client.post(url).header("content-type", kind).body(body);
@@ -143,14 +143,14 @@ impl Http {
 
     async fn exchange(
         &self,
-        stage: &Stage,
+        backend: &SimBackend,
         limit: Duration,
         method: &'static str,
         url: &str,
         body: Vec<u8>,
     ) -> Result<Vec<u8>, HttpError> {
         let request = WebRequest { method: method.to_owned(), url: url.to_owned(), body };
-        match tokio::time::timeout(limit, stage.web(request)).await {
+        match tokio::time::timeout(limit, backend.web(request)).await {
             Err(_) => Err(self.error(method, url, "no answer in time".into())),
             Ok(Err(why)) => Err(self.error(method, url, why)),
             Ok(Ok(answer)) if (200..300).contains(&answer.status) => Ok(answer.body),

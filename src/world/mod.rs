@@ -7,7 +7,6 @@ mod backup_archive;
 pub mod child;
 mod clock;
 mod connect;
-mod cut;
 mod datadog;
 mod exec;
 mod heads;
@@ -22,6 +21,7 @@ mod monitoring;
 mod own_cluster;
 mod pace;
 mod page;
+mod partition;
 mod runrecord;
 mod secrets;
 mod simulated;
@@ -47,9 +47,9 @@ pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
 pub use own_cluster::{MARK, own_cluster, own_name};
 pub use pace::rest_after;
 pub use page::Page;
-pub use runrecord::{Chain, Claim, Found, OpenFault, OpenUndos, Record, RunRecord};
-pub use secrets::{Filled, ReadyProbe, Vault};
-pub use simulated::{Simulated, Stage, WebAnswer, WebRequest};
+pub use runrecord::{Chain, Claim, FoundRecord, OpenFault, OpenUndos, Record, RunRecord};
+pub use secrets::{Filled, ReadyProbe, SecretReader};
+pub use simulated::{SimBackend, Simulated, WebAnswer, WebRequest};
 pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};
 pub use watch::{WatchEvent, WatchLines};
 
@@ -86,10 +86,10 @@ pub struct World {
 
 impl World {
     /// The simulation behind this world; none if the world is real.
-    pub fn stage(&self) -> Option<&Stage> {
+    pub fn simulated(&self) -> Option<&SimBackend> {
         match &self.outside {
             Outside::Here(_) => None,
-            Outside::Stage(stage) => Some(stage),
+            Outside::Simulated(backend) => Some(backend),
         }
     }
 }

@@ -192,7 +192,7 @@ impl Monitoring {
     }
 
     /// An instant query.
-    pub async fn ask(&self, query: &str) -> Option<Result<Vec<Sample>, HttpError>> {
+    pub async fn query(&self, query: &str) -> Option<Result<Vec<Sample>, HttpError>> {
         let url = with(&format!("{}/api/v1/query", self.prometheus.as_ref()?), &[("query", query)]);
         Some(self.rows(&url, "/data/result").await.map(|samples| {
             let value = |s: &Value| s.pointer("/value/1")?.as_str()?.parse::<f64>().ok().filter(|v| v.is_finite());

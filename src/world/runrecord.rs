@@ -84,7 +84,7 @@ pub struct OpenFault {
 
 /// A record. One that cannot be read is assumed to be open.
 #[derive(Clone, Debug)]
-pub enum Found {
+pub enum FoundRecord {
     /// The record was read.
     Record(Box<Record>),
     /// The record could not be read.
@@ -159,7 +159,7 @@ impl RunRecord {
         for _ in 0..TRIES {
             let found = self.kube.find(&path).await?;
             let mut record = whole.clone();
-            if let Some(Found::Record(before)) = found.as_ref().and_then(read) {
+            if let Some(FoundRecord::Record(before)) = found.as_ref().and_then(read) {
                 if before.epoch > self.claim.epoch {
                     return Ok(false);
                 }
@@ -190,7 +190,7 @@ impl RunRecord {
     pub async fn remove(kube: &Kube, run: &str) -> Result<(), ApiError> {
         let path = format!("{MAPS}/run-{run}");
         let Some(map) = kube.find(&path).await? else { return Ok(()) };
-        let Some(Found::Record(record)) = read(&map) else { return Ok(()) };
+        let Some(FoundRecord::Record(record)) = read(&map) else { return Ok(()) };
         if !record.is_settled() {
             return Ok(());
         }
@@ -206,7 +206,7 @@ impl RunRecord {
     pub async fn confirm(kube: &Kube, run: &str) -> Result<(), ApiError> {
         let path = format!("{MAPS}/run-{run}");
         let Some(map) = kube.find(&path).await? else { return Ok(()) };
-        let Some(Found::Record(mut record)) = read(&map) else { return Ok(()) };
+        let Some(FoundRecord::Record(mut record)) = read(&map) else { return Ok(()) };
         record.unconfirmed.clear();
         let body = json!({"metadata": {"resourceVersion": map["metadata"]["resourceVersion"]},
             "data": {KEY: serde_json::to_string(&record).unwrap_or_default()}});
@@ -214,9 +214,9 @@ impl RunRecord {
     }
 
     /// All run records in a cluster, the newest first.
-    pub async fn all(kube: &Kube) -> Result<Vec<Found>, ApiError> {
+    pub async fn all(kube: &Kube) -> Result<Vec<FoundRecord>, ApiError> {
         let maps = kube.list(&format!("{MAPS}?labelSelector={RUN_LABEL}")).await?.0;
-        let mut found: Vec<(String, Found)> =
+        let mut found: Vec<(String, FoundRecord)> =
             maps.iter().filter_map(|map| Some((name_of(map).to_owned(), read(map)?))).collect();
         found.sort_by(|a, b| b.0.cmp(&a.0));
         Ok(found.into_iter().map(|(_, record)| record).collect())
@@ -252,7 +252,7 @@ pub(super) async fn open_undos(kube: &Kube, run: &str) -> Result<OpenUndos, ApiE
     let found = kube.find(&format!("{MAPS}/run-{run}")).await?;
     Ok(match found.as_ref().map(read) {
         None => OpenUndos::Known(0),
-        Some(Some(Found::Record(record))) => OpenUndos::Known(record.open.len()),
+        Some(Some(FoundRecord::Record(record))) => OpenUndos::Known(record.open.len()),
         Some(_) => OpenUndos::Unknown,
     })
 }
@@ -263,10 +263,10 @@ fn name_of(map: &Value) -> &str {
 
 /// A record from its ConfigMap; none if the ConfigMap is not a run record. The content may have been written by
 /// anybody, so it is checked: it must be about the run in its own name, and that must be a valid name for a run.
-fn read(map: &Value) -> Option<Found> {
+fn read(map: &Value) -> Option<FoundRecord> {
     let name = name_of(map);
     let run = name.strip_prefix("run-")?;
-    let damaged = |why: &str| Some(Found::Damaged { name: name.to_owned(), why: why.to_owned() });
+    let damaged = |why: &str| Some(FoundRecord::Damaged { name: name.to_owned(), why: why.to_owned() });
     let Some(text) = map.get("data").and_then(|d| d.get(KEY)).and_then(Value::as_str) else {
         return damaged(&format!("it does not contain {KEY}"));
     };
@@ -275,7 +275,7 @@ fn read(map: &Value) -> Option<Found> {
         Ok(record) if !crate::model::is_run_name(&record.run) => damaged("it contains an invalid name of a run"),
         Ok(record) => match record.open.iter().chain(&record.unconfirmed).find_map(|f| f.revert.is_plausible().err()) {
             Some(why) => damaged(&why),
-            None => Some(Found::Record(Box::new(record))),
+            None => Some(FoundRecord::Record(Box::new(record))),
         },
         Err(error) => damaged(&error.to_string()),
     }
@@ -318,13 +318,13 @@ mod tests {
     fn a_record_that_does_not_fit_its_name_is_damaged() {
         let map = |name: &str, data: &str| json!({"metadata": {"name": name}, "data": {KEY: data}});
         let whole = serde_json::to_string(&record(vec![])).expect("JSON");
-        assert!(matches!(read(&map("run-r", &whole)), Some(Found::Record(_))));
+        assert!(matches!(read(&map("run-r", &whole)), Some(FoundRecord::Record(_))));
         for (name, data) in [
             ("run-x", whole.as_str()),
             ("run-r", r#"{"run":"r","epoch":1,"open":[{"fault":"f""#),
             ("run-../../evil", &whole.replace(r#""run":"r""#, r#""run":"../../evil""#)),
         ] {
-            assert!(matches!(read(&map(name, data)), Some(Found::Damaged { .. })), "{name}");
+            assert!(matches!(read(&map(name, data)), Some(FoundRecord::Damaged { .. })), "{name}");
         }
         assert!(read(&map("other", &whole)).is_none());
     }

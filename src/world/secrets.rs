@@ -1,4 +1,4 @@
-//! Reads secrets as late as possible, and passes them to the redactor. Start with [`Vault`].
+//! Reads secrets as late as possible, and passes them to the redactor. Start with [`SecretReader`].
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The secrets of a run by name, and where to read each of them.
 #[derive(Clone, Debug)]
-pub struct Vault {
+pub struct SecretReader {
     secrets: Arc<BTreeMap<String, SecretRef>>,
     outside: Outside,
     redactor: Arc<Redactor>,
@@ -45,7 +45,7 @@ pub struct ReadyProbe {
     pub program: Program,
 }
 
-impl Vault {
+impl SecretReader {
     /// The secrets of a run in a world. In a rehearsal, no secret is read.
     pub fn new(secrets: BTreeMap<String, SecretRef>, outside: Outside, redactor: Arc<Redactor>, names: Names) -> Self {
         Self { secrets: Arc::new(secrets), outside, redactor, names: Arc::new(names) }
@@ -93,7 +93,7 @@ impl Vault {
     /// A program with its secrets. The text that is shown contains none.
     ///
     /// # Errors
-    /// As [`Vault::fill`].
+    /// As [`SecretReader::fill`].
     pub async fn program(&self, argv: &[String], env: &BTreeMap<String, String>) -> Result<Program, String> {
         let mut program =
             Program { argv: argv.to_vec(), env: env.clone(), shown: Some(shell(argv)), ..Program::default() };
@@ -108,7 +108,7 @@ impl Vault {
     /// A probe with its secrets, which are read once for the whole run.
     ///
     /// # Errors
-    /// As [`Vault::fill`].
+    /// As [`SecretReader::fill`].
     pub async fn probe(&self, spec: &ProbeSpec) -> Result<ReadyProbe, String> {
         let mut ready = ReadyProbe { spec: spec.clone(), program: Program::default() };
         match &mut ready.spec.kind {
@@ -127,7 +127,7 @@ impl Vault {
     /// An append log with its secrets.
     ///
     /// # Errors
-    /// As [`Vault::fill`].
+    /// As [`SecretReader::fill`].
     pub async fn log(&self, spec: &DataSpec) -> Result<DataSpec, String> {
         let mut spec = spec.clone();
         for url in [&mut spec.http.append, &mut spec.http.read] {

@@ -45,4 +45,4 @@ pub trait Simulated: Debug + Send + Sync {
 }
 
 /// Shared, because many tasks use it at the same time.
-pub type Stage = Arc<dyn Simulated>;
+pub type SimBackend = Arc<dyn Simulated>;

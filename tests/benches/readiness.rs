@@ -3,8 +3,8 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use drillmaster::{
-    inventory::{Origin, Shelf, Source},
-    readiness::{Settings, review},
+    inventory::{ObjectSet, Origin, ReviewSource},
+    readiness::{ReviewSettings, review},
 };
 use serde_json::{Value, json};
 
@@ -39,21 +39,24 @@ fn application(i: usize) -> Vec<Value> {
     all
 }
 
-fn inventory(objects: usize) -> Shelf {
-    let mut shelf =
-        Shelf { source: Source::Live, at: Some("2026-11-24T00:00:00Z".parse().unwrap()), ..Shelf::default() };
+fn inventory(objects: usize) -> ObjectSet {
+    let mut object_set = ObjectSet {
+        source: ReviewSource::Live,
+        at: Some("2026-11-24T00:00:00Z".parse().unwrap()),
+        ..ObjectSet::default()
+    };
     let nodes = (objects / 100).min(1000);
     for i in 0..nodes {
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("node-{i}"),
             "labels": {"topology.kubernetes.io/zone": format!("z{}", i % 3)}},
             "status": {"allocatable": {"cpu": "64", "memory": "256Gi", "pods": "250"}, "conditions": [{"type": "Ready", "status": "True"}]}});
-        shelf.put(node, Origin::default()).unwrap();
+        object_set.put(node, Origin::default()).unwrap();
     }
     for object in (0..(objects - nodes) / 16).flat_map(application) {
-        shelf.put(object, Origin::default()).unwrap();
+        object_set.put(object, Origin::default()).unwrap();
     }
-    shelf.settle();
-    shelf
+    object_set.settle();
+    object_set
 }
 
 /// The highest resident memory so far, in MB.
@@ -67,10 +70,11 @@ fn sizes(c: &mut Criterion) {
     let mut group = c.benchmark_group("review");
     group.sample_size(10);
     for (name, objects) in [("S 8k", 8_000), ("M 60k", 60_000), ("L 300k", 300_000)] {
-        let shelf = inventory(objects);
-        let now = shelf.at.unwrap();
-        group.bench_function(name, |b| b.iter(|| review(&shelf, &Settings::default(), "bench", "full", now)));
-        println!("{name}: {} objects, at most {} MB resident", shelf.len(), resident());
+        let object_set = inventory(objects);
+        let now = object_set.at.unwrap();
+        group
+            .bench_function(name, |b| b.iter(|| review(&object_set, &ReviewSettings::default(), "bench", "full", now)));
+        println!("{name}: {} objects, at most {} MB resident", object_set.len(), resident());
     }
     group.finish();
 }

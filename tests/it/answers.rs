@@ -2,7 +2,7 @@
 //! out.
 
 use drillmaster::{
-    inventory::Source,
+    inventory::ReviewSource,
     model::{Severity, State},
 };
 
@@ -10,7 +10,7 @@ use super::checks::asked;
 
 /// The worst result of a check over some objects: its state, its severity and its text. The text is empty if the check
 /// only passes.
-fn worst(id: &str, text: &str, drill: &str, source: Source) -> (State, Severity, String) {
+fn worst(id: &str, text: &str, drill: &str, source: ReviewSource) -> (State, Severity, String) {
     let review = asked(text, drill, id, source);
     assert_eq!(review.tally.error, 0, "{:#?}", review.results);
     let found = review.results.iter().filter(|r| r.check == id && r.state != State::Skip);
@@ -21,19 +21,19 @@ fn worst(id: &str, text: &str, drill: &str, source: Source) -> (State, Severity,
 
 #[track_caller]
 fn fails(id: &str, text: &str, severity: Severity, word: &str) {
-    let found = worst(id, text, "", Source::Live);
+    let found = worst(id, text, "", ReviewSource::Live);
     assert!(found.0 == State::Fail && found.1 == severity && found.2.contains(word), "{id}: {found:?}");
 }
 
 #[track_caller]
 fn passes(id: &str, text: &str) {
-    let found = worst(id, text, "", Source::Live);
+    let found = worst(id, text, "", ReviewSource::Live);
     assert_eq!(found.0, State::Pass, "{id}: {found:?}");
 }
 
 #[track_caller]
 fn unknown(id: &str, text: &str, word: &str) {
-    let found = worst(id, text, "", Source::Live);
+    let found = worst(id, text, "", ReviewSource::Live);
     assert!(found.0 == State::Unknown && found.2.contains(word), "{id}: {found:?}");
 }
 
@@ -252,7 +252,7 @@ fn what_the_vault_operator_says_of_itself() {
         ("[{type: Ready, status: 'True'}, {type: Healthy, status: Unknown}]", State::Unknown),
     ] {
         let text = said("VaultStaticSecret", &format!("{{lastGeneration: 2, conditions: {conditions}}}"));
-        assert_eq!(worst("SEC-006", &text, "", Source::Live).0, state, "{text}");
+        assert_eq!(worst("SEC-006", &text, "", ReviewSource::Live).0, state, "{text}");
     }
     let old = said("VaultDynamicSecret", "{lastGeneration: 1, secretLease: {duration: 60}}");
     fails("SEC-006", &old, Severity::High, "generation 2 was not synced");
@@ -419,7 +419,7 @@ fn alerts_by_objects_of_the_operator() {
 fn advice_gates_the_drills_that_it_names() {
     let of = |drills: &str| {
         let drill = format!("environment: production\ndrills: [{drills}]\n");
-        let review = asked(&web(""), &drill, "NET-001", Source::Live);
+        let review = asked(&web(""), &drill, "NET-001", ReviewSource::Live);
         review.results.iter().any(|r| r.state == State::Fail && r.blocking)
     };
     assert!(of("netpart") && !of("drain") && !of(""));
@@ -478,7 +478,7 @@ fn pods_that_no_controller_makes_again() {
     let server =
         server.to_owned() + mirror + "}\nspec: {nodeName: b, containers: [{name: s, image: i, command: [s]}]}\n";
     for check in ["RBAC-009", "SEC-009", "NET-AUDIT"] {
-        let found = worst(check, &server, "", Source::Live);
+        let found = worst(check, &server, "", ReviewSource::Live);
         assert!(found.0 == State::Fail && found.2.contains("no --"), "{check}: {found:?}");
     }
 }

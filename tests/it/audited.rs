@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{
     outside::{OUTAGE, shop},
-    rehearsal::{Stage, acted, on_paused_time, scenario_text},
+    rehearsal::{Rehearsal, acted, on_paused_time, scenario_text},
 };
 
 /// An address that answers every request with all lines of the log.
@@ -77,7 +77,7 @@ fn the_audit_log_names_who_deleted_a_pod_and_counts_what_is_new() {
     let shop = shop(&[]);
     let loaded = scenario_text(OUTAGE, &shop);
     let events = on_paused_time(async {
-        let mut stage = Stage::set(&shop, 1).await;
+        let mut stage = Rehearsal::set(&shop, 1).await;
         let log = AuditLog::default();
         stage.audit_log = Some(log.clone());
         let world = stage.simulation.world();

@@ -13,7 +13,7 @@ use drillmaster::{
 use serde_json::{Value, json};
 
 use super::{
-    rehearsal::{Ended, Stage, cluster, on_paused_time, scenario, scenario_text},
+    rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario, scenario_text},
     sweep::is_load_bearing,
 };
 
@@ -77,13 +77,13 @@ fn judgement(events: &[Event], word: &str) -> Judgement {
 }
 
 /// Runs the drill and returns the stage, too.
-fn drill(shop: &Description, text: Option<&str>) -> (Ended, Stage) {
+fn drill(shop: &Description, text: Option<&str>) -> (Ended, Rehearsal) {
     let loaded = match text {
         Some(text) => scenario_text(text, shop),
         None => scenario("restore-to-scratch", shop),
     };
     on_paused_time(async {
-        let stage = Stage::set(shop, 1).await;
+        let stage = Rehearsal::set(shop, 1).await;
         let ended = stage.drill(&loaded, None).await;
         (ended, stage)
     })
@@ -160,7 +160,7 @@ limits: {{duration: 30m}}
     )
 }
 
-fn scratch_there(stage: &Stage) -> bool {
+fn scratch_there(stage: &Rehearsal) -> bool {
     let ours = |o: &Value| o["kind"] == "Namespace" && o["metadata"]["name"].to_string().contains("drill-scratch");
     stage.simulation.picture().iter().any(ours)
 }
@@ -185,7 +185,7 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
         "{detail}"
     );
     // The namespace is kept on purpose, so no report asks anybody to remove it.
-    let story = report::tell(&ended.events);
+    let story = report::story_of_events(&ended.events);
     let document = report::document(&story, &ReadRun::of(&ended.events), &report::Beside::default());
     let told = [report::summary(&story, false), report::markdown(&document), report::html(&document)];
     for wrong in ["OPEN ", "By hand, for", "Not put back"] {
@@ -200,13 +200,13 @@ fn a_namespace_is_kept_where_the_restore_is_not_as_expected_and_only_there() {
 fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
     let shop = cluster("small-shop");
     let loaded = scenario_text(&kept("none"), &shop);
-    let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let whole = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     let (mut with, mut without, mut pods) = (0, 0, 0);
     // Progress lines are written while a pod is running.
     let tried = |e: &Event| is_load_bearing(e) || matches!(e.event, Kind::StepProgress { .. });
     for event in whole.events.iter().filter(|e| tried(e)) {
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let ended = stage.drill(&loaded, Some(event.seq)).await;
             let at = format!("killed after line {} ({})", event.seq, event.event.name());
             pods += test_pods(&stage);
@@ -235,7 +235,7 @@ fn a_drill_that_died_keeps_only_a_namespace_with_a_restore_in_it() {
     );
 }
 
-fn test_pods(stage: &Stage) -> usize {
+fn test_pods(stage: &Rehearsal) -> usize {
     let of_it = |o: &&Value| o["metadata"]["labels"]["drillmaster.dev/role"] == "reach";
     stage.simulation.picture().iter().filter(of_it).count()
 }
@@ -254,7 +254,7 @@ fn isolation_is_not_proven_for_pods_in_the_network_of_their_node() {
     let shop = busy_shop();
     let loaded = scenario("restore-to-scratch", &shop);
     let done = on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let world = stage.simulation.world();
         let applied = |e: &Event| matches!(&e.event, Kind::FaultApplied { fault, .. } if fault.0.contains("drill-scratch-") && !fault.0.contains(" in "));
         let ended = stage

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use base64::Engine;
 use drillmaster::{
-    inventory::{Shelf, Source, open_capture, save},
+    inventory::{ObjectSet, ReviewSource, open_capture, save},
     model::{Review, State},
     readiness::review,
 };
 
-use crate::checks::{now, part, settings, shelf};
+use crate::checks::{now, object_set, part, settings};
 
 /// Checks whose examples a capture cannot answer. They read what may be a secret: values of variables, arguments,
 /// annotations and ConfigMaps.
@@ -17,7 +17,7 @@ const WITHHELD: [&str; 9] =
     ["DSH-001", "DSH-002", "LOG-002", "LOG-003", "LOG-005", "NET-AUDIT", "SEC-001", "SEC-002", "SEC-003"];
 
 /// The same objects, written to a capture and read back.
-fn captured(of: &Shelf) -> Shelf {
+fn captured(of: &ObjectSet) -> ObjectSet {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.tar.gz");
     save(of, "example", &path).unwrap();
@@ -50,9 +50,9 @@ fn a_capture_is_judged_like_the_cluster() {
         let settings = settings(part(&text, "drill"), &id);
         for half in ["fails", "passes"] {
             let judged = |captures: bool| {
-                let through = |shelf: Shelf| if captures { captured(&shelf) } else { shelf };
-                let mut own = through(shelf(part(&text, half), Source::Live));
-                own.target = (!target.is_empty()).then(|| Box::new(through(shelf(target, Source::Capture))));
+                let through = |object_set: ObjectSet| if captures { captured(&object_set) } else { object_set };
+                let mut own = through(object_set(part(&text, half), ReviewSource::Live));
+                own.target = (!target.is_empty()).then(|| Box::new(through(object_set(target, ReviewSource::Capture))));
                 review(&own, &settings, "example", "full", now())
             };
             let (live, kept) = (judged(false), judged(true));
@@ -103,7 +103,7 @@ fn a_secret_that_is_broken_is_not_quoted() {
             + &secret("dc", "kubernetes.io/dockerconfigjson", ".dockerconfigjson", "eyJQTEFOVEVEIjog")
             + work;
         let settings = settings("", "*");
-        let review = review(&shelf(&text, Source::Live), &settings, "example", "full", now());
+        let review = review(&object_set(&text, ReviewSource::Live), &settings, "example", "full", now());
         let said = drillmaster::report::review_json(&review);
         assert!(said.contains(told), "{said}");
         assert!(!said.contains("PLANTED") && !said.contains("hooks.slack") && !said.contains("UExBTlRFR"), "{said}");

@@ -8,43 +8,43 @@ use std::{
 };
 
 use drillmaster::{
-    inventory::{Readings, Shelf, Source, read_text},
+    inventory::{ObjectSet, Readings, ReviewSource, read_text},
     model::{Readiness, Review, State},
-    readiness::{Settings, against_baseline, explain, listing_json, page, review},
+    readiness::{ReviewSettings, against_baseline, explain, listing_json, page, review},
     report,
-    scenario::load_drill_file,
+    scenario::load_readiness_file,
 };
 
 pub(crate) fn now() -> jiff::Timestamp {
     "2026-11-24T00:00:00Z".parse().unwrap()
 }
 
-pub(crate) fn shelf(text: &str, source: Source) -> Shelf {
-    let mut shelf = Shelf { source, at: Some(now()), version: "v1.37.2".into(), ..Shelf::default() };
+pub(crate) fn object_set(text: &str, source: ReviewSource) -> ObjectSet {
+    let mut object_set = ObjectSet { source, at: Some(now()), version: "v1.37.2".into(), ..ObjectSet::default() };
     let said = |document: &&str| document.trim_start().starts_with("readings:");
     let (readings, objects): (Vec<&str>, Vec<&str>) = text.split("\n---\n").partition(said);
     for document in readings {
         let mut said: BTreeMap<String, Readings> = serde_saphyr::from_str(document).unwrap();
-        shelf.readings = said.remove("readings").unwrap();
+        object_set.readings = said.remove("readings").unwrap();
     }
-    read_text(&mut shelf, "example.yaml", &objects.join("\n---\n"));
-    assert!(!shelf.broken, "{:?}\n{text}", shelf.notes);
-    shelf.settle();
-    shelf
+    read_text(&mut object_set, "example.yaml", &objects.join("\n---\n"));
+    assert!(!object_set.broken, "{:?}\n{text}", object_set.notes);
+    object_set.settle();
+    object_set
 }
 
-pub(crate) fn settings(drill: &str, only: &str) -> Settings {
-    let mut settings = Settings { only: vec![only.to_owned()], ..Settings::default() };
+pub(crate) fn settings(drill: &str, only: &str) -> ReviewSettings {
+    let mut settings = ReviewSettings { only: vec![only.to_owned()], ..ReviewSettings::default() };
     if !drill.is_empty() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(&file, format!("apiVersion: drillmaster.dev/v1\nkind: Readiness\n{drill}")).unwrap();
-        settings.read(load_drill_file(file.path(), &drillmaster::readiness::VOCABULARY).unwrap());
+        settings.read(load_readiness_file(file.path(), &drillmaster::readiness::VOCABULARY).unwrap());
     }
     settings
 }
 
-pub(crate) fn asked(text: &str, drill: &str, only: &str, source: Source) -> Review {
-    review(&shelf(text, source), &settings(drill, only), "example", "full", now())
+pub(crate) fn asked(text: &str, drill: &str, only: &str, source: ReviewSource) -> Review {
+    review(&object_set(text, source), &settings(drill, only), "example", "full", now())
 }
 
 /// A part of an example, by its heading.
@@ -75,17 +75,18 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
         let text = std::fs::read_to_string(folder.join(format!("{id}.yaml"))).unwrap();
         let drill = part(&text, "drill");
         let beside = |objects: &str, source| {
-            let mut shelf = shelf(objects, source);
+            let mut object_set = object_set(objects, source);
             let target = part(&text, "target");
-            shelf.target = (!target.is_empty()).then(|| Box::new(self::shelf(target, Source::Capture)));
-            review(&shelf, &settings(drill, id), "example", "full", now())
+            object_set.target = (!target.is_empty()).then(|| Box::new(self::object_set(target, ReviewSource::Capture)));
+            review(&object_set, &settings(drill, id), "example", "full", now())
         };
-        let cluster = beside(part(&text, "fails"), Source::Live);
+        let cluster = beside(part(&text, "fails"), ReviewSource::Live);
         if cluster.tally.fail == 0 {
             wrong.push(format!("{id} does not fail: {:#?}", cluster.results));
         }
         // Only files can be encrypted by SOPS. All other examples are read as if they came from a cluster.
-        let passes = beside(part(&text, "passes"), if id == "SEC-004" { Source::Manifests } else { Source::Live });
+        let passes =
+            beside(part(&text, "passes"), if id == "SEC-004" { ReviewSource::Manifests } else { ReviewSource::Live });
         if passes.tally.fail + passes.tally.unknown + passes.tally.error > 0 || passes.tally.pass == 0 {
             wrong.push(format!("{id} does not pass: {:#?}", passes.results));
         }
@@ -94,7 +95,7 @@ fn each_check_has_an_object_that_fails_it_and_one_that_passes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(files.is_empty(), "these examples belong to no check: {files:?}");
     let sops = std::fs::read_to_string(folder.join("SEC-004.yaml")).unwrap();
-    assert_eq!(asked(part(&sops, "fails"), "", "SEC-004", Source::Manifests).tally.fail, 1);
+    assert_eq!(asked(part(&sops, "fails"), "", "SEC-004", ReviewSource::Manifests).tally.fail, 1);
 }
 
 fn web(replicas: u64) -> String {
@@ -119,7 +120,7 @@ fn policy(spec: &str) -> String {
 
 /// The state of a check over some manifests. It is fail if any object fails.
 fn state(text: &str, id: &str) -> State {
-    let tally = asked(text, "", id, Source::Manifests).tally;
+    let tally = asked(text, "", id, ReviewSource::Manifests).tally;
     match (tally.fail, tally.pass) {
         (0, 0) => State::Skip,
         (0, _) => State::Pass,
@@ -199,8 +200,14 @@ fn sample() -> String {
 
 #[test]
 fn counts_are_equal_in_every_format() {
-    let shelf = shelf(&sample(), Source::Manifests);
-    let review = review(&shelf, &Settings { keep_passes: true, ..Settings::default() }, "example", "full", now());
+    let object_set = object_set(&sample(), ReviewSource::Manifests);
+    let review = review(
+        &object_set,
+        &ReviewSettings { keep_passes: true, ..ReviewSettings::default() },
+        "example",
+        "full",
+        now(),
+    );
     let json: serde_json::Value = serde_json::from_str(&report::review_json(&review)).unwrap();
     let sarif: serde_json::Value = serde_json::from_str(&report::review_sarif(&review)).unwrap();
     let (junit, human, prometheus) =
@@ -225,8 +232,8 @@ fn counts_are_equal_in_every_format() {
     assert_eq!(
         report::review_json(&review),
         report::review_json(&drillmaster::readiness::review(
-            &shelf,
-            &Settings { keep_passes: true, ..Settings::default() },
+            &object_set,
+            &ReviewSettings { keep_passes: true, ..ReviewSettings::default() },
             "example",
             "full",
             now()
@@ -236,7 +243,7 @@ fn counts_are_equal_in_every_format() {
 
 #[test]
 fn waivers_have_an_owner_an_end_and_a_use() {
-    let waived = |waiver: &str| asked(&sample(), &format!("waive:\n- {waiver}\n"), "PDB-*", Source::Manifests);
+    let waived = |waiver: &str| asked(&sample(), &format!("waive:\n- {waiver}\n"), "PDB-*", ReviewSource::Manifests);
     let good = waived(
         "{check: PDB-003, object: shop/poddisruptionbudget/b, reason: until the next release, owner: ann, until: 2026-12-20}",
     );
@@ -260,40 +267,44 @@ fn waivers_have_an_owner_an_end_and_a_use() {
     // A waiver can be on the object itself. A finding that blocks needs the approval of a second person.
     let note =
         "annotations: {drillmaster.dev/waive.PDB-003: 'known; owner=ann; until=2026-12-20'}, name: b, namespace: shop";
-    let review = asked(&sample().replace("name: b, namespace: shop", note), "", "PDB-003", Source::Manifests);
+    let review = asked(&sample().replace("name: b, namespace: shop", note), "", "PDB-003", ReviewSource::Manifests);
     assert_eq!(review.tally.waived, 1, "{:#?}", review.results);
     let broken = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d, namespace: shop}\nspec: {replicas: 2}\nstatus: {}\n";
     let one = "waive: [{check: WRK-003, reason: r, owner: ann, until: 2026-12-01}]\n";
-    assert_eq!(asked(broken, one, "WRK-003", Source::Live).verdict, Readiness::NotReady);
+    assert_eq!(asked(broken, one, "WRK-003", ReviewSource::Live).verdict, Readiness::NotReady);
     let two = one.replace("until", "approvedBy: bob, until");
-    assert_eq!(asked(broken, &two, "WRK-003", Source::Live).tally.waived, 1);
+    assert_eq!(asked(broken, &two, "WRK-003", ReviewSource::Live).tally.waived, 1);
 }
 
 #[test]
 fn what_could_not_be_read_is_unknown_and_never_ready() {
     use drillmaster::{inventory::Gap, model::Unseen};
-    let mut shelf = shelf(&web(3), Source::Live);
+    let mut object_set = object_set(&web(3), ReviewSource::Live);
     let gap = Gap { why: Unseen::Forbidden, text: "may not".into() };
-    shelf.gaps.insert("PodDisruptionBudget.policy".into(), gap);
-    let found = review(&shelf, &settings("", "PDB-*"), "example", "full", now());
+    object_set.gaps.insert("PodDisruptionBudget.policy".into(), gap);
+    let found = review(&object_set, &settings("", "PDB-*"), "example", "full", now());
     assert_eq!(found.verdict, Readiness::CannotDetermine, "{:#?}", found.results);
     assert!(found.results.iter().all(|r| r.state != State::Fail && r.state != State::Pass));
     assert!(found.results.iter().any(|r| r.unseen == Some(Unseen::Forbidden) && r.blocking));
     // An attested finding is set aside because a person vouches for it. It does not count as passed.
     let word = "attest: [{check: PDB-*, statement: looked at by hand, by: ann, until: 2026-12-01}]\n";
-    let attested = review(&shelf, &settings(word, "PDB-*"), "example", "full", now());
+    let attested = review(&object_set, &settings(word, "PDB-*"), "example", "full", now());
     assert!(attested.tally.waived > 0 && attested.tally.pass == 0 && attested.verdict == Readiness::CannotDetermine);
 }
 
 #[test]
 fn only_what_is_new_counts_against_a_baseline() {
-    let before = asked(&sample(), "", "PDB-003", Source::Manifests);
+    let before = asked(&sample(), "", "PDB-003", ReviewSource::Manifests);
     assert_eq!(before.verdict, Readiness::NotReady);
     let mut same = before.clone();
     against_baseline(&mut same, &before);
     assert_eq!(same.verdict, Readiness::ReadyWithWarnings);
-    let mut more =
-        asked(&(sample() + &budget("{maxUnavailable: 0, selector: {}}", "other")), "", "PDB-003", Source::Manifests);
+    let mut more = asked(
+        &(sample() + &budget("{maxUnavailable: 0, selector: {}}", "other")),
+        "",
+        "PDB-003",
+        ReviewSource::Manifests,
+    );
     against_baseline(&mut more, &before);
     assert_eq!((more.verdict, more.results.iter().filter(|r| r.known).count()), (Readiness::NotReady, 1));
 }
@@ -378,7 +389,7 @@ fn scans_and_another_environment_beside_manifests() {
 
 #[test]
 fn what_code_scanning_takes() {
-    let review = asked(&sample(), "", "*", Source::Manifests);
+    let review = asked(&sample(), "", "*", ReviewSource::Manifests);
     let read: serde_sarif::sarif::Sarif = serde_json::from_str(&report::review_sarif(&review)).unwrap();
     let run = &read.runs[0];
     let rules: BTreeSet<&str> = run.tool.driver.rules.iter().flatten().map(|r| r.id.as_str()).collect();
@@ -389,7 +400,7 @@ fn what_code_scanning_takes() {
 #[test]
 fn names_from_files_are_inert() {
     let text = web(2).replace("name: web, namespace", "name: \"<script>|\\e[31m\", namespace");
-    let review = asked(&text, "", "*", Source::Manifests);
+    let review = asked(&text, "", "*", ReviewSource::Manifests);
     let (human, markdown) = (report::review_human(&review, true), report::review_markdown(&review));
     assert!(!human.contains('\u{1b}') && !markdown.contains('\u{1b}') && !markdown.contains("<script>"));
     assert!(report::review_junit(&review).contains("&lt;script&gt;"));
@@ -403,7 +414,7 @@ fn the_page_of_checks_is_current() {
 
 #[test]
 fn what_a_person_reads_of_a_review() {
-    let review = asked(&sample(), "", "*", Source::Manifests);
+    let review = asked(&sample(), "", "*", ReviewSource::Manifests);
     crate::golden::check("check.txt", &report::review_human(&review, false));
 }
 
@@ -414,10 +425,10 @@ proptest::proptest! {
         let (api, kind) = KINDS[kind];
         let object = serde_json::json!({"apiVersion": api, "kind": kind, "metadata": {"name": "x", "namespace": "shop"},
             "spec": spec, "status": status, "data": spec, "rules": spec, "subjects": spec, "roleRef": status, "webhooks": spec});
-        let mut shelf = Shelf { source: Source::Live, at: Some(now()), ..Shelf::default() };
-        read_text(&mut shelf, "x", &(object.to_string() + "\n---\n" + &web(2)));
-        shelf.settle();
-        let found = review(&shelf, &Settings::default(), "x", "full", now());
+        let mut object_set = ObjectSet { source: ReviewSource::Live, at: Some(now()), ..ObjectSet::default() };
+        read_text(&mut object_set, "x", &(object.to_string() + "\n---\n" + &web(2)));
+        object_set.settle();
+        let found = review(&object_set, &ReviewSettings::default(), "x", "full", now());
         proptest::prop_assert_eq!(found.tally.error, 0, "{:#?}", found.results);
     }
 }

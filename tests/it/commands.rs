@@ -71,7 +71,7 @@ fn the_exit_code_of_status_says_who_has_to_act() {
     let open = index(&whole, "FaultReverted");
     desk.write(&run, &whole[..open]);
     assert_eq!(status().0, 7, "open, and nobody is alive: {}", status().1);
-    let held = Lock::take(&RunDir(run.clone())).unwrap();
+    let held = Lock::acquire(&RunDir(run.clone())).unwrap();
     assert_eq!(status().0, 0, "alive: {}", status().1);
     let json: Value = serde_json::from_str(&desk.run("status -o json").1).unwrap();
     assert_eq!((&json["alive"], &json["exit"], &json["rehearsal"]), (&json!(true), &json!(0), &json!(true)));

@@ -8,7 +8,7 @@ use std::sync::{
 
 use drillmaster::{model::Exit, sim::Description};
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario};
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 const NODES: &str = "/api/v1/nodes";
@@ -36,7 +36,7 @@ fn drill(name: &str, counted: impl Fn(&http::Uri) -> bool + Send + Sync + 'stati
     let asked = Arc::new(AtomicUsize::new(0));
     let ear = Arc::clone(&asked);
     let ended = on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         stage.simulation.overhear(move |method, uri| {
             if *method == http::Method::GET && counted(uri) {
                 ear.fetch_add(1, Ordering::SeqCst);

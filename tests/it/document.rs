@@ -7,7 +7,7 @@ use drillmaster::{
     journal::{RunDir, read},
     report::{
         self, Before, Beside, Block, Document, Field, Key, Known, List, Note, Rest, Section, Table, Text, Tone,
-        document, html, json, markdown, tell,
+        document, html, json, markdown, story_of_events,
     },
     verdict::ReadRun,
 };
@@ -16,12 +16,12 @@ use quick_xml::{events::Event as Xml, reader::Reader};
 use serde_json::Value;
 
 use super::{
-    rehearsal::{Stage, cluster, on_paused_time, scenario},
+    rehearsal::{Rehearsal, cluster, on_paused_time, scenario},
     reports::{ended, outage},
 };
 
 fn plain(events: &[Event]) -> Document {
-    document(&tell(events), &ReadRun::of(events), &Beside::default())
+    document(&story_of_events(events), &ReadRun::of(events), &Beside::default())
 }
 
 /// The words of a text in the order in which every format shows them.
@@ -163,7 +163,7 @@ fn of_markdown(markdown: &str) -> Vec<String> {
 }
 
 fn same_everywhere(name: &str, events: &[Event], beside: &Beside) {
-    let story = tell(events);
+    let story = story_of_events(events);
     let written = document(&story, &ReadRun::of(events), beside);
     let page = html(&written);
     let (in_html, ids, links) = of_html(&page);
@@ -189,7 +189,7 @@ fn same_everywhere(name: &str, events: &[Event], beside: &Beside) {
 fn rehearsed(name: &str, on: &str) -> Vec<Event> {
     let shop = cluster(on);
     let loaded = scenario(name, &shop);
-    on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await }).events
+    on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await }).events
 }
 
 fn old(name: &str) -> Vec<Event> {
@@ -404,7 +404,7 @@ fn no_owner_no_date_and_no_signature_is_invented() {
         text: text.into(),
     };
     let notes = vec![note(Field::Owner, "team-a"), note(Field::Due, "2027-01-31"), note(Field::Owner, "team-b")];
-    let written = document(&tell(&events), &ReadRun::of(&events), &Beside { notes, ..Beside::default() });
+    let written = document(&story_of_events(&events), &ReadRun::of(&events), &Beside { notes, ..Beside::default() });
     let actions = words(written.section(Key::Actions).unwrap());
     assert!(actions.contains("team-b(notedbyjane,accountofthemachine") && !actions.contains("team-a"), "{actions}");
     assert!(actions.contains("2027-01-31"), "{actions}");
@@ -449,10 +449,10 @@ fn what_is_bad_is_in_the_words_too() {
 fn this_drill_is_compared_with_the_last_one() {
     let told = |events: &[Event], notes: Vec<Note>| {
         let beside = Beside { notes, ..Beside::default() };
-        Before::of(&tell(events), &ReadRun::of(events), &beside).unwrap()
+        Before::of(&story_of_events(events), &ReadRun::of(events), &beside).unwrap()
     };
     let with = |events: &[Event], before: Before| {
-        document(&tell(events), &ReadRun::of(events), &Beside { before: Some(before), ..Beside::default() })
+        document(&story_of_events(events), &ReadRun::of(events), &Beside { before: Some(before), ..Beside::default() })
     };
     let summary = |written: &Document| words(written.section(Key::Summary).unwrap());
     let good = ended(outage(""));

@@ -97,6 +97,29 @@ fn the_table_of_contents_is_complete_and_pages_link_each_other() {
     }
 }
 
+/// 74 is not the result of a command: its output could not be written.
+#[test]
+fn the_readme_lists_every_exit_code() {
+    use drillmaster::model::Exit;
+    let all = [
+        Exit::Passed,
+        Exit::Failed,
+        Exit::Invalid,
+        Exit::Refused,
+        Exit::Inconclusive,
+        Exit::Aborted,
+        Exit::Residue,
+        Exit::Left,
+        Exit::Internal,
+    ];
+    let codes: Vec<u8> = all.iter().map(|exit| exit.code()).chain([74]).collect();
+    let readme = &pages()["README.md"];
+    let (_, table) = readme.split_once("| exit | meaning |").expect("the table of exit codes");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let listed: Vec<u8> = rows.map(|row| row.split('|').nth(1).unwrap().trim().parse().unwrap()).collect();
+    assert_eq!(listed, codes);
+}
+
 /// The changelog names files of earlier versions.
 #[test]
 fn files_that_the_pages_name_exist() {

@@ -12,7 +12,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario_text};
+use super::rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario_text};
 
 const DRAIN: &str = include_str!("../shared/maintenance.yaml");
 
@@ -27,7 +27,7 @@ fn drill(shop: &Description) -> (Ended, BTreeMap<String, u32>) {
     let asked = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
     let ear = Arc::clone(&asked);
     let ended = on_paused_time(async {
-        let stage = Stage::set(shop, 1).await;
+        let stage = Rehearsal::set(shop, 1).await;
         stage.simulation.overhear(move |_, uri| {
             if let Some(pod) = uri.path().strip_suffix("/eviction").and_then(|p| p.rsplit('/').next()) {
                 *ear.lock().unwrap().entry(pod.to_owned()).or_default() += 1;

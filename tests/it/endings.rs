@@ -6,7 +6,7 @@ use drillmaster::{
     verdict,
 };
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario_text};
+use super::rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario_text};
 
 /// Runs a drill with these steps, and with an expectation that a power loss in zone a meets.
 fn drilled(steps: &str) -> Ended {
@@ -21,7 +21,7 @@ fn drilled(steps: &str) -> Ended {
         &shop,
     );
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill(&loaded, None).await;
         stage.as_before().await.unwrap();
         ended

@@ -242,7 +242,7 @@ fn a_drill_is_sealed_verified_annotated_and_compared_with_the_one_before() {
     let drill = || {
         let out = front.run("s.yaml", "b.yaml", &[], &[]);
         assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
-        let newest = drillmaster::journal::Found::below(&front.dir.path().join("runs")).newest().unwrap();
+        let newest = drillmaster::journal::NewestRuns::below(&front.dir.path().join("runs")).newest().unwrap();
         newest.to_str().unwrap().to_owned()
     };
     let first = drill();

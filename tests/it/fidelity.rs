@@ -6,7 +6,7 @@ use std::path::Path;
 use drillmaster::{model::Exit, sim::Description};
 use shared::{Recording, Slack, partings, rows, transitions};
 
-use super::rehearsal::{Stage, on_paused_time, scenario_with};
+use super::rehearsal::{Rehearsal, on_paused_time, scenario_with};
 
 #[path = "../shared/fidelity.rs"]
 mod shared;
@@ -28,7 +28,7 @@ fn a_rehearsal_sees_what_was_seen_for_real() {
     for recording in recordings() {
         let description = Description::parse(&recording.description.to_string()).unwrap();
         let loaded = scenario_with(&recording.scenario, &description, &recording.set);
-        let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
+        let ended = on_paused_time(async { Rehearsal::set(&description, 1).await.drill(&loaded, None).await });
         // A copied application without volumes, or of which no pod was hit, proves nothing, so the drill may end
         // inconclusive. This test only compares the course of the drill.
         let exit = ended.exit;

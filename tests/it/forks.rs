@@ -4,10 +4,10 @@
 use drillmaster::{
     event::Kind,
     model::Exit,
-    sim::{Description, Settled},
+    sim::{Description, SettledCluster},
 };
 
-use super::rehearsal::{Ended, Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario};
 
 const SEED: u64 = 7;
 
@@ -34,20 +34,20 @@ fn difference(one: &Ended, other: &Ended) -> Option<String> {
 
 fn from_start(name: &str, description: &Description) -> Ended {
     on_paused_time(async {
-        let stage = Stage::set(description, SEED).await;
+        let stage = Rehearsal::set(description, SEED).await;
         stage.drill(&scenario(name, description), None).await
     })
 }
 
-fn from_fork(name: &str, settled: &Settled, description: &Description) -> Ended {
+fn from_fork(name: &str, settled: &SettledCluster, description: &Description) -> Ended {
     on_paused_time(async {
         let simulation = settled.fork(&description.happens).await.unwrap();
-        Stage::of(simulation).drill(&scenario(name, description), None).await
+        Rehearsal::of(simulation).drill(&scenario(name, description), None).await
     })
 }
 
-fn settled(description: &Description) -> Settled {
-    on_paused_time(Settled::of(description, SEED)).unwrap()
+fn settled(description: &Description) -> SettledCluster {
+    on_paused_time(SettledCluster::of(description, SEED)).unwrap()
 }
 
 #[test]

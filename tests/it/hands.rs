@@ -15,7 +15,7 @@ use drillmaster::{
 use serde_json::{Value, json};
 
 use super::{
-    rehearsal::{Ended, Stage, cluster, on_paused_time, scenario},
+    rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario},
     sweep::{seeds, undisturbed},
     takeover::Chance,
 };
@@ -26,7 +26,7 @@ const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
 
 /// A change from outside the drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hand {
+enum Control {
     ScalesDown,
     ScalesUp,
     Autoscales,
@@ -42,22 +42,22 @@ enum Hand {
     Deploys,
 }
 
-const HANDS: [Hand; 12] = [
-    Hand::ScalesDown,
-    Hand::ScalesUp,
-    Hand::Autoscales,
-    Hand::Restarts,
-    Hand::DeletesPod,
-    Hand::DeletesWorkload,
-    Hand::Cordons,
-    Hand::Uncordons,
-    Hand::Taints,
-    Hand::Edits,
-    Hand::DeletesSettings,
-    Hand::Deploys,
+const HANDS: [Control; 12] = [
+    Control::ScalesDown,
+    Control::ScalesUp,
+    Control::Autoscales,
+    Control::Restarts,
+    Control::DeletesPod,
+    Control::DeletesWorkload,
+    Control::Cordons,
+    Control::Uncordons,
+    Control::Taints,
+    Control::Edits,
+    Control::DeletesSettings,
+    Control::Deploys,
 ];
 
-impl Hand {
+impl Control {
     /// Whether it can make pods of web ready, or keep them ready.
     fn helps_web(self) -> bool {
         matches!(
@@ -115,19 +115,19 @@ impl Client {
 }
 
 /// Returns whether the act succeeded.
-async fn acts(client: &Client, hand: Hand, chance: &mut Chance) -> bool {
+async fn acts(client: &Client, hand: Control, chance: &mut Chance) -> bool {
     let node = format!("/api/v1/nodes/node-{}-{}", chance.of(&["a", "b", "c"]), chance.below(2));
     let replicas = |n: u32| json!({"spec": {"replicas": n}});
     match hand {
-        Hand::ScalesDown => client.patch(WEB, "kubectl-scale", replicas(2)).await,
-        Hand::ScalesUp => client.patch(WEB, "kubectl-scale", replicas(4)).await,
-        Hand::Autoscales => client.patch(&format!("{WEB}/scale"), "kube-controller-manager", replicas(5)).await,
-        Hand::Restarts => {
+        Control::ScalesDown => client.patch(WEB, "kubectl-scale", replicas(2)).await,
+        Control::ScalesUp => client.patch(WEB, "kubectl-scale", replicas(4)).await,
+        Control::Autoscales => client.patch(&format!("{WEB}/scale"), "kube-controller-manager", replicas(5)).await,
+        Control::Restarts => {
             let at = json!({"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"});
             let body = json!({"spec": {"template": {"metadata": {"annotations": at}}}});
             client.patch(WEB, "kubectl-rollout", body).await
         }
-        Hand::DeletesPod => {
+        Control::DeletesPod => {
             let list = client.get(PODS).await;
             let pods = list["items"].as_array().cloned().unwrap_or_default();
             let stays = |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null();
@@ -135,18 +135,18 @@ async fn acts(client: &Client, hand: Hand, chance: &mut Chance) -> bool {
             let Some(pod) = pods.iter().filter(stays).find(mine) else { return false };
             client.delete(&format!("{PODS}/{}", pod["metadata"]["name"].as_str().unwrap())).await
         }
-        Hand::DeletesWorkload => client.delete(WEB).await,
-        Hand::Cordons => client.patch(&node, "kubectl-cordon", json!({"spec": {"unschedulable": true}})).await,
-        Hand::Uncordons => client.patch(&node, "kubectl-uncordon", json!({"spec": {"unschedulable": null}})).await,
-        Hand::Taints => {
+        Control::DeletesWorkload => client.delete(WEB).await,
+        Control::Cordons => client.patch(&node, "kubectl-cordon", json!({"spec": {"unschedulable": true}})).await,
+        Control::Uncordons => client.patch(&node, "kubectl-uncordon", json!({"spec": {"unschedulable": null}})).await,
+        Control::Taints => {
             let now = client.get(&node).await;
             let mut taints = now["spec"]["taints"].as_array().cloned().unwrap_or_default();
             taints.push(json!({"key": "maintenance", "effect": "NoSchedule"}));
             client.patch(&node, "kubectl-taint", json!({"spec": {"taints": taints}})).await
         }
-        Hand::Edits => client.patch(SETTINGS, "kubectl-edit", json!({"data": {"currency": "USD"}})).await,
-        Hand::DeletesSettings => client.delete(SETTINGS).await,
-        Hand::Deploys => {
+        Control::Edits => client.patch(SETTINGS, "kubectl-edit", json!({"data": {"currency": "USD"}})).await,
+        Control::DeletesSettings => client.delete(SETTINGS).await,
+        Control::Deploys => {
             for _ in 0..30 {
                 client.patch(WEB, "argocd-controller", replicas(3)).await;
                 tokio::time::sleep(std::time::Duration::from_secs(5)).await;
@@ -160,7 +160,7 @@ async fn acts(client: &Client, hand: Hand, chance: &mut Chance) -> bool {
 struct Case<'a> {
     name: &'a str,
     loaded: &'a Loaded,
-    hand: Hand,
+    hand: Control,
     line: u64,
     seed: u64,
 }
@@ -175,7 +175,7 @@ struct Came {
 
 fn run(shop: &Description, case: &Case<'_>) -> Came {
     on_paused_time(async {
-        let stage = Stage::set(shop, 1).await;
+        let stage = Rehearsal::set(shop, 1).await;
         let client = Client::of(&stage.simulation);
         let (line, hand, seed) = (case.line, case.hand, case.seed);
         let acted = std::cell::Cell::new(None);
@@ -335,7 +335,7 @@ fn a_workload_that_is_deleted_after_a_restore_is_not_waited_for() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let client = Client::of(&stage.simulation);
         let restoring = std::sync::atomic::AtomicBool::new(false);
         let is_back = move |event: &Event| {

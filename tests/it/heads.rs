@@ -9,11 +9,11 @@ use drillmaster::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 const MAPS: &str = "/api/v1/namespaces/drillmaster/configmaps";
 
-async fn maps(stage: &Stage) -> Vec<String> {
+async fn maps(stage: &Rehearsal) -> Vec<String> {
     let maps = stage.simulation.world().kube.list(MAPS).await.unwrap().0;
     let names = maps.iter().map(|m| m["metadata"]["name"].as_str().unwrap().to_owned());
     // The control plane creates this one in every namespace.
@@ -29,7 +29,7 @@ fn the_head_of_a_run_that_ended_takes_the_place_of_its_record() {
     let shop = cluster("small-shop");
     let loaded = scenario("node-power-loss", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill(&loaded, None).await;
         assert_eq!(maps(&stage).await, ["heads"]);
         let head = Heads::last(&stage.simulation.world().kube).await.unwrap().unwrap();
@@ -44,9 +44,9 @@ fn a_record_stays_until_its_run_was_put_back() {
     let shop = cluster("small-shop");
     let loaded = scenario("node-power-loss", &shop);
     on_paused_time(async {
-        let whole = Stage::set(&shop, 1).await.drill(&loaded, None).await;
+        let whole = Rehearsal::set(&shop, 1).await.drill(&loaded, None).await;
         let applied = whole.events.iter().find(|e| matches!(e.event, Kind::FaultApplied { .. })).unwrap().seq;
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         stage.drill(&loaded, Some(applied)).await;
         assert_eq!(maps(&stage).await, ["run-run"]);
         assert_eq!(stage.recover().await, Exit::Aborted);
@@ -61,7 +61,7 @@ fn heads_that_cannot_be_read_are_left_alone_and_fail_nothing() {
     let shop = cluster("small-shop");
     let loaded = scenario("node-power-loss", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let kube = stage.simulation.world().kube;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "drillmaster"}});
         kube.send(&ApiCall::create("/api/v1/namespaces", namespace)).await.unwrap();
@@ -85,7 +85,7 @@ fn heads_that_cannot_be_read_are_left_alone_and_fail_nothing() {
 fn the_oldest_heads_make_room() {
     let shop = cluster("small-shop");
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let kube = stage.simulation.world().kube;
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "drillmaster"}});
         kube.send(&ApiCall::create("/api/v1/namespaces", namespace)).await.unwrap();

@@ -12,7 +12,7 @@ use drillmaster::{
 };
 
 use super::{
-    rehearsal::{Stage, on_paused_time, scenario_text},
+    rehearsal::{Rehearsal, on_paused_time, scenario_text},
     sweep::{is_load_bearing, seeds, shipped},
 };
 
@@ -75,8 +75,8 @@ pub fn odd_scenario(name: &str, shop: &Description) -> Loaded {
 }
 
 /// A stage whose secrets are words that occur in every journal.
-pub async fn stage(shop: &Description, seed: u64) -> Stage {
-    let mut stage = Stage::set(shop, seed).await;
+pub async fn stage(shop: &Description, seed: u64) -> Rehearsal {
+    let mut stage = Rehearsal::set(shop, seed).await;
     stage.secrets = SECRETS.map(Secret::new).to_vec();
     stage
 }

@@ -74,7 +74,7 @@ fn a_mistake_beside_letters_of_any_language_is_shown() {
         let (code, said) = desk.run(&["lint", "s.yaml"]);
         assert_eq!(code, if name == "escapes" { 0 } else { 2 }, "{name}: {said}");
     }
-    desk.file("m.yaml", corpus("manifest/budget.yaml")).file("d.yaml", corpus("drill_file/not-ascii.yaml"));
+    desk.file("m.yaml", corpus("manifest/budget.yaml")).file("d.yaml", corpus("readiness_file/not-ascii.yaml"));
     let (code, said) = desk.run(&["check", "m.yaml", "--readiness", "d.yaml"]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("unknown key `über`"), "{said}");
@@ -237,7 +237,7 @@ fn a_second_rehearsal_does_not_remove_the_first() {
     let desk = Desk::new();
     let run = desk.rehearsed();
     let inode = fs::metadata(run.join("journal.jsonl")).unwrap().ino();
-    let held = Lock::take(&RunDir(run.clone())).unwrap();
+    let held = Lock::acquire(&RunDir(run.clone())).unwrap();
     let (code, said) = desk.run(&["rehearse"]);
     assert!(code == 2 && said.contains("another process holds"), "{said}");
     assert_eq!(fs::metadata(run.join("journal.jsonl")).unwrap().ino(), inode);
@@ -360,7 +360,7 @@ fn escapes_in_names_of_a_drill() {
     // The summary as a terminal with colours shows it: the only escape sequences are those of the colours.
     let dir = fs::read_dir(desk.path("runs")).unwrap().next().unwrap().unwrap().path();
     let reading = drillmaster::verdict::ReadRun::from(&RunDir(dir)).unwrap();
-    let summary = drillmaster::report::summary(&drillmaster::report::tell_read(&reading), true);
+    let summary = drillmaster::report::summary(&drillmaster::report::story_of(&reading), true);
     let colours = ["\u{1b}[0m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
     let plain = colours.iter().fold(summary.clone(), |text, colour| text.replace(colour, ""));
     assert!(plain.len() < summary.len() && plain.chars().all(|c| c == '\n' || is_printable(c)), "{summary:?}");

@@ -189,7 +189,7 @@ fn a_run_that_is_alive_is_not_recovered() {
     std::fs::remove_file(dir.journal()).unwrap();
     let alive = recorder(&dir);
     alive.record(header()).unwrap();
-    let refused = drillmaster::journal::Lock::take(&dir).unwrap_err().to_string();
+    let refused = drillmaster::journal::Lock::acquire(&dir).unwrap_err().to_string();
     assert!(refused.contains("the run is still in progress"), "{refused}");
 }
 

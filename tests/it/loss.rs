@@ -5,7 +5,7 @@ use drillmaster::{
     model::{Exit, Outcome},
 };
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 fn judged(events: &[Event]) -> (Outcome, String) {
     let judgements = events.iter().find_map(|e| match &e.event {
@@ -27,7 +27,7 @@ fn number(said: &str, before: &str, after: &str) -> f64 {
 fn lines_since_the_backup_are_lost_and_counted() {
     let shop = cluster("small-shop");
     let loaded = scenario("data-loss", &shop);
-    let ended = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let ended = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     assert_eq!(ended.exit, Some(Exit::Passed));
     let (outcome, said) = judged(&ended.events);
     assert_eq!(outcome, Outcome::Pass);
@@ -54,7 +54,7 @@ fn a_loss_beyond_the_objective_fails() {
             loss.rpo = drillmaster::model::Dur::secs(5);
         }
     }
-    let ended = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let ended = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     assert_eq!(ended.exit, Some(Exit::Failed));
     assert!(judged(&ended.events).1.contains("objective 5s"), "{:?}", judged(&ended.events));
 }
@@ -65,6 +65,6 @@ fn a_log_that_does_not_answer_is_no_baseline() {
     let mut shop = cluster("small-shop");
     shop.values.insert("ledger".into(), "http://nobody-0.orders.shop.svc".into());
     let loaded = scenario("data-loss", &shop);
-    let ended = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let ended = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     assert_eq!(ended.exit, Some(Exit::Refused));
 }

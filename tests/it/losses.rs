@@ -5,7 +5,7 @@ use drillmaster::{
     event::{Event, Kind, StepEnd},
     journal::read,
     model::{Exit, FindingState, StepResult},
-    report::tell,
+    report::story_of_events,
     scenario::{Sources, load_str},
     sim::Description,
     verdict::Ending,
@@ -13,7 +13,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Ended, Stage, acted, on_paused_time, scenario_text};
+use super::rehearsal::{Ended, Rehearsal, acted, on_paused_time, scenario_text};
 
 const SHOP: &str = "/api/v1/namespaces/shop";
 const SETTINGS: &str = "/api/v1/namespaces/shop/configmaps/settings";
@@ -57,7 +57,7 @@ fn drill(description: &Description, text: &str, then: impl AsyncFnOnce(&Kube)) -
     let backed_up =
         |e: &Event| matches!(&e.event, Kind::StepResult { result, .. } if matches!(**result, StepResult::Backup(_)));
     on_paused_time(async {
-        let stage = Stage::set(description, 1).await;
+        let stage = Rehearsal::set(description, 1).await;
         let kube = stage.simulation.world().kube;
         let ended = stage.drill_when(&loaded, backed_up, async |_| then(&kube).await).await;
         (ended, stage.simulation.picture())
@@ -120,7 +120,7 @@ fn what_may_be_lost_is_lost_and_the_report_says_so() {
     assert!(find(&picture, "ConfigMap", "licence").is_none());
     let words = Ending::of(&ended.events).words();
     assert!(!words.contains("as before") && words.contains("mayBeLost"), "{words}");
-    let story = tell(&ended.events);
+    let story = story_of_events(&ended.events);
     let told = story.caveats.iter().filter(|c| c.contains("ConfigMap/licence") && c.contains("issued anew each night"));
     assert_eq!(told.count(), 1, "{:?}", story.caveats);
     let because = story.judgements.iter().map(|j| j.because.to_string()).collect::<String>();
@@ -141,7 +141,7 @@ fn an_edit_that_may_be_lost_is_lost_and_named() {
     let (ended, picture) = drill(&shop(""), &text, edit);
     assert_eq!(ended.exit, Some(Exit::Passed));
     assert_eq!(find(&picture, "ConfigMap", "settings").unwrap()["data"]["currency"], "EUR");
-    let story = tell(&ended.events);
+    let story = story_of_events(&ended.events);
     assert!(
         story.caveats.iter().any(|c| c.contains("at /data/currency") && c.contains("own test value")),
         "{:?}",
@@ -180,7 +180,7 @@ fn what_controllers_do_after_the_backup_is_no_loss() {
     });
     // A pod was deleted, and after that the drill deleted the whole namespace.
     assert_eq!(ended.exit, Some(Exit::Passed));
-    let story = tell(&ended.events);
+    let story = story_of_events(&ended.events);
     let deletion = story.steps.iter().find(|s| s.name == "gone").unwrap();
     assert!(deletion.detail.contains("objects compared with backup"), "{}", deletion.detail);
     assert!(deletion.detail.contains(" s before the delete"), "{}", deletion.detail);
@@ -205,7 +205,7 @@ const JOB: &str = "  - {apiVersion: batch/v1, kind: Job, metadata: {name: migrat
 fn a_job_that_has_ended_may_stay_away() {
     let text = scenario("{object: Job/migrated, reason: it has done its work}", "identical");
     let (ended, picture) = drill(&shop(JOB), &text, nothing);
-    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", tell(&ended.events).judgements);
+    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", story_of_events(&ended.events).judgements);
     assert!(find(&picture, "Job", "migrated").is_none(), "Velero must not restore a Job that has ended");
 }
 
@@ -215,7 +215,7 @@ fn what_the_drill_itself_scaled_is_no_loss() {
     let text = scenario("", "identical")
         .replace("{name: a while, wait: {for: 5s}}", "{name: fewer, scale: {workload: deployment/web, to: 2}}");
     let (ended, picture) = drill(&shop(""), &text, nothing);
-    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", tell(&ended.events).steps);
+    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", story_of_events(&ended.events).steps);
     assert_eq!(find(&picture, "Deployment", "web").unwrap()["spec"]["replicas"], 3);
 }
 
@@ -228,7 +228,7 @@ fn a_session_that_takes_over_does_not_wait_for_what_may_be_lost() {
     let (whole, _) = drill(&description, &scenario(list, "identical"), nothing);
     let deleted = whole.events.iter().find(|e| acted(e)).unwrap().seq;
     let events = on_paused_time(async {
-        let stage = Stage::set(&description, 1).await;
+        let stage = Rehearsal::set(&description, 1).await;
         assert_eq!(stage.drill(&loaded, Some(deleted)).await.exit, None);
         stage.recover().await;
         read(&stage.run_dir()).unwrap().events
@@ -280,7 +280,7 @@ fn a_volume_that_no_pod_mounts_is_named_and_may_be_lost() {
     );
     let text = scenario("{object: PersistentVolumeClaim/spare, reason: it holds a cache}", "identical");
     let (ended, _) = drill(&shop(CLAIM), &text, nothing);
-    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", tell(&ended.events).judgements);
-    let story = tell(&ended.events);
+    assert_eq!(ended.exit, Some(Exit::Passed), "{:#?}", story_of_events(&ended.events).judgements);
+    let story = story_of_events(&ended.events);
     assert!(story.caveats.iter().any(|c| c.contains("PersistentVolumeClaim/spare") && c.contains("it holds a cache")));
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     hands::Client,
-    rehearsal::{Ended, Stage, acted, cluster, on_paused_time, scenario_text},
+    rehearsal::{Ended, Rehearsal, acted, cluster, on_paused_time, scenario_text},
 };
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
@@ -39,7 +39,7 @@ fn drill_on(steps: &str, when: fn(&Event) -> bool, then: impl AsyncFnOnce(&Simul
     let shop = cluster("small-shop");
     let loaded = scenario_text(&format!("{HEAD}{steps}"), &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill_when(&loaded, when, async |_| then(&stage.simulation).await).await;
         assert!(ended.events.iter().any(when), "{:?} {:#?}", ended.exit, ended.events);
         (ended, stage.simulation.picture())

@@ -76,7 +76,7 @@ fn their_plans_steps_and_results_are_read_as_types() {
 fn they_are_told_like_those_of_today() {
     for name in ["pass", "fail", "taken-over"] {
         let (_, events) = old(name);
-        let story = report::tell(&events);
+        let story = report::story_of_events(&events);
         assert_eq!(story.tool, "drillmaster 0.1.0");
         assert!(!story.judgements.is_empty() && !story.steps.is_empty(), "{name}");
         assert!(story.steps.iter().all(|s| s.end.is_some()) || name == "taken-over", "{name}");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use drillmaster::{
-    inventory::Source,
+    inventory::ReviewSource,
     model::{DatadogSpec, Redactor, Review, SecretRef},
     readiness::against_baseline,
     report,
@@ -29,13 +29,13 @@ fn sarif(review: &Review) -> Value {
 
 #[test]
 fn code_scanning_is_told_what_is_new_and_what_is_gone() {
-    let earlier = asked(LONE, "", "IMG-002", Source::Manifests);
+    let earlier = asked(LONE, "", "IMG-002", ReviewSource::Manifests);
     let run = |review: &Review| sarif(review)["runs"][0].clone();
     assert!(
         run(&earlier)["results"][0].get("baselineState").is_none(),
         "without an earlier review, nothing may be marked as new"
     );
-    let mut later = asked(&LONE.replace("i:latest", "i:1"), "", "WRK-001", Source::Manifests);
+    let mut later = asked(&LONE.replace("i:latest", "i:1"), "", "WRK-001", ReviewSource::Manifests);
     against_baseline(&mut later, &earlier);
     let states: Vec<(String, String)> = run(&later)["results"]
         .as_array()
@@ -44,7 +44,7 @@ fn code_scanning_is_told_what_is_new_and_what_is_gone() {
         .map(|r| (r["ruleId"].as_str().unwrap().to_owned(), r["baselineState"].as_str().unwrap().to_owned()))
         .collect();
     assert_eq!(states, [("WRK-001".into(), "new".into())], "a check that was not run must not be marked as gone");
-    let mut mended = asked(&LONE.replace("i:latest", "i:1"), "", "IMG-002", Source::Manifests);
+    let mut mended = asked(&LONE.replace("i:latest", "i:1"), "", "IMG-002", ReviewSource::Manifests);
     against_baseline(&mut mended, &earlier);
     let results = run(&mended)["results"].clone();
     assert_eq!(results.as_array().unwrap().len(), 1, "{results:#}");
@@ -53,7 +53,7 @@ fn code_scanning_is_told_what_is_new_and_what_is_gone() {
 
 #[test]
 fn rules_of_code_scanning_tell_what_and_how() {
-    let review = asked(LONE, "", "*", Source::Manifests);
+    let review = asked(LONE, "", "*", ReviewSource::Manifests);
     let run = sarif(&review)["runs"][0].clone();
     let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
     for rule in rules {
@@ -74,7 +74,7 @@ fn rules_of_code_scanning_tell_what_and_how() {
 
 #[test]
 fn a_junit_case_for_each_check() {
-    let review = asked(LONE, "", "*", Source::Manifests);
+    let review = asked(LONE, "", "*", ReviewSource::Manifests);
     let junit = report::review_junit_by_check(&review);
     assert_eq!(junit.matches("<testcase").count(), review.checks.len());
     let failing = review.checks.iter().filter(|c| c.tally.fail > 0).count();

@@ -11,7 +11,7 @@ use drillmaster::{
     world::ApiCall,
 };
 
-use super::rehearsal::{Stage, acted, on_paused_time, scenario_text};
+use super::rehearsal::{Rehearsal, acted, on_paused_time, scenario_text};
 
 const SHOP: &str = include_str!("../../scenarios/clusters/small-shop.yaml");
 
@@ -58,7 +58,7 @@ fn drill(scenario: &str, happens: &[&str]) -> Seen {
     let shop = shop(happens);
     let loaded = scenario_text(scenario, &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill(&loaded, None).await;
         assert_eq!(stage.simulation.without_effect(), Vec::<String>::new());
         Seen { events: ended.events, exit: ended.exit }
@@ -118,7 +118,7 @@ fn whoever_scales_a_workload_down_is_named_and_the_fault_is_not_charged_with_it(
     assert!(ending.contains("changed from outside: deployment/web of namespace shop has replicas=2"), "{ending}");
     assert!(!ending.contains("as before"), "{ending}");
     // The change appears in every report.
-    let story = report::tell(&scaled.events);
+    let story = report::story_of_events(&scaled.events);
     assert!(story.changed_outside.len() == 1 && story.changed_outside[0].remains);
     let summary = report::summary(&story, false);
     assert!(summary.contains("from outside") && summary.contains(said), "{summary}");
@@ -176,7 +176,7 @@ fn deleting(scenario: &str, when: fn(&Event) -> bool, count: usize) -> Seen {
     let shop = shop(&[]);
     let loaded = scenario_text(scenario, &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let kube = stage.simulation.world().kube;
         let ended = stage
             .drill_when(&loaded, when, async |_| {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use drillmaster::{
-    inventory::{Inventory, Read},
+    inventory::{Inventory, Listed},
     kubernetes::objects::{Budget, Named, Node, Pod, Workload},
     model::{Bindings, ClusterIdentity, ExecHost, NodeHostSpec, Permission, Plan},
     plan::{Request, build, rbac, show},
@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use super::golden;
 
-fn of<T: DeserializeOwned>(values: Vec<Value>) -> Read<T> {
-    Read::Seen(values.into_iter().map(|v| serde_json::from_value(v).unwrap()).collect())
+fn of<T: DeserializeOwned>(values: Vec<Value>) -> Listed<T> {
+    Listed::Seen(values.into_iter().map(|v| serde_json::from_value(v).unwrap()).collect())
 }
 
 fn node(name: &str, zone: &str) -> Value {
@@ -203,7 +203,7 @@ fn the_same_input_gives_the_same_hash_and_another_target_another() {
     let one = plan("zone-outage");
     assert_eq!(one.hash, plan("zone-outage").hash);
     let mut replaced = inventory();
-    if let Read::Seen(nodes) = &mut replaced.nodes {
+    if let Listed::Seen(nodes) = &mut replaced.nodes {
         nodes[0].metadata.uid = "another".into();
     }
     let other = planned(&loaded("zone-outage", &[]), &replaced, &bindings()).unwrap();
@@ -224,13 +224,13 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     );
     assert!(says("zone-outage", &[("namespace", "shoop")], &nothing).contains("namespace `shoop` does not exist"));
     let no_web = |i: &mut Inventory, _: &mut Bindings| {
-        if let Read::Seen(w) = &mut i.workloads {
+        if let Listed::Seen(w) = &mut i.workloads {
             w.retain(|w| w.metadata.name != "web");
         }
     };
     assert!(says("zone-outage", &[], &no_web).contains("has deployment/web"));
     // Resources that may not be read must not be reported as missing.
-    let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Read::Unknown("403 Forbidden: not you".into());
+    let unread = |i: &mut Inventory, _: &mut Bindings| i.workloads = Listed::Unknown("403 Forbidden: not you".into());
     for name in ["zone-outage", "rolling-drain", "statefulset-failover"] {
         let said = says(name, &[], &unread);
         assert!(said.contains("cannot list the workloads: 403 Forbidden: not you"), "{name}: {said}");
@@ -239,19 +239,19 @@ fn what_cannot_be_planned_is_refused_with_its_reason() {
     assert!(says("zone-outage", &[], &|_, b| b.node_host = None).contains("no node host"));
     assert!(says("zone-outage", &[], &|_, b| b.prometheus = None).contains("the bindings name no `prometheus`"));
     let few = |i: &mut Inventory, _: &mut Bindings| {
-        if let Read::Seen(n) = &mut i.nodes {
+        if let Listed::Seen(n) = &mut i.nodes {
             n.retain(|n| n.zone() != "c");
         }
     };
     assert!(says("zone-outage", &[], &few).contains("the limit is 34%"));
-    let forbidden = |i: &mut Inventory, _: &mut Bindings| i.nodes = Read::Unknown("403 Forbidden".into());
+    let forbidden = |i: &mut Inventory, _: &mut Bindings| i.nodes = Listed::Unknown("403 Forbidden".into());
     assert!(says("zone-outage", &[], &forbidden).contains("403 Forbidden"), "a 403 must not be read as an empty list");
     let claim = |i: &mut Inventory, _: &mut Bindings| {
         i.claims = of(vec![json!({"metadata": {"name": "ledger", "namespace": "shop"}, "spec": {"volumeName": "v"}})]);
     };
     assert!(says("namespace-loss-and-restore", &[], &claim).contains("their content would be lost"));
     let platform = |i: &mut Inventory, _: &mut Bindings| {
-        if let Read::Seen(pods) = &mut i.pods {
+        if let Listed::Seen(pods) = &mut i.pods {
             let mut other: Pod =
                 serde_json::from_value(pod("billing-1", ("ReplicaSet", "billing-x1"), "node-a-0", "billing")).unwrap();
             other.metadata.namespace = "billing".into();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use drillmaster::{
-    inventory::{Census, Facts, Inventory, OtherRun, Read, ReadersSeen, SecondCluster},
+    inventory::{Census, Facts, Inventory, Listed, OtherRun, ReadersSeen, SecondCluster},
     model::{Bindings, Finding, FindingState, Losing, Loss, ObjectName, Plan, PowerState},
     readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
@@ -94,9 +94,9 @@ const WRONG: [(&str, fn(&mut Case)); 28] = [
     ("announcement", |c| c.bindings.announce = None),
     ("nodes-ready", |c| sick(&mut c.inventory)),
     ("machines-known", |c| c.facts.machines = vec![("node-a-0".into(), Err("no such machine".into()))]),
-    ("scope-healthy", |c| c.inventory.workloads = Read::Unknown("forbidden".into())),
+    ("scope-healthy", |c| c.inventory.workloads = Listed::Unknown("forbidden".into())),
     ("fault-matters", |c| {
-        c.inventory.pods = Read::Seen(vec![]);
+        c.inventory.pods = Listed::Seen(vec![]);
     }),
     ("runner-outside", |c| c.facts.own_pod = Some("web-x1-0".into())),
     ("survivor-capacity", |c| full(&mut c.inventory)),
@@ -106,7 +106,7 @@ const WRONG: [(&str, fn(&mut Case)); 28] = [
     ("velero-download", |c| c.facts.download = Some(Err("connection refused".into()))),
     ("volume-coverage", |c| {
         let claim = json!({"metadata": {"name": "spare", "namespace": "shop"}, "spec": {"volumeName": "spare"}});
-        c.inventory.claims = Read::Seen(vec![serde_json::from_value(claim).unwrap()]);
+        c.inventory.claims = Listed::Seen(vec![serde_json::from_value(claim).unwrap()]);
     }),
     ("comes-back", |c| {
         let object = ObjectName { kind: "ConfigMap".into(), name: "licence".into(), ..ObjectName::claim("shop", "") };
@@ -139,20 +139,20 @@ const WRONG: [(&str, fn(&mut Case)); 28] = [
 ];
 
 fn sick(inventory: &mut Inventory) {
-    if let Read::Seen(nodes) = &mut inventory.nodes {
+    if let Listed::Seen(nodes) = &mut inventory.nodes {
         nodes[5].status.conditions[0].status = "Unknown".into();
     }
 }
 
 /// Leaves no room for another pod on any node.
 fn full(inventory: &mut Inventory) {
-    if let Read::Seen(nodes) = &mut inventory.nodes {
+    if let Listed::Seen(nodes) = &mut inventory.nodes {
         nodes.iter_mut().for_each(|n| drop(n.status.allocatable.insert("pods".into(), "1".into())));
     }
 }
 
 fn keep_on(inventory: &mut Inventory, prefix: &str) {
-    if let Read::Seen(pods) = &mut inventory.pods {
+    if let Listed::Seen(pods) = &mut inventory.pods {
         pods.retain(|p| p.spec.node_name.starts_with(prefix));
     }
 }
@@ -185,7 +185,7 @@ fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
 #[test]
 fn a_workload_that_is_to_come_back_is_where_the_fault_strikes() {
     let mut case = sound();
-    if let Read::Seen(pods) = &mut case.inventory.pods {
+    if let Listed::Seen(pods) = &mut case.inventory.pods {
         pods.retain(|p| !(p.metadata.name.starts_with("web") && p.spec.node_name.starts_with("node-a")));
     }
     let finding = asked(&case).into_iter().find(|f| f.check == "fault-matters").unwrap();

@@ -8,7 +8,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 fn readers(now: &[Value]) -> usize {
     now.iter().filter(|o| o["kind"] == "Pod" && o["metadata"]["name"].to_string().contains("drill-read-")).count()
@@ -28,7 +28,7 @@ fn readers_run_in_a_restricted_namespace_and_nothing_of_them_stays() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let restricted = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
         let label = ApiCall::merge("/api/v1/namespaces/shop", restricted);
         stage.simulation.world().kube.send(&label).await.unwrap();
@@ -49,13 +49,13 @@ fn readers_run_in_a_restricted_namespace_and_nothing_of_them_stays() {
 fn a_reader_of_a_drill_that_died_is_removed() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
-    let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let whole = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     let own = |k: &Kind| matches!(k, Kind::FaultIntended { revert: Revert::OwnPods { .. }, .. });
     let intended: Vec<u64> = whole.events.iter().filter(|e| own(&e.event)).map(|e| e.seq).collect();
     let mut left = 0;
     for seq in intended.iter().flat_map(|seq| [*seq, seq + 2, seq + 4]) {
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let ended = stage.drill(&loaded, Some(seq)).await;
             left += readers(&stage.simulation.picture());
             if ended.exit.is_none() {

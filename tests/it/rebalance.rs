@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{
     front::Front,
-    rehearsal::{Stage, cluster, on_paused_time, scenario},
+    rehearsal::{Rehearsal, cluster, on_paused_time, scenario},
 };
 
 /// Writes the mark that `cluster up` writes.
@@ -60,7 +60,7 @@ fn plan(events: &[Event]) -> Plan {
 }
 
 /// A drill of the loss of zone a, and the spread of web after it.
-async fn drilled(stage: &Stage, shop: &Description) -> (Exit, Vec<Event>, BTreeMap<char, usize>) {
+async fn drilled(stage: &Rehearsal, shop: &Description) -> (Exit, Vec<Event>, BTreeMap<char, usize>) {
     let ended = stage.drill(&scenario("zone-outage", shop), None).await;
     (ended.exit.unwrap(), ended.events, spread(&stage.simulation).await)
 }
@@ -73,13 +73,13 @@ fn even() -> BTreeMap<char, usize> {
 fn the_shop_is_spread_again_and_the_verdict_is_the_same() {
     on_paused_time(async {
         let shop = cluster("small-shop");
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let (exit, events, zones) = drilled(&stage, &shop).await;
         assert_eq!(exit, Exit::Passed);
         assert!(said(&events).is_empty() && plan(&events).rebalance.is_empty(), "this cluster has no mark");
         assert_eq!(zones[&'a'], 0, "without the mark, the shop stays as it is: {zones:?}");
 
-        let own = Stage::set(&shop, 1).await;
+        let own = Rehearsal::set(&shop, 1).await;
         mark(&own.simulation).await;
         let (exit, own_events, zones) = drilled(&own, &shop).await;
         assert_eq!((exit, zones), (Exit::Passed, even()));
@@ -101,10 +101,10 @@ fn the_shop_is_spread_again_and_the_verdict_is_the_same() {
 fn drilling_twice_works() {
     on_paused_time(async {
         let shop = cluster("small-shop");
-        let stage = Stage::set(&shop, 2).await;
+        let stage = Rehearsal::set(&shop, 2).await;
         mark(&stage.simulation).await;
         assert_eq!(drilled(&stage, &shop).await.0, Exit::Passed);
-        let again = Stage::of(stage.simulation);
+        let again = Rehearsal::of(stage.simulation);
         let (exit, _, zones) = drilled(&again, &shop).await;
         assert_eq!((exit, zones), (Exit::Passed, even()));
     });
@@ -114,7 +114,7 @@ fn drilling_twice_works() {
 fn the_plan_lists_it_as_not_undoable_and_its_hash_covers_it() {
     on_paused_time(async {
         let shop = cluster("small-shop");
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         mark(&stage.simulation).await;
         let mut plan = plan(&drilled(&stage, &shop).await.1);
         let names: Vec<String> = plan.rebalance.iter().map(ToString::to_string).collect();
@@ -134,7 +134,7 @@ fn the_plan_lists_it_as_not_undoable_and_its_hash_covers_it() {
 fn a_budget_that_refuses_is_kept() {
     on_paused_time(async {
         let shop = cluster("small-shop");
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         mark(&stage.simulation).await;
         let kube = stage.simulation.world().kube;
         let drill = scenario("zone-outage", &shop);

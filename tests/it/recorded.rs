@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, path::Path};
 
 use drillmaster::{
-    inventory::{Shelf, Source, manifests, read_scans, read_text},
+    inventory::{ObjectSet, ReviewSource, manifests, read_scans, read_text},
     model::{Severity, State},
-    readiness::{Settings, review},
+    readiness::{ReviewSettings, review},
 };
 
 use super::checks::{asked, now};
@@ -17,12 +17,12 @@ fn folder(name: &str) -> std::path::PathBuf {
 #[test]
 fn files_of_a_real_sops() {
     let said = |file: &str| {
-        let shelf = manifests(&[folder("sops").join(file)]).unwrap();
-        assert!(!shelf.broken && shelf.source == Source::Manifests, "{file}: {:?}", shelf.notes);
-        let settings = Settings { only: vec!["SEC-004".into()], ..Settings::default() };
-        let review = review(&shelf, &settings, file, "full", now());
+        let object_set = manifests(&[folder("sops").join(file)]).unwrap();
+        assert!(!object_set.broken && object_set.source == ReviewSource::Manifests, "{file}: {:?}", object_set.notes);
+        let settings = ReviewSettings { only: vec!["SEC-004".into()], ..ReviewSettings::default() };
+        let review = review(&object_set, &settings, file, "full", now());
         let worst = review.results.iter().filter(|r| r.state == State::Fail).min_by_key(|r| r.severity);
-        (review.tally.pass, worst.map(|r| (r.severity, r.observed.clone())), shelf.notes)
+        (review.tally.pass, worst.map(|r| (r.severity, r.observed.clone())), object_set.notes)
     };
     for good in ["two-keys.yaml", "two-keys.json", "unencrypted-regex.yaml", "two-of-three-groups.yaml"] {
         let (pass, fail, _) = said(good);
@@ -57,12 +57,12 @@ fn reports_of_a_real_trivy_in_three_formats() {
 fn secrets(file: &str) -> (BTreeMap<String, (State, String)>, usize) {
     let text = std::fs::read_to_string(folder("vault").join(file)).unwrap();
     let at: jiff::Timestamp = text.lines().next().unwrap().trim_start_matches("# ").parse().unwrap();
-    let mut shelf = Shelf { source: Source::Live, at: Some(at), ..Shelf::default() };
-    read_text(&mut shelf, file, &text);
-    assert!(!shelf.broken, "{file}: {:?}", shelf.notes);
-    shelf.settle();
-    let settings = Settings { only: vec!["SEC-006".into()], ..Settings::default() };
-    let review = review(&shelf, &settings, file, "full", at);
+    let mut object_set = ObjectSet { source: ReviewSource::Live, at: Some(at), ..ObjectSet::default() };
+    read_text(&mut object_set, file, &text);
+    assert!(!object_set.broken, "{file}: {:?}", object_set.notes);
+    object_set.settle();
+    let settings = ReviewSettings { only: vec!["SEC-006".into()], ..ReviewSettings::default() };
+    let review = review(&object_set, &settings, file, "full", at);
     let named = |s: &drillmaster::model::Subject| format!("{}/{}", s.kind, s.name);
     let said = review.results.iter().map(|r| (named(&r.subject), (r.state, r.observed.clone()))).collect();
     (said, review.tally.pass)
@@ -105,7 +105,7 @@ fn a_real_vault_and_its_operators() {
 fn monitors_as_the_real_operator_picks_them() {
     let text = include_str!("../lab/scraping.yaml");
     let said = |check: &str| {
-        let review = asked(text, "", check, Source::Live);
+        let review = asked(text, "", check, ReviewSource::Live);
         let of = |r: &drillmaster::model::Ruling| (r.subject.name.clone(), r.observed.clone());
         review.results.iter().filter(|r| r.check == check && r.state != State::Skip).map(of).collect::<BTreeMap<_, _>>()
     };

@@ -9,7 +9,7 @@ use drillmaster::{
     world::World,
 };
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario_text};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario_text};
 
 const TEXT: &str = include_str!("../../scenarios/clusters/two-regions.yaml");
 const NODE: &str = "/api/v1/nodes/node-a-0";
@@ -128,7 +128,7 @@ fn network(what: &str) -> String {
 }
 
 async fn drilled(description: &Description, what: &str) -> (Option<Exit>, Vec<Event>) {
-    let stage = Stage::set(description, 1).await;
+    let stage = Rehearsal::set(description, 1).await;
     let ended = stage.drill(&scenario_text(&network(what), description), None).await;
     stage.as_before().await.unwrap();
     (ended.exit, ended.events)
@@ -162,14 +162,14 @@ fn a_cut_node_is_heard_again_when_the_rules_are_gone() {
             "add table inet t ; add chain inet t arriving {{ type filter hook prerouting priority -400 ; }} ; \
              add rule inet t arriving ip saddr {{ {address} }} counter drop"
         );
-        host.ask("control-plane-0", &["nft", &rules]).await.unwrap();
+        host.run_inside("control-plane-0", &["nft", &rules]).await.unwrap();
         pass(70).await;
         assert!(!is_ready(&world).await, "its heartbeats must not arrive");
         power(&world, "kill", "node-a-0").await;
         power(&world, "start", "node-a-0").await;
         pass(30).await;
         assert!(!is_ready(&world).await, "it has power, but its heartbeats must still not arrive");
-        host.ask("control-plane-0", &["nft", "add table inet t ; delete table inet t"]).await.unwrap();
+        host.run_inside("control-plane-0", &["nft", "add table inet t ; delete table inet t"]).await.unwrap();
         pass(10).await;
         assert!(is_ready(&world).await, "nothing cuts it off any more");
     });
@@ -190,7 +190,7 @@ fn what_no_rehearsal_can_show_is_refused() {
     let regions = cluster("two-regions");
     let refused = |text: &str| {
         on_paused_time(async {
-            let stage = Stage::set(&regions, 1).await;
+            let stage = Rehearsal::set(&regions, 1).await;
             let loaded = scenario_text(text, &regions);
             let variables = std::collections::BTreeMap::default();
             let prepared = drillmaster::engine::prepare_in(

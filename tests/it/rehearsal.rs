@@ -11,7 +11,7 @@ use std::{
 };
 
 use drillmaster::{
-    engine::{self, Begun, Hand, Moment, Moments, Options, Overrides, Place, begin, prepare_in, recover_in},
+    engine::{self, Begun, ClusterAccess, Control, Moment, Moments, Options, Overrides, begin, prepare_in, recover_in},
     event::{Actor, Event, Kind},
     journal::{JournalError, RunDir, RunState, read},
     kubernetes::compare,
@@ -97,7 +97,7 @@ pub struct Thaw {
 }
 
 /// A simulated cluster and everything that a test needs to drill it.
-pub struct Stage {
+pub struct Rehearsal {
     pub simulation: Simulation,
     pub dir: tempfile::TempDir,
     /// The secrets of all sessions.
@@ -114,7 +114,7 @@ pub fn on_paused_time<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(work)
 }
 
-impl Stage {
+impl Rehearsal {
     pub async fn set(description: &Description, seed: u64) -> Self {
         Self::of(Simulation::start(description, seed).await.unwrap_or_else(|w| panic!("{w:?}")))
     }
@@ -237,7 +237,7 @@ impl Stage {
             let overrides = Overrides { moments, ..Overrides::default() };
             let mut world = self.keeping_secrets(self.simulation.world());
             world.clock = world.clock.set_by(thaw.step);
-            let taken = recover_in(world, &self.run_dir(), Actor::Reaper, Some(Hand::Held(None)), &overrides).await;
+            let taken = recover_in(world, &self.run_dir(), Actor::Reaper, Some(Control::Held(None)), &overrides).await;
             Some(taken.unwrap_or_else(|e| panic!("the reaper cannot take over: {e}")))
         };
         let both = async { tokio::join!(runner, reaper) };
@@ -296,7 +296,8 @@ impl Stage {
             }
             tap(event);
         };
-        let begun = begin(prepared, loaded, &Place::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
+        let begun =
+            begin(prepared, loaded, &ClusterAccess::default(), &options, |recorder, _| recorder.tap(tap)).unwrap();
         Some((begun, options))
     }
 
@@ -372,7 +373,7 @@ impl Stage {
     /// Creates a run directory from the record in the cluster.
     pub async fn recovered_from_cluster(&self) -> Result<RunDir, String> {
         let kube = self.simulation.world().kube;
-        let place = engine::Place { bindings_file: Some("bindings.yaml".into()), ..Default::default() };
+        let place = engine::ClusterAccess { bindings_file: Some("bindings.yaml".into()), ..Default::default() };
         engine::from_cluster(&kube, self.dir.path(), &place).await.map_err(|e| e.to_string())
     }
 

@@ -4,7 +4,7 @@
 use std::{path::Path, process::Command};
 
 use drillmaster::{
-    inventory::{Source, documents},
+    inventory::{ReviewSource, documents},
     model::{Change, State},
     report,
 };
@@ -40,10 +40,10 @@ fn each_remedy_mends_what_it_is_for() {
         let id = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let text = std::fs::read_to_string(&path).unwrap();
         let (drill, fails) = (part(&text, "drill"), part(&text, "fails"));
-        let before = asked(fails, drill, &id, Source::Live);
+        let before = asked(fails, drill, &id, ReviewSource::Live);
         for ruling in before.results.iter().filter(|r| r.state == State::Fail) {
             let Some(remedy) = &ruling.remedy else { continue };
-            let after = asked(&changed(fails, &remedy.change), drill, &id, Source::Live);
+            let after = asked(&changed(fails, &remedy.change), drill, &id, ReviewSource::Live);
             let left = after.results.iter().find(|r| r.state == State::Fail && r.fingerprint == ruling.fingerprint);
             assert_eq!(left, None, "{id}: {remedy:?}");
             assert!(
@@ -70,7 +70,7 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
          selector: {{matchLabels: {{\"{bad}\": \"{bad}\"}}}}\n  template: {{metadata: {{labels: {{\"{bad}\": \"{bad}\"}}}}, \
          spec: {{containers: [{{name: c, image: i}}]}}}}\n"
     );
-    let script = report::fix_plan(&asked(&text, "", "*", Source::Manifests));
+    let script = report::fix_plan(&asked(&text, "", "*", ReviewSource::Manifests));
     let stub = folder.path().join("kubectl");
     std::fs::write(&stub, "#!/bin/sh\necho \"$1 $2 $3\" >> \"$HERE/calls\"\ncat > /dev/null\n").unwrap();
     let runs = |context: &[(&str, &str)]| {

@@ -279,7 +279,7 @@ pub fn ended(mut tape: Tape) -> Vec<Event> {
 #[test]
 fn the_report_of_a_good_drill() {
     let events = ended(outage(""));
-    let story = report::tell(&events);
+    let story = report::story_of_events(&events);
     assert_eq!((story.outcome, story.exit), (Some(Outcome::Pass), Some(Exit::Passed)), "{:#?}", story.judgements);
     let document = report::document(&story, &ReadRun::of(&events), &report::Beside::default());
     golden::check("report.md", &report::markdown(&document));
@@ -300,12 +300,12 @@ fn the_report_of_a_good_drill() {
 #[test]
 fn what_failed_is_a_result_for_code_scanning() {
     let sarif = |events: &[Event]| -> serde_json::Value {
-        serde_json::from_str(&report::sarif(&report::tell(events))).unwrap()
+        serde_json::from_str(&report::sarif(&report::story_of_events(events))).unwrap()
     };
     let good = sarif(&ended(outage("")));
     assert_eq!(good["runs"][0]["results"], serde_json::json!([]));
     let missing = without(outage(""), |k| matches!(k, Kind::PodSeen { pod, .. } if pod.name == "web-3"));
-    let story = report::tell(&missing);
+    let story = report::story_of_events(&missing);
     let wrong = story.judgements.iter().filter(|j| matches!(j.outcome, Outcome::Fail | Outcome::Inconclusive)).count();
     let bad = sarif(&missing);
     let results = bad["runs"][0]["results"].as_array().unwrap();
@@ -321,7 +321,7 @@ fn what_failed_is_a_result_for_code_scanning() {
 fn hostile_names_are_inert_everywhere() {
     let evil = "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&";
     let events = ended(outage(evil));
-    let story = report::tell(&events);
+    let story = report::story_of_events(&events);
     let document = report::document(&story, &ReadRun::of(&events), &report::Beside::default());
     let html = report::html(&document);
     assert!(!html.contains("<script>") && html.contains("&lt;script&gt;"));

@@ -12,7 +12,7 @@ use drillmaster::{
 
 use super::{
     golden,
-    rehearsal::{Stage, cluster, on_paused_time, scenario},
+    rehearsal::{Rehearsal, cluster, on_paused_time, scenario},
 };
 
 const TABLE: &str = "rules.txt";
@@ -42,7 +42,7 @@ fn kept() -> String {
 fn who_follows_a_journal_says_what_who_reads_it_says() {
     let description = cluster("small-shop");
     let loaded = scenario("zone-outage", &description);
-    let mut events = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await }).events;
+    let mut events = on_paused_time(async { Rehearsal::set(&description, 1).await.drill(&loaded, None).await }).events;
     let taken_over = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/taken-over");
     let mut compared = 0;
     for events in [std::mem::take(&mut events), read(&RunDir(taken_over)).unwrap().events] {
@@ -91,7 +91,7 @@ fn an_outcome_changes_with_the_number_of_the_rules_only() {
     ] {
         let description = cluster(shop);
         let loaded = scenario(name, &description);
-        let ended = on_paused_time(async { Stage::set(&description, 1).await.drill(&loaded, None).await });
+        let ended = on_paused_time(async { Rehearsal::set(&description, 1).await.drill(&loaded, None).await });
         row(&mut table, &format!("{name} on {shop}"), &ended.events);
     }
     golden::check(TABLE, &table);

@@ -4,7 +4,7 @@
 use drillmaster::event::Kind;
 use sha2::{Digest, Sha256};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 /// Names that differ only in characters that a file name cannot contain.
 const ALIKE: [&str; 6] = ["shop/web", "shop_web", "shop-web", "store-front", "store_front", "../Store Front"];
@@ -21,7 +21,7 @@ fn probes_whose_names_look_alike_have_files_of_their_own() {
     });
     loaded.scenario.probes.extend(more.collect::<Vec<_>>());
     on_paused_time(async {
-        let stage = Stage::set(&description, 1).await;
+        let stage = Rehearsal::set(&description, 1).await;
         let ended = stage.drill(&loaded, None).await;
         let samples = stage.run_dir().file("samples");
         let mut files = std::collections::BTreeMap::new();

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use drillmaster::{event::Kind, model::Dur, sim::Simulation, world::ApiCall};
 use serde_json::{Value, json};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 fn deployment(name: &str, replicas: u32, affinity: &Value) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "shop"},
@@ -56,7 +56,7 @@ fn a_lease_is_as_old_as_it_is_told() {
     }
     let loaded = scenario("node-power-loss", &shop);
     for seed in 0..6 {
-        let events = on_paused_time(async { Stage::set(&shop, seed).await.drill(&loaded, None).await.events });
+        let events = on_paused_time(async { Rehearsal::set(&shop, seed).await.drill(&loaded, None).await.events });
         let sent = events.iter().find_map(|e| match e.event {
             Kind::FaultApplied { sent_us, .. } => Some(sent_us),
             _ => None,

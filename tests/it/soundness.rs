@@ -10,7 +10,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Stage, acted, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, acted, cluster, on_paused_time, scenario};
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
 const PODS: &str = "/api/v1/namespaces/shop/pods";
@@ -28,7 +28,7 @@ fn broken(name: &str, when: fn(&Event) -> bool, word: &str, how: impl AsyncFnOnc
     let shop = cluster("small-shop");
     let loaded = scenario(name, &shop);
     let ended = on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let kube = stage.simulation.world().kube;
         stage.drill_when(&loaded, when, async |_| how(&kube).await).await
     });
@@ -54,12 +54,12 @@ fn an_outage_that_does_not_last() {
     let shop = cluster("small-shop");
     let loaded = scenario("zone-outage", &shop);
     let (ended, seconds) = on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let host = stage.simulation.world().host.unwrap();
         let whole = stage.drill_when(&loaded, first_fault, async |run| {
             let dark = run.recorder.with(|state| state.open());
             for node in dark.iter().filter_map(|f| f.revert.takes_away()).map(|n| n.name.clone()) {
-                let start = host.bring_back(&node, NodeHow::Kill).unwrap();
+                let start = host.return_command(&node, NodeHow::Kill).unwrap();
                 host.run(&start).await.unwrap();
             }
         });

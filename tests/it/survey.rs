@@ -7,9 +7,9 @@ use std::sync::{
 };
 
 use drillmaster::{
-    inventory::{Shelf, survey},
+    inventory::{ObjectSet, survey},
     model::{ClusterIdentity, Readiness, State, Unseen},
-    readiness::{Settings, review},
+    readiness::{ReviewSettings, review},
     world::Kube,
 };
 use http::{Method, Request, Response};
@@ -99,8 +99,8 @@ fn server(seen: &Arc<Seen>) -> Kube {
     Kube::new(kube::Client::new(service, "default"))
 }
 
-fn why(shelf: &Shelf, key: &str) -> Option<Unseen> {
-    shelf.gaps.get(key).map(|gap| gap.why)
+fn why(object_set: &ObjectSet, key: &str) -> Option<Unseen> {
+    object_set.gaps.get(key).map(|gap| gap.why)
 }
 
 #[test]
@@ -114,30 +114,30 @@ fn what_a_bad_api_server_does_not_tell_is_unknown() {
         version: "v1.37.2".into(),
         flavour: "other".into(),
     };
-    let shelf = on_paused_time(async { survey(&server(&seen), &identity, now(), &[]).await });
+    let object_set = on_paused_time(async { survey(&server(&seen), &identity, now(), &[]).await });
     assert_eq!(seen.writes.load(SeqCst), 0);
     assert!(seen.most.load(SeqCst) <= 8, "{} lists at once", seen.most.load(SeqCst));
     // The list was started again, and nothing was counted twice.
-    let names: Vec<&str> = shelf.any("Service").iter().map(|o| o.metadata.name.as_str()).collect();
+    let names: Vec<&str> = object_set.any("Service").iter().map(|o| o.metadata.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c"]);
-    assert_eq!(shelf.any("StatefulSet.apps").len(), 1, "a 429 must be retried, and a slow answer must be awaited");
-    assert_eq!(why(&shelf, "ConfigMap"), Some(Unseen::NoData));
-    assert_eq!(why(&shelf, "Deployment.apps"), Some(Unseen::NoData));
-    assert_eq!(why(&shelf, "DaemonSet.apps"), Some(Unseen::Forbidden));
-    assert_eq!(why(&shelf, "Node"), Some(Unseen::NoData));
-    assert_eq!(why(&shelf, "PodDisruptionBudget.policy"), Some(Unseen::Timeout));
-    assert_eq!(why(&shelf, "CronJob.batch"), Some(Unseen::NoData));
+    assert_eq!(object_set.any("StatefulSet.apps").len(), 1, "a 429 must be retried, and a slow answer must be awaited");
+    assert_eq!(why(&object_set, "ConfigMap"), Some(Unseen::NoData));
+    assert_eq!(why(&object_set, "Deployment.apps"), Some(Unseen::NoData));
+    assert_eq!(why(&object_set, "DaemonSet.apps"), Some(Unseen::Forbidden));
+    assert_eq!(why(&object_set, "Node"), Some(Unseen::NoData));
+    assert_eq!(why(&object_set, "PodDisruptionBudget.policy"), Some(Unseen::Timeout));
+    assert_eq!(why(&object_set, "CronJob.batch"), Some(Unseen::NoData));
     assert_eq!(
-        why(&shelf, "HorizontalPodAutoscaler.autoscaling"),
+        why(&object_set, "HorizontalPodAutoscaler.autoscaling"),
         Some(Unseen::NoData),
         "drillmaster does not read version v9"
     );
-    assert_eq!(why(&shelf, "Backup.velero.io"), Some(Unseen::NotInstalled));
-    assert_eq!(why(&shelf, "ScaledObject.keda.sh"), Some(Unseen::NotInstalled), "v9 has other resources");
+    assert_eq!(why(&object_set, "Backup.velero.io"), Some(Unseen::NotInstalled));
+    assert_eq!(why(&object_set, "ScaledObject.keda.sh"), Some(Unseen::NotInstalled), "v9 has other resources");
     // Items that are not objects are reported, and the other items are kept.
-    assert_eq!(shelf.any("Job.batch").len(), 1);
-    assert!(shelf.notes.iter().any(|n| n.starts_with("jobs: ")), "{:?}", shelf.notes);
-    let review = review(&shelf, &Settings::default(), "bad", "full", now());
+    assert_eq!(object_set.any("Job.batch").len(), 1);
+    assert!(object_set.notes.iter().any(|n| n.starts_with("jobs: ")), "{:?}", object_set.notes);
+    let review = review(&object_set, &ReviewSettings::default(), "bad", "full", now());
     assert_eq!(review.tally.error, 0);
     assert_ne!(review.verdict, Readiness::Ready);
     let budgets = review.results.iter().find(|r| r.check == "PDB-003").unwrap();

@@ -11,7 +11,7 @@ use drillmaster::{
     verdict::ReadRun,
 };
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 /// The expected exit of each shipped scenario on the shipped clusters.
 const TABLE: [(&str, &str, Exit); 17] = [
@@ -45,7 +45,7 @@ fn everywhere() -> impl Iterator<Item = (&'static str, Description, Loaded, Vec<
     TABLE.iter().filter(|(_, _, exit)| *exit == Exit::Passed).map(|(place, name, _)| {
         let place = cluster(place);
         let loaded = scenario(name, &place);
-        let whole = on_paused_time(async { Stage::set(&place, 1).await.drill(&loaded, None).await });
+        let whole = on_paused_time(async { Rehearsal::set(&place, 1).await.drill(&loaded, None).await });
         (*name, place, loaded, whole.events)
     })
 }
@@ -55,7 +55,7 @@ pub fn undisturbed() -> impl Iterator<Item = (&'static str, Loaded, Vec<Event>)>
     shipped().into_iter().map(|name| {
         let shop = cluster("small-shop");
         let loaded = scenario(name, &shop);
-        let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+        let whole = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
         (name, loaded, whole.events)
     })
 }
@@ -66,7 +66,7 @@ fn every_shipped_scenario_ends_as_the_table_says() {
         let description = cluster(place);
         let loaded = scenario(name, &description);
         on_paused_time(async {
-            let stage = Stage::set(&description, 1).await;
+            let stage = Rehearsal::set(&description, 1).await;
             let ended = stage.drill(&loaded, None).await;
             assert_eq!(ended.exit, Some(wanted), "{name} on {place}: {:?}", ended.events.last());
             stage.as_before().await.unwrap_or_else(|why| panic!("{name} on {place}: {why}"));
@@ -79,7 +79,7 @@ fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
     let shop = cluster("small-shop");
     let loaded = scenario("node-power-loss", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         stage.drill(&loaded, None).await;
         let dir = RunDir(stage.dir.path().join("run"));
         report::write_all(&dir, &ReadRun::from(&dir).unwrap()).unwrap();
@@ -96,7 +96,7 @@ fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
 fn the_same_seed_gives_the_same_journal() {
     let shop = cluster("small-shop");
     let loaded = scenario("zone-loss-and-restore", &shop);
-    let journal = |seed| on_paused_time(async { Stage::set(&shop, seed).await.drill(&loaded, None).await.journal });
+    let journal = |seed| on_paused_time(async { Rehearsal::set(&shop, seed).await.drill(&loaded, None).await.journal });
     assert!(journal(7) == journal(7), "two rehearsals with one seed differ");
     assert!(journal(7) != journal(8), "the seed changes nothing");
 }
@@ -110,7 +110,8 @@ fn the_same_seed_gives_the_same_journal_in_two_processes() {
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["rehearse", "--seed", "7", "--runs"]).arg(dir.path());
         let out = command.output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        std::fs::read(drillmaster::journal::Found::below(dir.path()).newest().unwrap().join("journal.jsonl")).unwrap()
+        std::fs::read(drillmaster::journal::FoundRecord::below(dir.path()).newest().unwrap().join("journal.jsonl"))
+            .unwrap()
     };
     assert!(journal() == journal(), "two processes differ");
 }
@@ -133,7 +134,7 @@ fn killed_at_every_load_bearing_line() {
             cuts += 1;
             sampled += u32::from(!bearing);
             on_paused_time(async {
-                let stage = Stage::set(&place, 1).await;
+                let stage = Rehearsal::set(&place, 1).await;
                 let ended = stage.drill(&loaded, Some(event.seq)).await;
                 let at = format!("{name}, killed after line {} ({})", event.seq, event.event.name());
                 if ended.exit.is_none() {
@@ -157,7 +158,7 @@ fn stopped_as_each_step_begins() {
             stops += 1;
             let wanted = loaded.scenario.steps[step].name.clone();
             on_paused_time(async {
-                let stage = Stage::set(&place, 1).await;
+                let stage = Rehearsal::set(&place, 1).await;
                 let own = wanted.clone();
                 let begins = move |e: &Event| matches!(&e.event, Kind::StepStarted { step, .. } if *step == own);
                 let ended = stage.drill_when(&loaded, begins, async |_| stage.annotate_stop().await).await;
@@ -187,7 +188,7 @@ fn a_panic_in_each_step() {
             panics += 1;
             let seq = event.seq;
             on_paused_time(async {
-                let stage = Stage::set(&place, 1).await;
+                let stage = Rehearsal::set(&place, 1).await;
                 let tap = move |event: &Event| assert!(event.seq != seq, "a planted panic");
                 let ended = stage.drill_heard(&loaded, tap).await;
                 let at = format!("{name}, panic at line {seq} ({})", event.event.name());
@@ -205,7 +206,7 @@ fn another_cluster_is_left_alone() {
     let shop = cluster("small-shop");
     let loaded = scenario("zone-outage", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let whole = stage.drill(&loaded, Some(80)).await;
         assert!(whole.exit.is_none());
         let other = Simulation::start(&cluster("fragile"), 1).await.unwrap();
@@ -226,17 +227,17 @@ fn recovered_from_the_clusters_record() {
     let shop = cluster("small-shop");
     let loaded = scenario("zone-outage", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let whole = stage.drill(&loaded, None).await;
         let applied = whole.events.iter().rfind(|e| matches!(e.event, Kind::FaultApplied { .. }));
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
         let first = stage.recovered_from_cluster().await.unwrap();
         let second = stage.recovered_from_cluster().await.unwrap();
         assert_eq!(first.0, second.0, "the second attempt must continue the first one");
         assert_eq!(stage.recover_from(&second).await, Exit::Aborted);
         stage.as_before().await.unwrap();
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         assert!(stage.drill(&loaded, Some(applied.unwrap().seq + 5)).await.exit.is_none());
         stage.damage_record().await;
         let said = stage.recovered_from_cluster().await.map(|d| d.0).unwrap_err();
@@ -250,7 +251,7 @@ fn a_silence_in_the_description_is_seen() {
     let mut shop = cluster("small-shop");
     shop.alertmanager.silences = vec![[("alertname".to_owned(), "NodeNotReady".to_owned())].into()];
     let loaded = scenario("zone-outage", &shop);
-    let exit = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await.exit });
+    let exit = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await.exit });
     assert_eq!(exit, Some(Exit::Refused));
 }
 
@@ -262,7 +263,7 @@ fn an_inhibition_in_the_description_is_seen() {
     let rule = Inhibition { source: label("Watchdog"), target: label("NodeNotReady"), equal: vec![] };
     let exit = |shop: &Description| {
         let loaded = scenario("zone-outage", shop);
-        on_paused_time(async { Stage::set(shop, 1).await.drill(&loaded, None).await.exit })
+        on_paused_time(async { Rehearsal::set(shop, 1).await.drill(&loaded, None).await.exit })
     };
     shop.alertmanager.inhibit = vec![rule.clone()];
     assert_eq!(exit(&shop), Some(Exit::Refused), "the inhibiting alert fires already, so the pre-flight must know");
@@ -278,7 +279,7 @@ fn an_inhibition_in_the_description_is_seen() {
 fn a_journal_that_ends_at_any_byte_is_read_up_to_its_last_line() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
-    let whole = on_paused_time(async { Stage::set(&shop, 1).await.drill(&loaded, None).await });
+    let whole = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
     let intent = whole.events.iter().find(|e| matches!(e.event, Kind::FaultIntended { .. })).unwrap();
     let lines: Vec<&[u8]> = whole.journal.split_inclusive(|b| *b == b'\n').collect();
     let upto = |n: usize| lines[..n].iter().map(|l| l.len()).sum::<usize>();
@@ -319,7 +320,7 @@ fn whatever_goes_wrong_on_the_wire() {
         let name = shipped()[seed as usize % shipped().len()];
         let loaded = scenario(name, &shop);
         on_paused_time(async {
-            let stage = Stage::set(&shop, seed).await;
+            let stage = Rehearsal::set(&shop, seed).await;
             stage.trouble(30 + seed % 120);
             // With every other seed, Velero fails partially, too.
             stage.simulation.velero_errs(if seed % 2 == 0 { 0 } else { 3 });

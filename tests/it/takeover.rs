@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 
 use super::{
     hostile,
-    rehearsal::{Freeze, Stage, Thaw, cluster, is_act, on_paused_time},
+    rehearsal::{Freeze, Rehearsal, Thaw, cluster, is_act, on_paused_time},
     sweep::{is_load_bearing, seeds, undisturbed},
     wire::taken_away,
 };
@@ -65,8 +65,8 @@ struct Whole {
 }
 
 impl Whole {
-    async fn stage(&self, shops: &Shops) -> Stage {
-        if self.odd { hostile::stage(&shops.odd, 1).await } else { Stage::set(&shops.tidy, 1).await }
+    async fn stage(&self, shops: &Shops) -> Rehearsal {
+        if self.odd { hostile::stage(&shops.odd, 1).await } else { Rehearsal::set(&shops.tidy, 1).await }
     }
 }
 
@@ -81,7 +81,7 @@ fn wholes(shops: &Shops) -> Vec<Whole> {
         let ear = Arc::clone(&heard);
         on_paused_time(async {
             let shop = if odd { &shops.odd } else { &shops.tidy };
-            let stage = Stage::set(shop, 1).await;
+            let stage = Rehearsal::set(shop, 1).await;
             stage.simulation.overhear(move |method, uri| {
                 if is_act(method, uri) {
                     ear.lock().unwrap().push((taken_away(method, uri.path()), format!("{method} {}", uri.path())));

@@ -1,11 +1,11 @@
-//! Words without a meaning: in a drill file, on the command line, in the description of a cluster. If they were
+//! Words without a meaning: in a readiness file, on the command line, in the description of a cluster. If they were
 //! accepted, each of them would weaken a gate, or another cluster would be simulated, and nobody would know.
 
 use std::{path::Path, process::Command};
 
 use drillmaster::{
     readiness::VOCABULARY,
-    scenario::parse_drill_file,
+    scenario::parse_readiness_file,
     sim::{Description, Simulation},
 };
 
@@ -13,7 +13,7 @@ use super::rehearsal::on_paused_time;
 
 const HEAD: &str = "apiVersion: drillmaster.dev/v1\nkind: Readiness\n";
 
-/// Lines of a drill file, each with a part of its message.
+/// Lines of a readiness file, each with a part of its message.
 const DRILL_FILE: &[(&str, &str)] = &[
     ("drills: [drian]", "did you mean `drain`?"),
     ("drills: [drain, any]", "`any` is not a kind of drill"),
@@ -41,13 +41,13 @@ const DRILL_FILE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn a_word_of_a_drill_file_that_means_nothing() {
+fn a_word_of_a_readiness_file_that_means_nothing() {
     for (line, said) in DRILL_FILE {
-        let why = parse_drill_file("d.yaml", &format!("{HEAD}{line}\n"), &VOCABULARY).expect_err(line).to_string();
+        let why = parse_readiness_file("d.yaml", &format!("{HEAD}{line}\n"), &VOCABULARY).expect_err(line).to_string();
         assert!(why.contains(said) && why.contains("d.yaml:3:"), "{line}\n{why}");
     }
-    let whole = include_str!("../../fuzz/corpus/drill_file/all.yaml");
-    parse_drill_file("d.yaml", whole, &VOCABULARY).unwrap();
+    let whole = include_str!("../../fuzz/corpus/readiness_file/all.yaml");
+    parse_readiness_file("d.yaml", whole, &VOCABULARY).unwrap();
 }
 
 fn check(dir: &Path, args: &[&str]) -> (i32, String) {

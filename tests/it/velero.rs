@@ -10,7 +10,7 @@ use drillmaster::{
 };
 use serde_json::{Value, json};
 
-use super::rehearsal::{Stage, cluster, on_paused_time, scenario};
+use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
 fn of_the_run(backup: &Value) -> bool {
     backup["metadata"]["labels"]["drillmaster.dev/run"] == "run"
@@ -28,7 +28,7 @@ fn nudged(events: &[Event]) -> bool {
     events.iter().any(|e| matches!(&e.event, Kind::Noted { text } if text.contains("after a change of the object")))
 }
 
-async fn ready_to_start(stage: &Stage) {
+async fn ready_to_start(stage: &Rehearsal) {
     while stage.backups(|b| of_the_run(b) && b["status"]["phase"] == "ReadyToStart").is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -40,14 +40,14 @@ fn a_queued_backup_is_taken_away() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill_when(&loaded, waits_for_backup, async |run| run.signal("SIGINT")).await;
         assert_eq!(ended.exit, Some(Exit::Aborted));
         assert!(taken_away(&ended.events), "the drill must say so");
         assert!(stage.backups(of_the_run).is_empty());
         stage.as_before().await.unwrap();
 
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let at = ended.events.iter().find(|e| waits_for_backup(e)).unwrap().seq;
         assert_eq!(stage.drill(&loaded, Some(at)).await.exit, None);
         assert_eq!(stage.backups(of_the_run).len(), 1, "the dead runner must leave its backup");
@@ -66,7 +66,7 @@ fn stopped_at_each_instant_of_the_queue() {
     let loaded = scenario("namespace-loss-and-restore", &shop);
     for after in (0..=120).step_by(4) {
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let stop = async |run: &drillmaster::engine::Begun| {
                 tokio::time::sleep(Duration::from_millis(after)).await;
                 run.signal("SIGINT");
@@ -84,7 +84,7 @@ fn stopped_at_each_instant_of_the_queue() {
 fn a_ready_backup_whose_server_died_is_nudged() {
     let shop = cluster("small-shop");
     let loaded = scenario("namespace-loss-and-restore", &shop);
-    let replaced = async |stage: &Stage, loaded: &Loaded| {
+    let replaced = async |stage: &Rehearsal, loaded: &Loaded| {
         let replace = async |_: &drillmaster::engine::Begun| {
             ready_to_start(stage).await;
             stage.replace_velero().await;
@@ -92,7 +92,7 @@ fn a_ready_backup_whose_server_died_is_nudged() {
         stage.drill_when(loaded, waits_for_backup, replace).await
     };
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = replaced(&stage, &loaded).await;
         assert_eq!(ended.exit, Some(Exit::Aborted), "the step must fail because the backup did not end in time");
         assert!(nudged(&ended.events), "the drill must say so");
@@ -112,7 +112,7 @@ fn a_queue_that_stands_still_is_refused() {
             "spec": {"includedNamespaces": ["shop"]}, "status": {"phase": phase}}));
         let loaded = scenario("namespace-loss-and-restore", &shop);
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let ended = stage.drill(&loaded, None).await;
             assert_eq!(ended.exit, Some(Exit::Refused));
             String::from_utf8(ended.journal).unwrap()

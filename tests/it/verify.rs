@@ -8,7 +8,7 @@ use std::{
 };
 
 use drillmaster::{
-    engine::{self, Options, Place, begin, prepare_in},
+    engine::{self, ClusterAccess, Options, begin, prepare_in},
     journal::{RunDir, read},
     model::Exit,
     plan::hash_of_written,
@@ -18,7 +18,7 @@ use drillmaster::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::rehearsal::{Stage, acted, cluster, on_paused_time, scenario, scenario_text};
+use super::rehearsal::{Rehearsal, acted, cluster, on_paused_time, scenario, scenario_text};
 
 /// A scenario with an expectation that is met and, in `late`, one that is not.
 fn text(within: &str) -> String {
@@ -38,7 +38,7 @@ fn rehearsed(within: &str) -> tempfile::TempDir {
     let shop = cluster("small-shop");
     let loaded = scenario_text(&text(within), &shop);
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         stage.drill(&loaded, None).await;
         stage.dir
     })
@@ -475,7 +475,7 @@ fn honest_runs_hold_however_they_ended() {
         let description = cluster(shop);
         let loaded = scenario(name, &description);
         on_paused_time(async {
-            let stage = Stage::set(&description, 1).await;
+            let stage = Rehearsal::set(&description, 1).await;
             stage.drill(&loaded, None).await;
             assert_eq!(holds(&stage.run_dir(), name), Exit::Passed, "{name} on {shop}");
         });
@@ -489,7 +489,7 @@ fn a_run_that_died_anywhere_holds_before_and_after_its_recovery() {
     let lines = read(&Kept::passed().dir).unwrap().events.len() as u64;
     for cut in (2..lines).step_by(23).chain([lines - 3, lines - 2]) {
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             stage.drill(&loaded, Some(cut)).await;
             let what = format!("cut after {cut}");
             assert_eq!(holds(&stage.run_dir(), &what), Exit::Inconclusive, "{what}");
@@ -507,7 +507,7 @@ fn a_run_that_was_recovered_out_of_the_clusters_record_holds() {
     let events = read(&Kept::passed().dir).unwrap().events;
     let applied = events.iter().find(|e| acted(e)).unwrap().seq;
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         stage.drill(&loaded, Some(applied)).await;
         let dir = stage.recovered_from_cluster().await.unwrap();
         stage.recover_from(&dir).await;
@@ -521,12 +521,12 @@ fn twice() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let loaded = scenario_text(&text("9m"), &shop);
     let runs = tempfile::tempdir().unwrap();
     on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         for run in ["first", "second"] {
             let world = stage.simulation.world();
             let prepared = prepare_in(world, &Default::default(), None, &loaded, run.into(), false).await.unwrap();
             let options = Options::rehearsal(runs.path(), &[]);
-            let begun = begin(prepared, &loaded, &Place::default(), &options, |_, _| {}).unwrap();
+            let begun = begin(prepared, &loaded, &ClusterAccess::default(), &options, |_, _| {}).unwrap();
             let exit = engine::run(&begun, &loaded, &options).await;
             // Whether the second drill finds the cluster good enough to begin does not matter here.
             let told: Vec<_> = begun.recorder.events().iter().filter_map(report::line).collect();

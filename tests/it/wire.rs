@@ -13,7 +13,7 @@ use drillmaster::{
 use http::Method;
 
 use super::{
-    rehearsal::{Stage, cluster, on_paused_time, scenario},
+    rehearsal::{Rehearsal, cluster, on_paused_time, scenario},
     sweep::{shipped, undisturbed},
 };
 
@@ -36,7 +36,7 @@ fn each_request_fails_is_lost_doubled_or_hangs() {
             for &fate in fates {
                 runs += 1;
                 on_paused_time(async {
-                    let stage = Stage::set(&shop, 1).await;
+                    let stage = Rehearsal::set(&shop, 1).await;
                     stage.trouble_at(number, fate);
                     let ended = stage.drill(&loaded, None).await;
                     let at = format!("{name}, request {number}: {fate:?}");
@@ -59,7 +59,7 @@ fn worth_trying(shop: &Description, loaded: &Loaded) -> Vec<u64> {
     let heard = Arc::new(Mutex::new(Vec::<(Method, String)>::new()));
     let ear = Arc::clone(&heard);
     on_paused_time(async {
-        let stage = Stage::set(shop, 1).await;
+        let stage = Rehearsal::set(shop, 1).await;
         stage.simulation.overhear(move |method, uri| {
             if !uri.path().starts_with("/power/") {
                 ear.lock().unwrap().push((method.clone(), uri.path().to_owned()));
@@ -90,7 +90,7 @@ fn signals_during_each_undo() {
             for signals in 1..=3 {
                 runs += 1;
                 on_paused_time(async {
-                    let stage = Stage::set(&shop, 1).await;
+                    let stage = Rehearsal::set(&shop, 1).await;
                     let seq = event.seq;
                     let signal = async |run: &Begun| (0..signals).for_each(|_| run.signal("SIGINT"));
                     let ended = stage.drill_when(&loaded, move |e| e.seq == seq, signal).await;
@@ -119,7 +119,7 @@ fn the_intent_is_on_the_disk_before_the_act() {
     for name in shipped() {
         let loaded = scenario(name, &shop);
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let wrong = Arc::new(Mutex::new(Vec::<String>::new()));
             let count = Arc::new(Mutex::new(0));
             let (told, counted, journal) = (Arc::clone(&wrong), Arc::clone(&count), stage.run_dir());
@@ -149,7 +149,7 @@ fn every_change_says_whose_it_is() {
     for name in shipped() {
         let loaded = scenario(name, &shop);
         on_paused_time(async {
-            let stage = Stage::set(&shop, 1).await;
+            let stage = Rehearsal::set(&shop, 1).await;
             let nameless = Arc::new(Mutex::new(Vec::<String>::new()));
             let count = Arc::new(Mutex::new(0));
             let (told, counted) = (Arc::clone(&nameless), Arc::clone(&count));

@@ -91,7 +91,7 @@ impl Drill {
     }
 
     pub fn newest(&self) -> PathBuf {
-        journal::Found::below(&self.runs).newest().unwrap_or_default()
+        journal::NewestRuns::below(&self.runs).newest().unwrap_or_default()
     }
 
     /// Runs `recover` on the newest run, from another directory and without environment variables.

@@ -133,7 +133,7 @@ fn compare(recording: &Recording) {
     }
     let out = command.output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let simulated = transitions(&events(&drillmaster::journal::Found::below(dir.path()).newest().unwrap()));
+    let simulated = transitions(&events(&drillmaster::journal::NewestRuns::below(dir.path()).newest().unwrap()));
     let slack = Slack { busy: true, ..Slack::of(recording) };
     eprintln!("{}", rows(&recording.real, &simulated, &slack));
     let parted = partings(&recording.real, &simulated, &slack);

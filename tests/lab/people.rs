@@ -51,7 +51,7 @@ fn held_stopped_and_hurried() {
     assert_eq!(child.wait().unwrap().code(), Some(5));
     before.same(&lab);
     let service = outcomes(&drill.newest(), "storefront");
-    assert!(!service[0].starts_with("pass: storefront never failed"), "{service:?}");
+    assert!(!service[0].starts_with("pass: storefront: never failed"), "{service:?}");
     // A real incident: the drill is undone, and people are notified.
     lab.spread();
     let before = lab.picture();

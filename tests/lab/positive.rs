@@ -148,7 +148,7 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
     std::fs::write(&bind, text.replace("values:\n", &format!("values:\n  ledger: \"{}\"\n", lab.responder.ledger)))
         .unwrap();
     let drill = Drill::new(&lab.env, "hollow", bind.to_str().unwrap(), &lab.env["KUBECONFIG"]);
-    let ended = drill.run("../tests/lab/ledger", &[]);
+    let ended = drill.run("../tests/lab/append-log", &[]);
     // The log is not on the node that died. If nothing is lost, this proves nothing about the log.
     assert_eq!(ended.code, 4, "{}", ended.said);
     let said = &outcomes(&ended.dir, "loses at most")[0];
@@ -158,7 +158,7 @@ fn an_append_log_that_keeps_its_lines_and_one_that_does_not() {
     lab.spread();
     let before = lab.picture();
     let last = drill.newest();
-    let mut child = drill.start("../tests/lab/ledger", &[]);
+    let mut child = drill.start("../tests/lab/append-log", &[]);
     wait_for("the power to go", 60, || {
         drill.newest() != last && happened(&drill.newest(), |k| matches!(k, Kind::FaultApplied { .. }))
     });

@@ -44,7 +44,7 @@ impl Keep {
             (Self::Value, Value::String(text)) => Some(addresses::without_logins(text).as_ref().into()),
             (Self::Value | Self::All, _) if !has_url(value) => Some(value.clone()),
             (Self::Value | Self::All, _) => Some(without_logins(value)),
-            (Self::Keys, Value::Object(map)) => Some(each(map, |v| Some(there(v)))),
+            (Self::Keys, Value::Object(map)) => Some(each(map, |v| Some(presence(v)))),
             (Self::Shape, _) => Some(shape(value)),
             (Self::Words(known), _) => Some(words(value, known)),
             (Self::OneOf(known), Value::String(text)) if known.contains(&text.as_str()) => Some(value.clone()),
@@ -52,7 +52,7 @@ impl Keep {
             (Self::Image, Value::String(text)) => Some(image(text).into()),
             (Self::Argument, Value::String(text)) => Some(argument(text).into()),
             (Self::Certificates, Value::String(text)) if !text.is_empty() => Some(or_left_out(certificates(text))),
-            _ => Some(there(value)),
+            _ => Some(presence(value)),
         }
     }
 }
@@ -62,10 +62,10 @@ fn or_left_out(text: Option<String>) -> Value {
 }
 
 /// Marks that something exists. An empty value may stay empty.
-pub(super) fn there(value: &Value) -> Value {
+pub(super) fn presence(value: &Value) -> Value {
     match value {
         Value::Object(_) => Value::Object(Map::new()),
-        Value::Array(items) => items.iter().map(there).collect(),
+        Value::Array(items) => items.iter().map(presence).collect(),
         Value::String(text) if text.is_empty() => value.clone(),
         _ => LEFT_OUT.into(),
     }
@@ -79,7 +79,7 @@ fn shape(value: &Value) -> Value {
     match value {
         Value::Object(map) => each(map, |v| Some(shape(v))),
         Value::Array(items) => items.iter().map(shape).collect(),
-        _ => there(value),
+        _ => presence(value),
     }
 }
 

@@ -14,29 +14,30 @@ use super::{
     reduce::{reduced, rules},
 };
 use crate::inventory::{
-    KINDS, KindOf, Readings, Shelf, Source, addresses::without_logins, object::Origin, open_capture, save,
+    KINDS, KindOf, ObjectSet, Readings, ReviewSource, addresses::without_logins, object::Origin, open_capture, save,
 };
 
 /// The text of a capture after unpacking.
-fn saved(shelf: &Shelf) -> String {
+fn saved(object_set: &ObjectSet) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("c.tar.gz");
-    save(shelf, "ctx", &path).expect("it is written");
+    save(object_set, "ctx", &path).expect("it is written");
     let mut text = String::new();
     GzDecoder::new(std::fs::File::open(&path).expect("a file")).read_to_string(&mut text).expect("text");
     let (again, _) = open_capture(&path).expect("it is read");
-    assert_eq!(again.len(), shelf.len());
+    assert_eq!(again.len(), object_set.len());
     text
 }
 
-fn shelf_of(objects: impl IntoIterator<Item = Value>) -> Shelf {
-    let mut shelf = Shelf { source: Source::Live, at: Some(jiff::Timestamp::UNIX_EPOCH), ..Shelf::default() };
+fn shelf_of(objects: impl IntoIterator<Item = Value>) -> ObjectSet {
+    let mut object_set =
+        ObjectSet { source: ReviewSource::Live, at: Some(jiff::Timestamp::UNIX_EPOCH), ..ObjectSet::default() };
     for object in objects {
-        shelf.put(object, Origin::default()).expect("an object");
+        object_set.put(object, Origin::default()).expect("an object");
     }
-    shelf.settle();
-    assert_eq!(shelf.notes, Vec::<String>::new());
-    shelf
+    object_set.settle();
+    assert_eq!(object_set.notes, Vec::<String>::new());
+    object_set
 }
 
 /// The marked words, each with its place and whether it may be kept.
@@ -130,7 +131,7 @@ fn set(at: &mut Value, path: &[String]) {
     }
 }
 
-/// Types that the shelf parses itself: with a text in their place, the object is not valid.
+/// Types that the object set parses itself: with a text in their place, the object is not valid.
 fn typed(key: &str) -> bool {
     matches!(key, "Pod" | "Node")
 }
@@ -231,8 +232,8 @@ fn what_the_monitoring_said_holds_no_login_and_no_integration() {
         "datadog": {"Err": "https://u:PLANTED@dd/api: no answer"},
     }))
     .expect("readings");
-    let shelf = Shelf { readings: said, at: Some(jiff::Timestamp::UNIX_EPOCH), ..Shelf::default() };
-    let text = saved(&shelf);
+    let object_set = ObjectSet { readings: said, at: Some(jiff::Timestamp::UNIX_EPOCH), ..ObjectSet::default() };
+    let text = saved(&object_set);
     assert!(!text.contains("PLANTED"), "{text}");
     for kept in ["hook.mon.svc", "pagerduty_configs", "severity=", "http://prometheus/api: no answer", "line 1: "] {
         assert!(text.contains(kept), "{kept}: {text}");

@@ -1,26 +1,26 @@
 //! Whether nodes have capacity for the pods that a fault displaces, or that come from elsewhere. It applies the
 //! scheduler's filters to a copy of a cluster and takes the first node that fits; pods with higher priority come
 //! first, and among equals the larger ones. A pod that does not fit may preempt pods with lower priority, which then
-//! need a place themselves. Scores, extended schedulers and images are not modelled. Start with [`Board`].
+//! need a place themselves. Scores, extended schedulers and images are not modelled. Start with [`PackingState`].
 
-mod board;
+mod state;
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
-pub use board::Board;
-use board::Seat;
+use state::PackedPod;
+pub use state::PackingState;
 
 use super::{
-    company::{self, Company, SpreadRule},
-    demand::{Demand, Room},
-    guest::Guest,
+    candidate::Candidate,
+    demand::{Demand, FreeCapacity},
     objects::Node,
+    pod_affinity::{self, PodAffinity, SpreadRule},
     scheduling::in_terms,
 };
 
 /// How nodes disappear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum NodeExit {
     /// Their pods are evicted, and are gone before their replacements are scheduled.
     Drained,
     /// Their pods stay Terminating. Their anti-affinity still keeps other pods away.
@@ -29,37 +29,42 @@ pub enum Loss {
 
 /// The result for the pods that needed a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct PackingResult {
     /// How many pods needed a place.
     pub wanted: usize,
     /// The pods without a place, each with the reason.
-    pub homeless: Vec<(String, &'static str)>,
+    pub unplaced: Vec<(String, &'static str)>,
     /// The pods that were preempted by pods with higher priority.
     pub preempted: Vec<String>,
     /// Free CPU and memory of the nodes, in percent.
     pub left: (i64, i64),
 }
 
-impl Outcome {
+impl PackingResult {
     /// The pods without a place as text; at most this many are named.
     pub fn named(&self, most: usize) -> String {
         let one = |(name, why): &(String, &str)| format!("{name} ({why})");
-        let mut text = self.homeless.iter().take(most).map(one).collect::<Vec<_>>().join(", ");
-        if self.homeless.len() > most {
+        let mut text = self.unplaced.iter().take(most).map(one).collect::<Vec<_>>().join(", ");
+        if self.unplaced.len() > most {
             text.push_str(" …");
         }
         text
     }
 }
 
-impl<'a> Board<'a> {
-    /// What happens to the pods on these nodes when the nodes disappear. Afterwards, the board is unchanged.
-    pub fn lose(&mut self, gone: &BTreeSet<&str>, how: Loss) -> Outcome {
+impl<'a> PackingState<'a> {
+    /// What happens to the pods on these nodes when the nodes disappear. Afterwards, the packing is unchanged.
+    pub fn lose(&mut self, gone: &BTreeSet<&str>, how: NodeExit) -> PackingResult {
         self.lose_of(gone, how, &|_| true)
     }
 
     /// The same, but only for the pods that `asked` selects; other pods on these nodes just disappear.
-    pub fn lose_of(&mut self, gone: &BTreeSet<&str>, how: Loss, asked: &dyn Fn(&Guest<'a>) -> bool) -> Outcome {
+    pub fn lose_of(
+        &mut self,
+        gone: &BTreeSet<&str>,
+        how: NodeExit,
+        asked: &dyn Fn(&Candidate<'a>) -> bool,
+    ) -> PackingResult {
         let nodes: Vec<usize> = gone.iter().filter_map(|name| self.by_name.get(name).copied()).collect();
         let mut moved = vec![];
         let mut waiting = vec![];
@@ -67,18 +72,18 @@ impl<'a> Board<'a> {
             self.slots[*node].gone = true;
             for index in self.slots[*node].on.clone() {
                 moved.push((index, Some(*node)));
-                self.sit(index, None);
-                let seat = &mut self.seats[index];
-                seat.ghost = (how == Loss::Dead).then_some(*node);
-                if seat.guest.returns && asked(&seat.guest) {
+                self.move_to(index, None);
+                let packed_pod = &mut self.packed_pods[index];
+                packed_pod.ghost = (how == NodeExit::Dead).then_some(*node);
+                if packed_pod.candidate.returns && asked(&packed_pod.candidate) {
                     waiting.push(index);
                 }
             }
         }
         let outcome = self.settle(waiting, &mut moved);
         for (index, at) in moved.into_iter().rev() {
-            self.seats[index].ghost = None;
-            self.sit(index, at);
+            self.packed_pods[index].ghost = None;
+            self.move_to(index, at);
         }
         for node in nodes {
             self.slots[node].gone = false;
@@ -87,46 +92,46 @@ impl<'a> Board<'a> {
     }
 
     /// Whether these pods, which have no node yet, find one.
-    pub fn receive(&mut self, waiting: Vec<usize>) -> Outcome {
+    pub fn receive(&mut self, waiting: Vec<usize>) -> PackingResult {
         let mut moved = vec![];
         let outcome = self.settle(waiting, &mut moved);
-        moved.into_iter().rev().for_each(|(index, at)| self.sit(index, at));
+        moved.into_iter().rev().for_each(|(index, at)| self.move_to(index, at));
         outcome
     }
 
-    fn settle(&mut self, waiting: Vec<usize>, moved: &mut Vec<(usize, Option<usize>)>) -> Outcome {
-        let mut outcome = Outcome { wanted: waiting.len(), ..Outcome::default() };
-        let rank = |seats: &[Seat<'a>], index: usize| {
-            let guest = &seats[index].guest;
+    fn settle(&mut self, waiting: Vec<usize>, moved: &mut Vec<(usize, Option<usize>)>) -> PackingResult {
+        let mut outcome = PackingResult { wanted: waiting.len(), ..PackingResult::default() };
+        let rank = |packed_pods: &[PackedPod<'a>], index: usize| {
+            let candidate = &packed_pods[index].candidate;
             (
-                Reverse(guest.priority()),
-                Reverse(guest.demand.memory),
-                Reverse(guest.demand.cpu),
-                guest.name.clone(),
+                Reverse(candidate.priority()),
+                Reverse(candidate.demand.memory),
+                Reverse(candidate.demand.cpu),
+                candidate.name.clone(),
                 index,
             )
         };
-        let mut queue: BTreeSet<_> = waiting.into_iter().map(|index| rank(&self.seats, index)).collect();
+        let mut queue: BTreeSet<_> = waiting.into_iter().map(|index| rank(&self.packed_pods, index)).collect();
         while let Some((.., index)) = queue.pop_first() {
-            match self.home(index) {
+            match self.node_for(index) {
                 Ok(node) => {
                     moved.push((index, None));
-                    self.sit(index, Some(node));
+                    self.move_to(index, Some(node));
                 }
                 Err(why) => match self.make_room(index) {
                     Some((node, victims)) => {
                         for victim in victims {
                             moved.push((victim, Some(node)));
-                            self.sit(victim, None);
-                            outcome.preempted.push(self.seats[victim].guest.name.clone());
-                            if self.seats[victim].guest.returns {
-                                queue.insert(rank(&self.seats, victim));
+                            self.move_to(victim, None);
+                            outcome.preempted.push(self.packed_pods[victim].candidate.name.clone());
+                            if self.packed_pods[victim].candidate.returns {
+                                queue.insert(rank(&self.packed_pods, victim));
                             }
                         }
                         moved.push((index, None));
-                        self.sit(index, Some(node));
+                        self.move_to(index, Some(node));
                     }
-                    None => outcome.homeless.push((self.seats[index].guest.name.clone(), why)),
+                    None => outcome.unplaced.push((self.packed_pods[index].candidate.name.clone(), why)),
                 },
             }
         }
@@ -139,32 +144,32 @@ impl<'a> Board<'a> {
         let slots = || self.slots.iter().filter(|s| !s.gone);
         let share = |left: i64, all: i64| if all > 0 { left.max(0) * 100 / all } else { 0 };
         let all = slots().fold((0, 0), |sum, s| (sum.0 + s.all.0, sum.1 + s.all.1));
-        let left = slots().fold((0, 0), |sum, s| (sum.0 + s.room.cpu.max(0), sum.1 + s.room.memory.max(0)));
+        let left = slots().fold((0, 0), |sum, s| (sum.0 + s.free.cpu.max(0), sum.1 + s.free.memory.max(0)));
         (share(left.0, all.0), share(left.1, all.1))
     }
 
     /// The requirements of other pods that apply to this pod.
     fn filters(&mut self, index: usize) -> Filters {
         let spread = {
-            let spec = self.seats[index].guest.pod.spec;
+            let spec = self.packed_pods[index].candidate.pod.spec;
             let hard = spec.topology_spread_constraints.iter().any(|c| c.when_unsatisfiable != "ScheduleAnyway");
             hard.then(|| self.domains(index))
         };
-        let pod = self.seats[index].guest.pod;
-        let spreads = spread.map_or_else(Vec::new, |at| company::spreads(&pod, self, &self.domains[at]));
-        Filters { company: company::demands(&pod, self), spreads }
+        let pod = self.packed_pods[index].candidate.pod;
+        let spreads = spread.map_or_else(Vec::new, |at| pod_affinity::spreads(&pod, self, &self.domains[at]));
+        Filters { pod_affinity: pod_affinity::demands(&pod, self), spreads }
     }
 
     /// The first node that fits, or the reason why the pod fits nowhere. The reason is that of the node that came
     /// closest.
-    fn home(&mut self, index: usize) -> Result<usize, &'static str> {
+    fn node_for(&mut self, index: usize) -> Result<usize, &'static str> {
         let filters = self.filters(index);
-        let guest = &self.seats[index].guest;
+        let candidate = &self.packed_pods[index].candidate;
         let mut furthest = 0;
-        for at in self.eligible[self.seats[index].kind].iter().copied().filter(|i| !self.slots[*i].gone) {
+        for at in self.eligible[self.packed_pods[index].kind].iter().copied().filter(|i| !self.slots[*i].gone) {
             let slot = &self.slots[at];
-            let stage = filters.stage(guest, slot.node);
-            if stage == HINDRANCES.len() - 1 && slot.room.holds(&guest.demand) {
+            let stage = filters.stage(candidate, slot.node);
+            if stage == HINDRANCES.len() - 1 && slot.free.holds(&candidate.demand) {
                 return Ok(at);
             }
             furthest = furthest.max(stage);
@@ -174,19 +179,21 @@ impl<'a> Board<'a> {
 
     /// The node on which pods with lower priority would make room for this pod.
     fn make_room(&mut self, index: usize) -> Option<(usize, Vec<usize>)> {
-        let priority = self.seats[index].guest.priority();
-        if priority <= self.least_priority || self.seats[index].guest.pod.spec.preemption_policy == "Never" {
+        let priority = self.packed_pods[index].candidate.priority();
+        if priority <= self.least_priority || self.packed_pods[index].candidate.pod.spec.preemption_policy == "Never" {
             return None;
         }
         let filters = self.filters(index);
-        let guest = &self.seats[index].guest;
-        let open = self.eligible[self.seats[index].kind].iter().copied().filter(|i| !self.slots[*i].gone);
-        let choices = open.filter(|i| filters.stage(guest, self.slots[*i].node) == HINDRANCES.len() - 1);
+        let candidate = &self.packed_pods[index].candidate;
+        let open = self.eligible[self.packed_pods[index].kind].iter().copied().filter(|i| !self.slots[*i].gone);
+        let choices = open.filter(|i| filters.stage(candidate, self.slots[*i].node) == HINDRANCES.len() - 1);
         let choices = choices.filter_map(|at| {
-            let lower = self.slots[at].on.iter().filter(|i| self.seats[**i].guest.priority() < priority);
-            let lower = lower.map(|i| (self.seats[*i].guest.priority(), &self.seats[*i].guest.demand, *i)).collect();
-            let victims = victims(lower, &self.slots[at].room, &guest.demand)?;
-            let worth = |i: &usize| self.seats[*i].guest.priority();
+            let lower = self.slots[at].on.iter().filter(|i| self.packed_pods[**i].candidate.priority() < priority);
+            let lower = lower
+                .map(|i| (self.packed_pods[*i].candidate.priority(), &self.packed_pods[*i].candidate.demand, *i))
+                .collect();
+            let victims = victims(lower, &self.slots[at].free, &candidate.demand)?;
+            let worth = |i: &usize| self.packed_pods[*i].candidate.priority();
             let highest = victims.iter().map(worth).max()?;
             let sum: i64 = victims.iter().map(worth).sum();
             Some(((highest, sum, victims.len(), at), victims))
@@ -198,19 +205,19 @@ impl<'a> Board<'a> {
 
 /// Which pods with lower priority must leave so that a pod fits: as few as possible, and those with the lowest
 /// priority. None if that would not be enough, or if nothing must leave.
-pub fn victims<T>(mut lower: Vec<(i64, &Demand, T)>, room: &Room, demand: &Demand) -> Option<Vec<T>> {
-    let mut room = room.clone();
-    lower.iter().for_each(|(_, asks, _)| room.give(asks));
-    if lower.is_empty() || !room.holds(demand) {
+pub fn victims<T>(mut lower: Vec<(i64, &Demand, T)>, free: &FreeCapacity, demand: &Demand) -> Option<Vec<T>> {
+    let mut free = free.clone();
+    lower.iter().for_each(|(_, asks, _)| free.release(asks));
+    if lower.is_empty() || !free.holds(demand) {
         return None;
     }
     // The most important pods first, so that they are kept if possible.
     lower.sort_by_key(|(priority, ..)| Reverse(*priority));
-    room.take(demand);
+    free.reserve(demand);
     let mut found = vec![];
     for (_, asks, who) in lower {
-        if room.holds(asks) {
-            room.take(asks);
+        if free.holds(asks) {
+            free.reserve(asks);
         } else {
             found.push(who);
         }
@@ -219,7 +226,7 @@ pub fn victims<T>(mut lower: Vec<(i64, &Demand, T)>, room: &Room, demand: &Deman
 }
 
 struct Filters {
-    company: Vec<Company>,
+    pod_affinity: Vec<PodAffinity>,
     spreads: Vec<SpreadRule>,
 }
 
@@ -237,10 +244,10 @@ const HINDRANCES: [&str; 5] = [
 
 impl Filters {
     /// How many of the checks a pod passes on a node, without checking resources.
-    fn stage(&self, guest: &Guest<'_>, node: &Node) -> usize {
-        if !guest.places.iter().all(|terms| in_terms(terms, node)) {
+    fn stage(&self, candidate: &Candidate<'_>, node: &Node) -> usize {
+        if !candidate.places.iter().all(|terms| in_terms(terms, node)) {
             1
-        } else if !self.company.iter().all(|c| c.suits(node)) {
+        } else if !self.pod_affinity.iter().all(|c| c.suits(node)) {
             2
         } else if !self.spreads.iter().all(|s| s.allows(node)) {
             3
@@ -255,7 +262,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{
-        super::{guest::Volumes, objects::Pod},
+        super::{candidate::Volumes, objects::Pod},
         *,
     };
 
@@ -281,19 +288,19 @@ mod tests {
         .expect("a pod")
     }
 
-    /// Removes nodes from a board with these pods.
-    fn lose(nodes: &[Node], pods: &[Pod], gone: &[&str], how: Loss) -> Outcome {
-        let mut board = Board::new(nodes);
+    /// Removes nodes from a packing with these pods.
+    fn lose(nodes: &[Node], pods: &[Pod], gone: &[&str], how: NodeExit) -> PackingResult {
+        let mut packing = PackingState::new(nodes);
         for pod in pods {
-            board.seat(Guest::of(pod, &Volumes::default()), &pod.spec.node_name, false);
+            packing.place(Candidate::of(pod, &Volumes::default()), &pod.spec.node_name, false);
         }
-        let first = board.lose(&gone.iter().copied().collect(), how);
-        assert_eq!(board.lose(&gone.iter().copied().collect(), how), first, "the board is as before");
+        let first = packing.lose(&gone.iter().copied().collect(), how);
+        assert_eq!(packing.lose(&gone.iter().copied().collect(), how), first, "the board is as before");
         first
     }
 
-    fn homeless(outcome: &Outcome) -> Vec<&str> {
-        outcome.homeless.iter().map(|(name, _)| name.as_str()).collect()
+    fn unplaced(outcome: &PackingResult) -> Vec<&str> {
+        outcome.unplaced.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     #[test]
@@ -301,7 +308,7 @@ mod tests {
         let nodes = [node("a", "a", "4"), node("b", "b", "1"), node("c", "c", "2")];
         let pods: Vec<Pod> =
             [("x", "1500m"), ("y", "1"), ("z", "600m")].iter().map(|(n, cpu)| pod(n, "a", cpu, json!({}))).collect();
-        let outcome = lose(&nodes, &pods, &["a"], Loss::Drained);
+        let outcome = lose(&nodes, &pods, &["a"], NodeExit::Drained);
         assert_eq!((outcome.wanted, outcome.named(3)), (3, "shop/z (no room)".into()));
         assert_eq!(outcome.left, (16, 100));
     }
@@ -316,12 +323,12 @@ mod tests {
         let pods = |policy: &str| -> Vec<Pod> {
             ["a", "b", "c"].iter().map(|n| pod(&format!("web-{n}"), n, "100m", spread(policy))).collect()
         };
-        let outcome = lose(&nodes, &pods("Ignore"), &["a"], Loss::Dead);
-        assert_eq!(outcome.homeless, [("shop/web-a".to_owned(), "its topology spread constraint")]);
+        let outcome = lose(&nodes, &pods("Ignore"), &["a"], NodeExit::Dead);
+        assert_eq!(outcome.unplaced, [("shop/web-a".to_owned(), "its topology spread constraint")]);
         // With the taint that the node controller sets, the dead node is no longer a domain.
         let mut tainted = nodes.clone();
         tainted[0].spec.taints = serde_json::from_value(json!([{"key": "x", "effect": "NoExecute"}])).expect("taints");
-        assert_eq!(homeless(&lose(&tainted, &pods("Honor"), &["a"], Loss::Dead)), Vec::<&str>::new());
+        assert_eq!(unplaced(&lose(&tainted, &pods("Honor"), &["a"], NodeExit::Dead)), Vec::<&str>::new());
     }
 
     #[test]
@@ -330,16 +337,16 @@ mod tests {
             {"topologyKey": "topology.kubernetes.io/zone", "labelSelector": {"matchLabels": {"app": "web"}}}]}}});
         let nodes = [node("a", "a", "4"), node("a2", "a", "4"), node("b", "b", "4")];
         let pods = [pod("web-1", "a", "100m", alone.clone()), pod("web-2", "b", "100m", alone.clone())];
-        assert_eq!(homeless(&lose(&nodes, &pods, &["a"], Loss::Drained)), Vec::<&str>::new());
-        let dead = lose(&nodes, &pods, &["a"], Loss::Dead);
-        assert_eq!(dead.homeless, [("shop/web-1".to_owned(), "affinity to other pods")], "its dead twin is in zone a");
+        assert_eq!(unplaced(&lose(&nodes, &pods, &["a"], NodeExit::Drained)), Vec::<&str>::new());
+        let dead = lose(&nodes, &pods, &["a"], NodeExit::Dead);
+        assert_eq!(dead.unplaced, [("shop/web-1".to_owned(), "affinity to other pods")], "its dead twin is in zone a");
         // A pod without an affinity of its own is refused by pods that have one.
-        let guest = [
+        let candidate = [
             pod("web-3", "a", "100m", json!({})),
             pod("web-2", "b", "100m", alone.clone()),
             pod("web-4", "a2", "100m", alone),
         ];
-        assert_eq!(homeless(&lose(&nodes, &guest, &["a"], Loss::Drained)), ["shop/web-3"]);
+        assert_eq!(unplaced(&lose(&nodes, &candidate, &["a"], NodeExit::Drained)), ["shop/web-3"]);
     }
 
     #[test]
@@ -351,14 +358,14 @@ mod tests {
             pod("cache", "b", "300m", json!({})),
             pod("batch", "b", "600m", json!({"priority": -1})),
         ];
-        let outcome = lose(&nodes, &pods, &["a"], Loss::Drained);
+        let outcome = lose(&nodes, &pods, &["a"], NodeExit::Drained);
         assert_eq!(
-            (homeless(&outcome), outcome.preempted.clone()),
+            (unplaced(&outcome), outcome.preempted.clone()),
             (vec!["shop/cache", "shop/batch"], vec!["shop/cache".to_owned(), "shop/batch".into()])
         );
         let never = json!({"priority": 1000, "preemptionPolicy": "Never"});
         let pods = [pod("db", "a", "800m", never), pods[1].clone(), pods[2].clone()];
-        assert_eq!(homeless(&lose(&nodes, &pods, &["a"], Loss::Drained)), ["shop/db"]);
+        assert_eq!(unplaced(&lose(&nodes, &pods, &["a"], NodeExit::Drained)), ["shop/db"]);
     }
 
     #[test]
@@ -374,10 +381,10 @@ mod tests {
         let outcome = |volume: &Value, slots: i64| {
             let mut volumes = Volumes::default();
             volumes.add(volume);
-            let mut board = Board::new(&nodes);
-            board.attaches("b", "csi.example.com", slots);
-            board.seat(Guest::of(&pods[0], &volumes), "a", false);
-            board.lose(&["a"].into(), Loss::Drained).homeless
+            let mut packing = PackingState::new(&nodes);
+            packing.attaches("b", "csi.example.com", slots);
+            packing.place(Candidate::of(&pods[0], &volumes), "a", false);
+            packing.lose(&["a"].into(), NodeExit::Drained).unplaced
         };
         assert_eq!(outcome(&volume("b"), 1), []);
         assert_eq!(outcome(&volume("b"), 0), [("shop/db-0".to_owned(), "no room")], "no slot to attach it");

@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use self::{record::Deletion, source::Source};
+use self::{record::Deletion, source::AuditLog};
 use super::{authors::follows, outside::Outside};
 use crate::{
     event::Kind,
@@ -32,7 +32,7 @@ const WAITS_US: u64 = 5_000_000;
 
 /// What was read so far.
 struct Reader {
-    source: Source,
+    source: AuditLog,
     waiting: VecDeque<Deletion>,
     error: String,
 }
@@ -46,9 +46,9 @@ pub(super) async fn watch(
     stop: Arc<Notify>,
 ) {
     let began_us = recorder.now_us();
-    let mut reader = Reader { source: Source::of(&given, &world), waiting: VecDeque::new(), error: String::new() };
+    let mut reader = Reader { source: AuditLog::of(&given, &world), waiting: VecDeque::new(), error: String::new() };
     loop {
-        reader.look(&world, &recorder, (&namespaces, began_us), false).await;
+        reader.read_new(&world, &recorder, (&namespaces, began_us), false).await;
         reader.decide(&recorder, &outside, false);
         tokio::select! {
             biased;
@@ -56,7 +56,7 @@ pub(super) async fn watch(
             () = tokio::time::sleep(EVERY) => {}
         }
     }
-    let look = reader.look(&world, &recorder, (&namespaces, began_us), true);
+    let look = reader.read_new(&world, &recorder, (&namespaces, began_us), true);
     if tokio::time::timeout(LAST, look).await.is_err() {
         reader.error = format!("the last read took longer than {} s", LAST.as_secs());
     }
@@ -66,7 +66,7 @@ pub(super) async fn watch(
 }
 
 impl Reader {
-    async fn look(
+    async fn read_new(
         &mut self,
         world: &World,
         recorder: &Recorder,
@@ -83,11 +83,11 @@ impl Reader {
         self.error.clear();
         for deletion in found.into_iter().filter(|d| d.namespace.is_empty() || namespaces.contains(&d.namespace)) {
             let at_us = deletion.at.map_or_else(|| recorder.now_us(), |at| world.clock.at_wall(at));
-            self.take(Deletion { at_us, read_us: recorder.now_us(), ..deletion });
+            self.record(Deletion { at_us, read_us: recorder.now_us(), ..deletion });
         }
     }
 
-    fn take(&mut self, deletion: Deletion) {
+    fn record(&mut self, deletion: Deletion) {
         self.waiting.push_back(deletion);
         if self.waiting.len() > KEPT {
             self.waiting.pop_front();
@@ -163,18 +163,7 @@ mod tests {
     }
 
     fn pod(name: &str, owner: &str) -> PodView {
-        PodView {
-            namespace: "shop".into(),
-            name: name.into(),
-            uid: format!("uid-of-{name}"),
-            owner: owner.into(),
-            node: "node-a-0".into(),
-            phase: "Running".into(),
-            ready: true,
-            terminating: false,
-            disruption: String::new(),
-            aside: false,
-        }
+        PodView { uid: format!("uid-of-{name}"), ..PodView::ready_in_shop(name, owner, "node-a-0") }
     }
 
     impl Shop {
@@ -186,7 +175,7 @@ mod tests {
             let recorder = Recorder::new(journal, vec![], Arc::default(), now);
             let workload = "deployment/web".to_owned();
             recorder.observe(Kind::WorkloadSeen { namespace: "shop".into(), workload, wanted: 3, ready: 3 });
-            let reader = Reader { source: Source::nothing(), waiting: VecDeque::new(), error: String::new() };
+            let reader = Reader { source: AuditLog::nothing(), waiting: VecDeque::new(), error: String::new() };
             Self { recorder, outside: Outside::default(), reader, _dir: dir }
         }
 
@@ -201,7 +190,7 @@ mod tests {
         }
 
         fn logged(&mut self, name: &str, user: &str, role: Role) {
-            self.reader.take(Deletion {
+            self.reader.record(Deletion {
                 namespace: "shop".into(),
                 object: format!("pod/{name}"),
                 uid: format!("uid-of-{name}"),

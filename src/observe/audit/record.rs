@@ -34,7 +34,7 @@ pub(super) struct Deletion {
 
 /// A line of the log, or a record of a list in a line.
 #[derive(Debug, PartialEq)]
-pub(super) struct Read {
+pub(super) struct LogLine {
     /// A hash that is the same when the record is read again.
     pub mark: u64,
     /// None if the line is not a record.
@@ -59,7 +59,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Returns the records of all lines that are complete now.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Read> {
+    pub(super) fn parse(&mut self, bytes: &[u8]) -> Vec<LogLine> {
         let mut found = vec![];
         let mut pieces = bytes.split(|b| *b == b'\n').peekable();
         while let Some(piece) = pieces.next() {
@@ -74,7 +74,7 @@ impl Lines {
             if ends {
                 let line = std::mem::take(&mut self.rest);
                 if std::mem::take(&mut self.skips) {
-                    found.push(Read { mark: mark(&[piece]), record: None });
+                    found.push(LogLine { mark: mark(&[piece]), record: None });
                 } else if !line.trim_ascii().is_empty() {
                     read(&line, &mut found);
                 }
@@ -84,21 +84,21 @@ impl Lines {
     }
 }
 
-fn read(line: &[u8], found: &mut Vec<Read>) {
+fn read(line: &[u8], found: &mut Vec<LogLine>) {
     match serde_json::from_slice::<Record>(line) {
         // A webhook receives lists of records.
         Ok(Record { kind, items, .. }) if kind == "EventList" => found.extend(items.into_iter().map(kept)),
         Ok(record) if record.kind == "Event" => found.push(kept(record)),
-        _ => found.push(Read { mark: mark(&[line]), record: None }),
+        _ => found.push(LogLine { mark: mark(&[line]), record: None }),
     }
 }
 
-fn kept(record: Record) -> Read {
+fn kept(record: Record) -> LogLine {
     let parts = [&record.audit_id, &record.stage, &record.request_received_timestamp];
     let mark = mark(&parts.map(|part| part.as_bytes()));
     let at = record.request_received_timestamp.parse().ok();
     let deletion = deletion(record).map(|deletion| Deletion { at, ..deletion });
-    Read { mark, record: Some(Found { at, deletion }) }
+    LogLine { mark, record: Some(Found { at, deletion }) }
 }
 
 /// A hash, to recognise a record.
@@ -244,19 +244,19 @@ mod tests {
     const POD: &str = r#"{"resource":"pods","namespace":"shop","name":"web-1","uid":"u-1","apiVersion":"v1"}"#;
 
     /// The deletions in the lines, and the number of damaged lines.
-    fn told(found: Vec<Read>) -> (Vec<Deletion>, usize) {
+    fn told(found: Vec<LogLine>) -> (Vec<Deletion>, usize) {
         let damaged = found.iter().filter(|read| read.record.is_none()).count();
         (found.into_iter().filter_map(|read| read.record?.deletion).collect(), damaged)
     }
 
     fn deletions(text: &str) -> Vec<Deletion> {
-        told(Lines::default().take(format!("{text}\n").as_bytes())).0
+        told(Lines::default().parse(format!("{text}\n").as_bytes())).0
     }
 
     #[test]
     fn a_deletion_has_its_author_and_nothing_of_what_was_sent() {
         let text = format!("{}\n{}\n", line("delete", POD, ""), line("patch", POD, ""));
-        let read = Lines::default().take(text.as_bytes());
+        let read = Lines::default().parse(text.as_bytes());
         assert_eq!(read.len(), 2);
         assert!(!format!("{read:?}").contains("hunter2"));
         let (found, damaged) = told(read);
@@ -279,17 +279,17 @@ mod tests {
         );
         let mut found = vec![];
         for piece in text.as_bytes().chunks(7) {
-            found.extend(lines.take(piece));
+            found.extend(lines.parse(piece));
         }
         let (whole, damaged) = told(found);
         assert_eq!((whole.len(), damaged), (1, 3), "the last line is not whole yet");
-        assert_eq!(told(lines.take(b"\n")).0.len(), 1);
+        assert_eq!(told(lines.parse(b"\n")).0.len(), 1);
         // A line that is longer than any record is skipped without using memory.
         for _ in 0..9 {
-            lines.take(&vec![b'x'; LONGEST_LINE / 2]);
+            lines.parse(&vec![b'x'; LONGEST_LINE / 2]);
             assert!(lines.rest.len() <= LONGEST_LINE);
         }
-        let (whole, damaged) = told(lines.take(format!("\n{}\n", line("delete", POD, "")).as_bytes()));
+        let (whole, damaged) = told(lines.parse(format!("\n{}\n", line("delete", POD, "")).as_bytes()));
         assert_eq!((whole.len(), damaged), (1, 1));
     }
 

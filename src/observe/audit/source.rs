@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
 };
 
-use super::record::{Deletion, Found, Lines, Read as Line};
+use super::record::{Deletion, Found, Lines, LogLine};
 use crate::{files, model::is_address, world::World};
 
 /// How many bytes are read at once.
@@ -23,13 +23,13 @@ const LONGEST_ANSWER: usize = 32 << 20;
 const REMEMBERED: usize = 100_000;
 
 /// A log, and how much of it was read.
-pub(super) struct Source {
-    place: Place,
+pub(super) struct AuditLog {
+    place: LogPlace,
     records: u64,
     damaged: u64,
 }
 
-enum Place {
+enum LogPlace {
     File {
         tail: Tail,
         lines: Lines,
@@ -43,25 +43,25 @@ enum Place {
     Nothing,
 }
 
-impl Source {
+impl AuditLog {
     pub(super) fn of(given: &str, world: &World) -> Self {
         let place = if is_address(given) {
-            Place::Address { url: given.to_owned(), seen: Seen::default() }
-        } else if world.stage().is_some() {
-            Place::Nothing
+            LogPlace::Address { url: given.to_owned(), seen: Seen::default() }
+        } else if world.simulated().is_some() {
+            LogPlace::Nothing
         } else {
-            Place::File { tail: Tail::at_end(given.into()), lines: Lines::default() }
+            LogPlace::File { tail: Tail::at_end(given.into()), lines: Lines::default() }
         };
         Self::at(place)
     }
 
-    fn at(place: Place) -> Self {
+    fn at(place: LogPlace) -> Self {
         Self { place, records: 0, damaged: 0 }
     }
 
     #[cfg(test)]
     pub(super) fn nothing() -> Self {
-        Self::at(Place::Nothing)
+        Self::at(LogPlace::Nothing)
     }
 
     /// The number of records that were read, and of lines that are not records.
@@ -77,22 +77,22 @@ impl Source {
         to_its_end: bool,
     ) -> Result<Vec<Deletion>, String> {
         let new = match &mut self.place {
-            Place::Nothing => vec![],
-            Place::Address { url, seen } => {
+            LogPlace::Nothing => vec![],
+            LogPlace::Address { url, seen } => {
                 let mut bytes = world.http.bounded(url, LONGEST_ANSWER).await.map_err(|e| e.to_string())?;
                 // The answer of an address is complete, even without a line end.
                 bytes.push(b'\n');
                 let old = |found: &Found| found.at.is_none_or(|at| world.clock.at_wall(at) < began_us);
-                seen.new_of(Lines::default().take(&bytes), old)
+                seen.new_of(Lines::default().parse(&bytes), old)
             }
-            Place::File { tail, lines } => {
+            LogPlace::File { tail, lines } => {
                 let mut found = vec![];
                 let reads = if to_its_end { LAST_READS } else { 1 };
                 let mut left = true;
                 for _ in 0..reads {
                     let bytes = tail.read_beside().await?;
                     left = bytes.len() as u64 >= AT_ONCE;
-                    found.extend(lines.take(&bytes));
+                    found.extend(lines.parse(&bytes));
                     if !left {
                         break;
                     }
@@ -121,10 +121,10 @@ struct Seen {
 
 impl Seen {
     /// The new lines of an answer. `old` shows which records of the first answer are from before the drill.
-    fn new_of(&mut self, answer: Vec<Line>, old: impl Fn(&Found) -> bool) -> Vec<Line> {
+    fn new_of(&mut self, answer: Vec<LogLine>, old: impl Fn(&Found) -> bool) -> Vec<LogLine> {
         self.answers += 1;
         let (first, answers) = (self.answers == 1, self.answers);
-        let stood = |line: &Line| first && line.record.as_ref().is_none_or(&old);
+        let stood = |line: &LogLine| first && line.record.as_ref().is_none_or(&old);
         let new = answer.into_iter().filter(|line| self.marks.insert(line.mark, answers).is_none() && !stood(line));
         let new = new.collect();
         if self.marks.len() > REMEMBERED {
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn an_address_tells_what_is_new_of_its_answers() {
         let second = |n: i64| jiff::Timestamp::from_second(n).ok();
-        let line = |mark, at: i64| Line { mark, record: Some(Found { at: second(at), deletion: None }) };
-        let damaged = |mark| Line { mark, record: None };
+        let line = |mark, at: i64| LogLine { mark, record: Some(Found { at: second(at), deletion: None }) };
+        let damaged = |mark| LogLine { mark, record: None };
         let old = |found: &Found| found.at < second(10);
-        let marks = |new: Vec<Line>| new.iter().map(|line| line.mark).collect::<Vec<_>>();
+        let marks = |new: Vec<LogLine>| new.iter().map(|line| line.mark).collect::<Vec<_>>();
         let mut seen = Seen::default();
         // The address had some records before the drill, and got one while it could not be reached.
         assert_eq!(marks(seen.new_of(vec![line(1, 5), damaged(2), line(3, 11)], old)), [3]);

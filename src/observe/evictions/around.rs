@@ -17,7 +17,7 @@ const LONG: usize = 500;
 const MOMENT_US: u64 = 1_000_000;
 
 /// One dry-run eviction: the answer, and what the budget requires.
-pub(super) struct Asked {
+pub(super) struct DryRun {
     pub code: u16,
     pub reason: String,
     pub message: Told,
@@ -25,7 +25,7 @@ pub(super) struct Asked {
     pub budget: String,
 }
 
-impl Asked {
+impl DryRun {
     pub(super) fn nothing(message: Told) -> Self {
         Self { code: 0, reason: String::new(), message, expected: BudgetSays::Unsettled, budget: String::new() }
     }
@@ -33,10 +33,10 @@ impl Asked {
 
 /// The result of one attempt.
 pub(super) enum Turn {
-    Settled(Asked),
+    Settled(DryRun),
     /// The answer cannot be compared with a budget: the budget or the pod changed. Contains the pod in its current
     /// state.
-    Unsettled(Asked, Box<Pod>),
+    Unsettled(DryRun, Box<Pod>),
     /// The pod is gone or Terminating. The Eviction API allows the eviction of such a pod whatever its budget says, so
     /// the answer shows nothing about the budget.
     Left,
@@ -64,10 +64,10 @@ impl<'a> Around<'a> {
         let (code, reason, message) = answer(world, pod).await;
         let after = world.kube.list_plain::<Budget>(&path).await?;
         let (expected, budget) = expect(pod, &before);
-        let asked = Asked { code, reason, message, expected, budget };
+        let asked = DryRun { code, reason, message, expected, budget };
         // A list from before the request cannot explain an unexpected answer.
         if self.is_old() || asked.expected.is_met_by(asked.code) == Some(false) {
-            self.look().await?;
+            self.read_state().await?;
         }
         let turn = turn(asked, pod, &after, &self.pods);
         if !matches!(turn, Turn::Settled(_)) {
@@ -81,7 +81,7 @@ impl<'a> Around<'a> {
         self.pods.len() <= LONG || self.read_us.is_none_or(|at| now >= at + MOMENT_US)
     }
 
-    async fn look(&mut self) -> Result<(), ApiError> {
+    async fn read_state(&mut self) -> Result<(), ApiError> {
         let now = self.recorder.now_us();
         let pods = format!("/api/v1/namespaces/{}/pods", self.namespace);
         self.pods = self.world.kube.list_plain(&pods).await?;
@@ -91,7 +91,7 @@ impl<'a> Around<'a> {
 }
 
 /// What an answer shows, given the budgets and pods that were read after it.
-fn turn(mut asked: Asked, pod: &Pod, after: &[Budget], pods: &[Pod]) -> Turn {
+fn turn(mut asked: DryRun, pod: &Pod, after: &[Budget], pods: &[Pod]) -> Turn {
     let Some(now) = pods.iter().find(|p| p.metadata.uid == pod.metadata.uid && !p.is_terminating()) else {
         return Turn::Left;
     };
@@ -184,9 +184,9 @@ pub(super) mod tests {
         vec![serde_json::from_value(json!({"spec": {"selector": selector}, "status": status})).unwrap()]
     }
 
-    fn answered(code: u16, pod: &Pod, budgets: &[Budget]) -> Asked {
+    fn answered(code: u16, pod: &Pod, budgets: &[Budget]) -> DryRun {
         let (expected, budget) = expect(pod, budgets);
-        Asked { code, reason: String::new(), message: Told::default(), expected, budget }
+        DryRun { code, reason: String::new(), message: Told::default(), expected, budget }
     }
 
     /// The Eviction API allows the eviction of a Terminating pod, whatever its budget says.

@@ -17,7 +17,7 @@ use crate::{
 
 mod around;
 
-use around::{Around, Asked, Turn};
+use around::{Around, DryRun, Turn};
 
 /// How long to wait until the status of a budget counts the current pods.
 const PATIENCE_US: u64 = 30_000_000;
@@ -34,7 +34,7 @@ pub(super) async fn watch(world: Arc<World>, recorder: Arc<Recorder>, plan: Arc<
             if !asked.contains(&step) && degraded(&recorder, &step) {
                 // The disruption controller follows the readiness of pods within moments.
                 tokio::time::sleep(Duration::from_millis(700)).await;
-                ask(&world, &recorder, &plan, &step).await;
+                try_evictions(&world, &recorder, &plan, &step).await;
                 asked.insert(step);
             }
         }
@@ -62,7 +62,7 @@ fn degraded(recorder: &Recorder, step: &StepName) -> bool {
     })
 }
 
-async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
+async fn try_evictions(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
     let until = recorder.now_us() + PATIENCE_US;
     for namespace in &plan.namespaces {
         let path = format!("/api/v1/namespaces/{namespace}/pods");
@@ -90,7 +90,7 @@ async fn ask(world: &World, recorder: &Recorder, plan: &Plan, step: &StepName) {
 /// is over. A budget that does not settle does not delay the other pods. If nothing could be learned about a pod, that
 /// is recorded too.
 async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until: u64) {
-    let mut waiting: Vec<(Pod, Option<Asked>)> = pods.into_iter().map(|pod| (pod, None)).collect();
+    let mut waiting: Vec<(Pod, Option<DryRun>)> = pods.into_iter().map(|pod| (pod, None)).collect();
     loop {
         let mut again = vec![];
         for (pod, last) in waiting {
@@ -99,7 +99,7 @@ async fn ask_all(around: &mut Around<'_>, pods: Vec<Pod>, step: &StepName, until
                 Ok(Turn::Settled(asked)) => around.recorder.observe(event(step, &pod, asked)),
                 Ok(Turn::Unsettled(asked, now)) => again.push((*now, asked)),
                 Err(error) => {
-                    let nothing = || Asked::nothing(around.world.redactor.clean(&error.to_string()));
+                    let nothing = || DryRun::nothing(around.world.redactor.clean(&error.to_string()));
                     again.push((pod, last.unwrap_or_else(nothing)));
                 }
             }
@@ -131,8 +131,8 @@ fn some_of_each_sort(mut pods: Vec<Pod>) -> Vec<Pod> {
     pods
 }
 
-fn event(step: &StepName, pod: &Pod, asked: Asked) -> Kind {
-    let Asked { code, reason, message, expected, budget } = asked;
+fn event(step: &StepName, pod: &Pod, asked: DryRun) -> Kind {
+    let DryRun { code, reason, message, expected, budget } = asked;
     Kind::EvictionAnswered {
         step: step.0.clone(),
         namespace: pod.metadata.namespace.clone(),

@@ -9,8 +9,8 @@ use crate::{
     model::{Class, Severity},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
-        look::{is_everything, list, map, selector, text, words},
         picture::{Picture, Work},
+        values::{is_everything, list, map, selector, text, words},
     },
 };
 
@@ -62,7 +62,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "The tolerationSeconds of the pods for node.kubernetes.io/unreachable, plus the time until the cluster notices a dead node (50 s since 1.32, 40 s before), is at most the RTO of the workload in the drill file. Without such a toleration, the 300 s that admission adds count. A toleration without tolerationSeconds fails. Workloads without an RTO are skipped.",
+        rule: "The tolerationSeconds of the pods for node.kubernetes.io/unreachable, plus the time until the cluster notices a dead node (50 s since 1.32, 40 s before), is at most the RTO of the workload in the readiness file. Without such a toleration, the 300 s that admission adds count. A toleration without tolerationSeconds fails. Workloads without an RTO are skipped.",
         fix: "Set tolerationSeconds (for example 30) for node.kubernetes.io/not-ready and node.kubernetes.io/unreachable on critical stateless pods",
         why: "This time is part of the recovery time in every drill that takes a node away.",
         run: toleration,
@@ -74,19 +74,19 @@ const HOST: &str = "kubernetes.io/hostname";
 pub(super) const ZONE_KEY: &str = "topology.kubernetes.io/zone";
 
 /// Whether a workload has a rule that spreads its pods by a key.
-pub(super) enum Told {
+pub(super) enum SpreadBy {
     Matches,
     NotItself,
     Not,
 }
 
-pub(super) fn told(work: &Work<'_>, key: &str) -> Told {
+pub(super) fn told(work: &Work<'_>, key: &str) -> SpreadBy {
     let spec = work.spec();
     let mut named = false;
     for constraint in list(spec, "/topologySpreadConstraints").iter().filter(|c| c["topologyKey"] == key) {
         named = true;
         if selector(constraint, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
-            return Told::Matches;
+            return SpreadBy::Matches;
         }
     }
     for term in anti_affinity(spec) {
@@ -99,10 +99,10 @@ pub(super) fn told(work: &Work<'_>, key: &str) -> Told {
         let here =
             chosen == Some(true) || chosen.is_none() && namespaces.is_empty() || namespaces.contains(&work.namespace());
         if here && selector(term, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
-            return Told::Matches;
+            return SpreadBy::Matches;
         }
     }
-    if named { Told::NotItself } else { Told::Not }
+    if named { SpreadBy::NotItself } else { SpreadBy::Not }
 }
 
 /// The terms of its pod anti-affinity, required and preferred.
@@ -120,21 +120,21 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
             continue;
         }
         match told(work, key) {
-            Told::Matches => say.pass(work),
-            Told::NotItself => {
+            SpreadBy::Matches => say.pass(work),
+            SpreadBy::NotItself => {
                 say.fail(
                     work,
                     work.pointer,
                     format!("its rule for {key} does not select its own pods: it does nothing"),
                 );
             }
-            Told::Not => say.fail(work, work.pointer, format!("no rule spreads its pods by {key}")),
+            SpreadBy::Not => say.fail(work, work.pointer, format!("no rule spreads its pods by {key}")),
         }
     }
 }
 
 fn feasible(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Node") {
+    if let Err(gap) = p.object_set.all("Node") {
         return say.gap(gap);
     }
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
@@ -165,7 +165,7 @@ fn feasible(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn breadth(p: &Picture<'_>, say: &mut Say) {
-    let all: BTreeSet<&str> = p.shelf.nodes.iter().filter(|n| !n.is_control_plane()).map(|n| n.zone()).collect();
+    let all: BTreeSet<&str> = p.object_set.nodes.iter().filter(|n| !n.is_control_plane()).map(|n| n.zone()).collect();
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let spec = work.spec();
         let mut wrong = vec![];
@@ -185,7 +185,7 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
         if !terms.is_empty() && terms.iter().all(one_host) {
             wrong.push("it is pinned to a node by its host name (nodeAffinity)".into());
         }
-        if p.is_cluster() && p.shelf.all("Node").is_ok() && !p.shelf.nodes.is_empty() && wrong.is_empty() {
+        if p.is_cluster() && p.object_set.all("Node").is_ok() && !p.object_set.nodes.is_empty() && wrong.is_empty() {
             let able = p.eligible(work);
             if able.nodes.len() < 2 {
                 wrong.push(format!("{} node can run it", able.nodes.len()));
@@ -202,11 +202,11 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
 const DEFAULT_TOLERATION: i64 = 300;
 
 fn toleration(p: &Picture<'_>, say: &mut Say) {
-    let grace = i64::try_from(Clocks::of_version(&p.shelf.version).grace.as_secs()).unwrap_or(50);
+    let grace = i64::try_from(Clocks::of_version(&p.object_set.version).grace.as_secs()).unwrap_or(50);
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let promised = p.settings.objective(work.namespace(), work.kind, work.name()).and_then(|o| o.rto);
         let Some(rto) = promised else {
-            say.skip(work, "the drill file has no RTO for it");
+            say.skip(work, "the readiness file has no RTO for it");
             continue;
         };
         let spec = work.pod_spec();

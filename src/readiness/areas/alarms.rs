@@ -7,8 +7,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        look::{fits, no_data},
         picture::Picture,
+        values::{fits, no_data},
     },
 };
 
@@ -56,7 +56,7 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// The answers of Prometheus. If none was named, reports unknown.
 pub(super) fn prometheus<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a PrometheusReading> {
-    let found = p.shelf.readings.prometheus.as_ref();
+    let found = p.object_set.readings.prometheus.as_ref();
     if found.is_none() {
         no_data(say, "no Prometheus was named (--prometheus URL, or `prometheus` in the bindings)");
     }
@@ -130,10 +130,10 @@ fn firing(p: &Picture<'_>, say: &mut Say) {
 
 fn silences(p: &Picture<'_>, say: &mut Say) {
     datadog::muted(p, say);
-    if datadog::instead(p) && p.shelf.readings.alertmanagers.is_empty() {
+    if datadog::instead(p) && p.object_set.readings.alertmanagers.is_empty() {
         return;
     }
-    let peers = &p.shelf.readings.alertmanagers;
+    let peers = &p.object_set.readings.alertmanagers;
     if peers.is_empty() {
         no_data(say, "no Alertmanager was named (--alertmanager URL, or `alertmanager` in the bindings)");
     }

@@ -14,8 +14,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        look::{is_withheld, list, seconds, selector, text},
         picture::Picture,
+        values::{is_withheld, list, seconds, selector, text},
     },
 };
 
@@ -54,7 +54,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each critical alert of the core families (see ALR-001) in a PrometheusRule, `for` plus 90 s (scrape, evaluation and grouping) is at most half of the shortest RTO of the drill file. Without an RTO nothing is examined.",
+        rule: "For each critical alert of the core families (see ALR-001) in a PrometheusRule, `for` plus 90 s (scrape, evaluation and grouping) is at most half of the shortest RTO of the readiness file. Without an RTO nothing is examined.",
         fix: "Shorten the `for` of the alerts that matter to the drill",
         why: "An alert that fires after the RTO comes too late.",
         run: latency,
@@ -151,12 +151,12 @@ fn alerts<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a Value)> {
 
 fn families(p: &Picture<'_>, say: &mut Say) {
     let alerts = alerts(p, say);
-    if p.shelf.all(RULE).is_err() {
+    if p.object_set.all(RULE).is_err() {
         return;
     }
-    let told = p.shelf.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
+    let told = p.object_set.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
     let monitors = datadog::monitors(p, say);
-    if p.shelf.any(RULE).is_empty() && told.is_none() && monitors.is_none() {
+    if p.object_set.any(RULE).is_empty() && told.is_none() && monitors.is_none() {
         if p.is_cluster() {
             say.unknown(
                 Subject::default(),
@@ -178,7 +178,7 @@ fn families(p: &Picture<'_>, say: &mut Say) {
 
 /// Whether a ThanosRuler selects a rule.
 fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
-    p.shelf.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
+    p.object_set.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
         let spaces = selector(&ruler.body, "/spec/ruleNamespaceSelector");
         let here = match spaces {
             None => ruler.metadata.namespace == rule.metadata.namespace,
@@ -201,10 +201,10 @@ fn not_understood(rule: &Object) -> Option<String> {
 }
 
 fn loaded(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(PROMETHEUS) {
+    if let Err(gap) = p.object_set.all(PROMETHEUS) {
         return say.gap(gap);
     }
-    let operated = !p.shelf.any(PROMETHEUS).is_empty();
+    let operated = !p.object_set.any(PROMETHEUS).is_empty();
     for rule in p.all(RULE, say) {
         let pickers = pickers(p, rule, "rule");
         let refusals: Vec<&str> = pickers.iter().filter_map(|by| refused(rule, by)).collect();
@@ -222,7 +222,7 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
             say.fail(rule, "/metadata/labels", "no Prometheus selects it: it never fires");
         }
     }
-    let told = p.shelf.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
+    let told = p.object_set.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
     for rule in told.into_iter().flatten() {
         let subject = Subject::named("Alert", "", &rule.name);
         let age = p.age(&rule.last_evaluation);
@@ -264,17 +264,17 @@ fn latency(p: &Picture<'_>, say: &mut Say) {
 
 /// The provisioned dashboards that can be read.
 fn provisioned(p: &Picture<'_>) -> Vec<Value> {
-    let configs = p.shelf.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard"));
+    let configs = p.object_set.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard"));
     let held = configs.flat_map(|c| c.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str()));
-    let own = p.shelf.any("GrafanaDashboard.grafana.integreatly.org").iter().map(|d| d.text("/spec/json"));
+    let own = p.object_set.any("GrafanaDashboard.grafana.integreatly.org").iter().map(|d| d.text("/spec/json"));
     held.chain(own).filter_map(|text| serde_json::from_str::<Value>(text).ok()).collect()
 }
 
 /// Whether a capture left out the content of dashboards.
 fn withholds_dashboards(p: &Picture<'_>) -> bool {
     let is_dashboard = |c: &&Object| c.metadata.labels.contains_key("grafana_dashboard");
-    let own = p.shelf.any("GrafanaDashboard.grafana.integreatly.org");
-    p.shelf.any("ConfigMap").iter().filter(is_dashboard).any(|c| is_withheld(c, |_| true))
+    let own = p.object_set.any("GrafanaDashboard.grafana.integreatly.org");
+    p.object_set.any("ConfigMap").iter().filter(is_dashboard).any(|c| is_withheld(c, |_| true))
         || own.iter().any(|d| d.text("/spec/json") == LEFT_OUT)
 }
 
@@ -285,7 +285,7 @@ fn expressions<'a>(panel: &'a Value, out: &mut Vec<&'a str>) {
 }
 
 fn covered(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("ConfigMap") {
+    if let Err(gap) = p.object_set.all("ConfigMap") {
         return say.gap(gap);
     }
     let dashboards = provisioned(p);
@@ -316,14 +316,14 @@ fn covered(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn dashboards(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("ConfigMap") {
+    if let Err(gap) = p.object_set.all("ConfigMap") {
         return say.gap(gap);
     }
-    if !p.is_cluster() && p.shelf.any("ConfigMap").is_empty() {
+    if !p.is_cluster() && p.object_set.any("ConfigMap").is_empty() {
         return;
     }
     let mut found: BTreeSet<bool> = BTreeSet::new();
-    for config in p.shelf.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard")) {
+    for config in p.object_set.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard")) {
         let whole = config.map("/data").into_iter().flatten().any(|(_, v)| {
             let parsed = serde_json::from_str::<Value>(v.as_str().unwrap_or(""));
             parsed.is_ok_and(|d| d["panels"].as_array().is_some_and(|panels| !panels.is_empty()))
@@ -337,7 +337,7 @@ fn dashboards(p: &Picture<'_>, say: &mut Say) {
             say.fail(config, "/data", "it has no dashboard with panels")
         }
     }
-    for dashboard in p.shelf.any("GrafanaDashboard.grafana.integreatly.org") {
+    for dashboard in p.object_set.any("GrafanaDashboard.grafana.integreatly.org") {
         found.insert(true);
         say.pass(dashboard);
     }

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say, ZONE},
-        look::{ago, host, seconds, words},
         picture::{Picture, Work},
+        values::{ago, host, seconds, words},
     },
 };
 
@@ -112,7 +112,7 @@ fn node_agent(p: &Picture<'_>, say: &mut Say) {
         }
         Some(set) => say.pass(set),
         None => {
-            for schedule in p.shelf.any(SCHEDULE).iter().filter(|s| copies(s)) {
+            for schedule in p.object_set.any(SCHEDULE).iter().filter(|s| copies(s)) {
                 let text = "it copies files of volumes, but no DaemonSet node-agent exists to copy them";
                 say.fail(schedule, "/spec/template", text);
             }
@@ -128,7 +128,7 @@ fn location(p: &Picture<'_>, say: &mut Say) {
     match server {
         // With no replicas it runs elsewhere, or not at all: a recent validation proves that it runs.
         Some(work) if work.replicas == Some(0) => {
-            let ages = p.shelf.any(LOCATION).iter().filter_map(|l| p.age(l.text("/status/lastValidationTime")));
+            let ages = p.object_set.any(LOCATION).iter().filter_map(|l| p.age(l.text("/status/lastValidationTime")));
             if ages.min().is_none_or(|age| age > SIGN_OF_LIFE) {
                 let text =
                     "it is scaled to 0, and no location was validated in the last 90 s: check whether Velero runs";
@@ -141,7 +141,7 @@ fn location(p: &Picture<'_>, say: &mut Say) {
         None => {}
     }
     node_agent(p, say);
-    let locations = p.shelf.any(LOCATION);
+    let locations = p.object_set.any(LOCATION);
     if locations.is_empty() {
         return say.fail(Subject::default(), "", "Velero has no storage location");
     }
@@ -168,7 +168,7 @@ fn location(p: &Picture<'_>, say: &mut Say) {
             say.pass(location);
         }
     }
-    for repository in p.shelf.any("BackupRepository.velero.io") {
+    for repository in p.object_set.any("BackupRepository.velero.io") {
         let phase = repository.text("/status/phase");
         if !matches!(phase, "Ready" | "" | "New") {
             say.fail_as(
@@ -185,10 +185,10 @@ fn schedules(p: &Picture<'_>, say: &mut Say) {
     if !installed(p, say) {
         return;
     }
-    if p.shelf.any(SCHEDULE).is_empty() {
+    if p.object_set.any(SCHEDULE).is_empty() {
         return say.fail(Subject::default(), "", "no Schedule exists: backups are made by hand, or not at all");
     }
-    for schedule in p.shelf.any(SCHEDULE) {
+    for schedule in p.object_set.any(SCHEDULE) {
         let phase = schedule.text("/status/phase");
         let errors = words(&schedule.body, "/status/validationErrors").join("; ");
         if schedule.at("/spec/paused") == true {
@@ -237,13 +237,13 @@ fn clean(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let mut last: BTreeMap<&str, &Object> = BTreeMap::new();
-    for backup in p.shelf.any(BACKUP) {
+    for backup in p.object_set.any(BACKUP) {
         let Some(schedule) = backup.metadata.labels.get("velero.io/schedule-name") else { continue };
         if last.get(schedule.as_str()).is_none_or(|b| began(b) < began(backup)) {
             last.insert(schedule, backup);
         }
     }
-    for schedule in p.shelf.any(SCHEDULE) {
+    for schedule in p.object_set.any(SCHEDULE) {
         let Some(backup) = last.get(schedule.metadata.name.as_str()) else {
             say.fail(schedule, "", "it has made no backup yet");
             continue;
@@ -286,13 +286,13 @@ fn offsite(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let own: BTreeSet<&str> = p
-        .shelf
+        .object_set
         .nodes
         .iter()
         .filter_map(|n| n.metadata.labels.get("topology.kubernetes.io/region"))
         .map(String::as_str)
         .collect();
-    let locations = p.shelf.any(LOCATION);
+    let locations = p.object_set.any(LOCATION);
     let inside = |l: &Object| {
         let host = host(l.text("/spec/config/s3Url"));
         host.ends_with(".svc") || host.contains(".svc.")
@@ -322,11 +322,11 @@ fn retention(p: &Picture<'_>, say: &mut Say) {
     if !installed(p, say) {
         return;
     }
-    for schedule in p.shelf.any(SCHEDULE) {
+    for schedule in p.object_set.any(SCHEDULE) {
         let name = &schedule.metadata.name;
         let lasts = |b: &&Object| p.age(b.text("/status/expiration")).is_none_or(|age| -age > DAY);
         let points = p
-            .shelf
+            .object_set
             .any(BACKUP)
             .iter()
             .filter(|b| {
@@ -347,10 +347,10 @@ fn retention(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn etcd(p: &Picture<'_>, say: &mut Say) {
-    if !p.shelf.nodes.iter().any(|n| n.is_control_plane()) {
+    if !p.object_set.nodes.iter().any(|n| n.is_control_plane()) {
         return say.skip(Subject::default(), "the control plane is managed");
     }
-    let snapshots = p.shelf.any("ETCDSnapshotFile.k3s.cattle.io");
+    let snapshots = p.object_set.any("ETCDSnapshotFile.k3s.cattle.io");
     let ready = snapshots.iter().find(|s| s.at("/status/readyToUse") == true);
     let snapshotting = |w: &&Work<'_>| {
         w.kind == "CronJob"

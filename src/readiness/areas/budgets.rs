@@ -11,8 +11,8 @@ use crate::{
     model::{Class, Severity, Unseen},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say},
-        look::{selector, share},
         picture::{Picture, Work},
+        values::{selector, share},
     },
 };
 
@@ -107,7 +107,7 @@ fn chosen(budget: &Object) -> Option<Selector> {
 /// The budgets of each workload.
 fn covering<'a>(p: &Picture<'a>) -> BTreeMap<usize, Vec<&'a Object>> {
     let mut all: BTreeMap<usize, Vec<&Object>> = BTreeMap::new();
-    for budget in p.shelf.any(BUDGET) {
+    for budget in p.object_set.any(BUDGET) {
         let Some(selector) = chosen(budget) else { continue };
         for work in p.select(&budget.metadata.namespace, &selector) {
             all.entry(work.index).or_default().push(budget);
@@ -117,7 +117,7 @@ fn covering<'a>(p: &Picture<'a>) -> BTreeMap<usize, Vec<&'a Object>> {
 }
 
 fn coverage(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(BUDGET) {
+    if let Err(gap) = p.object_set.all(BUDGET) {
         return say.gap(gap);
     }
     let covering = covering(p);
@@ -134,7 +134,7 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn overlap(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(BUDGET) {
+    if let Err(gap) = p.object_set.all(BUDGET) {
         return say.gap(gap);
     }
     for (index, budgets) in covering(p) {
@@ -260,7 +260,7 @@ fn ineffective(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn against_autoscaler(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(BUDGET) {
+    if let Err(gap) = p.object_set.all(BUDGET) {
         return say.gap(gap);
     }
     for (index, budgets) in covering(p) {

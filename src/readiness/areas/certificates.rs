@@ -6,8 +6,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
-        look::{ago, text},
         picture::Picture,
+        values::{ago, text},
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};

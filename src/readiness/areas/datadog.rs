@@ -3,13 +3,13 @@
 
 use crate::{
     model::{Severity, Subject},
-    readiness::{check::Say, look::no_data, picture::Picture},
+    readiness::{check::Say, picture::Picture, values::no_data},
     world::MonitorInfo,
 };
 
 /// The monitors; none if no Datadog was named. Reports unknown if it did not answer.
 pub(super) fn monitors<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a [MonitorInfo]> {
-    match p.shelf.readings.datadog.as_ref()? {
+    match p.object_set.readings.datadog.as_ref()? {
         Ok(monitors) => Some(monitors),
         Err(why) => {
             no_data(say, why);
@@ -20,7 +20,7 @@ pub(super) fn monitors<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a [Monito
 
 /// Whether Datadog replaces Prometheus.
 pub(super) fn instead(p: &Picture<'_>) -> bool {
-    p.shelf.readings.prometheus.is_none() && p.shelf.readings.datadog.is_some()
+    p.object_set.readings.prometheus.is_none() && p.object_set.readings.datadog.is_some()
 }
 
 fn subject(monitor: &MonitorInfo) -> Subject {

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Unseen},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{list, text},
         picture::{Picture, Work},
+        values::{list, text},
     },
 };
 
@@ -193,7 +193,7 @@ fn open_profiles(p: &Picture<'_>, say: &mut Say) {
     let is = |port: &serde_json::Value| {
         ["name", "port", "targetPort"].iter().any(|f| port[*f] == "pprof" || port[*f] == 6060)
     };
-    let ingresses = p.shelf.any("Ingress.networking.k8s.io");
+    let ingresses = p.object_set.any("Ingress.networking.k8s.io");
     for (service, _) in p.selecting_services().filter(|(s, _)| s.list("/spec/ports").iter().any(is)) {
         let meta = &service.metadata;
         let open = matches!(service.text("/spec/type"), "LoadBalancer" | "NodePort");

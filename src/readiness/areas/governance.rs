@@ -10,8 +10,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, Say},
-        look::{is_withheld, list, no_data, text, words},
         picture::Picture,
+        values::{is_withheld, list, no_data, text, words},
     },
 };
 
@@ -37,7 +37,7 @@ pub(crate) const RIGHTS: &[Check] = &[Check {
     class: Class::Advisory,
     gates: &[],
     needs: Needs::Cluster,
-    rule: "Each service account that a binding names exists, if its namespace is in scope; bindings named system:* are not examined. The drill file names a review of the bindings within the last 180 days (plan.rbacReviewed). Without a drill file the review is unknown.",
+    rule: "Each service account that a binding names exists, if its namespace is in scope; bindings named system:* are not examined. The readiness file names a review of the bindings within the last 180 days (plan.rbacReviewed). Without a readiness file the review is unknown.",
     fix: "Delete bindings to missing accounts; review the other bindings and write the date into plan.rbacReviewed",
     why: "If a binding names a deleted account, whoever creates an account of that name gets its rights.",
     run: reviewed,
@@ -47,12 +47,12 @@ pub(crate) const IMAGES: &[Check] = &[
     Check {
         id: "IMG-ACCESS",
         name: "registry-access",
-        title: "The drill file says who may push and pull for each registry",
+        title: "The readiness file says who may push and pull for each registry",
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each registry of an image in scope, the drill file (checks.parameters.registryAccess) names who may push, who may pull, and a review within the last 365 days. A cluster does not show this: without any entry the result is unknown.",
+        rule: "For each registry of an image in scope, the readiness file (checks.parameters.registryAccess) names who may push, who may pull, and a review within the last 365 days. A cluster does not show this: without any entry the result is unknown.",
         fix: "Write down who may push and pull: registryAccess: [{registry: HOST, push: [ci], pull: [nodes], reviewed: 2026-11-01}]",
         why: "Whoever can push to a tag can change what a restore starts.",
         run: access,
@@ -74,8 +74,8 @@ pub(crate) const IMAGES: &[Check] = &[
 
 /// Audit policies, from manifests and from ConfigMaps.
 fn policies<'a>(p: &Picture<'a>) -> Vec<(&'a Object, Value)> {
-    let own = p.shelf.any("Policy.audit.k8s.io").iter().map(|o| (o, o.at("/rules").clone()));
-    let held = p.shelf.any("ConfigMap").iter().flat_map(|config| {
+    let own = p.object_set.any("Policy.audit.k8s.io").iter().map(|o| (o, o.at("/rules").clone()));
+    let held = p.object_set.any("ConfigMap").iter().flat_map(|config| {
         let texts = config.map("/data").into_iter().flatten().filter_map(|(_, v)| v.as_str());
         let policies = texts.filter(|t| t.contains("audit.k8s.io/") && t.contains("kind: Policy"));
         policies.filter_map(|t| serde_saphyr::from_str::<Value>(t).ok()).map(move |v| (config, v["rules"].clone()))
@@ -99,7 +99,7 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
     }
     // The name suggests an audit policy, which would have to be examined.
     let audit = |config: &Object, key: &str| config.metadata.name.contains("audit") || key.contains("audit");
-    if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, |key| audit(config, key))) {
+    if p.object_set.any("ConfigMap").iter().any(|config| is_withheld(config, |key| audit(config, key))) {
         return no_data(say, "the capture leaves out values of ConfigMaps, which may hold an audit policy");
     }
     let server = |o: &&Object| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-");
@@ -108,7 +108,7 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
         let mut flags = containers.flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")));
         flags.any(|f| f.starts_with("--audit-policy-file="))
     };
-    match p.shelf.any("Pod").iter().find(server) {
+    match p.object_set.any("Pod").iter().find(server) {
         Some(server) if !flag(server) => say.fail(server, "/spec/containers/0/command", "no --audit-policy-file"),
         _ => no_data(say, "the audit policy cannot be seen from here: attest that it covers networking.k8s.io"),
     }
@@ -135,10 +135,10 @@ const ACCESS_DAYS: i64 = 365;
 
 fn reviewed(p: &Picture<'_>, say: &mut Say) {
     for key in ["RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"] {
-        if let Err(gap) = p.shelf.all("ServiceAccount").and(p.shelf.all(key)) {
+        if let Err(gap) = p.object_set.all("ServiceAccount").and(p.object_set.all(key)) {
             return say.gap(gap);
         }
-        for binding in p.shelf.any(key).iter().filter(|b| !b.metadata.name.starts_with("system:")) {
+        for binding in p.object_set.any(key).iter().filter(|b| !b.metadata.name.starts_with("system:")) {
             let gone: Vec<String> = list(&binding.body, "/subjects")
                 .iter()
                 .filter(|s| text(s, "/kind") == "ServiceAccount")
@@ -149,7 +149,7 @@ fn reviewed(p: &Picture<'_>, say: &mut Say) {
                     )
                 })
                 .filter(|(namespace, _)| p.in_scope(namespace))
-                .filter(|(namespace, name)| p.shelf.find("ServiceAccount", namespace, name).is_none())
+                .filter(|(namespace, name)| p.object_set.find("ServiceAccount", namespace, name).is_none())
                 .map(|(namespace, name)| format!("ServiceAccount {namespace}/{name} does not exist"))
                 .collect();
             say.judge(binding, "/subjects", &gone);
@@ -158,10 +158,10 @@ fn reviewed(p: &Picture<'_>, say: &mut Say) {
     let subject = Subject::named("Review", "", "bindings");
     let dated = p.settings.plan.as_ref().and_then(|plan| plan.rbac_reviewed.as_ref());
     match days(p, dated) {
-        None if !p.settings.has_drill_file => {
-            no_data(say, "no drill file names the last review of rights (plan.rbacReviewed)")
+        None if !p.settings.has_readiness_file => {
+            no_data(say, "no readiness file names the last review of rights (plan.rbacReviewed)")
         }
-        None => say.fail(subject, "", "the drill file names no review of rights (plan.rbacReviewed)"),
+        None => say.fail(subject, "", "the readiness file names no review of rights (plan.rbacReviewed)"),
         Some(n) if n > REVIEW_DAYS => say.fail(subject, "", format!("rights were reviewed {n} days ago")),
         Some(_) => say.pass(subject),
     }
@@ -173,12 +173,12 @@ fn access(p: &Picture<'_>, say: &mut Say) {
     let known = &p.settings.parameters.registry_access;
     if known.is_empty() && !hosts.is_empty() {
         let all = hosts.into_iter().collect::<Vec<_>>().join(", ");
-        return no_data(say, format!("images come from {all}: the drill file does not say who may push there"));
+        return no_data(say, format!("images come from {all}: the readiness file does not say who may push there"));
     }
     for host in hosts {
         let subject = Subject::named("Registry", "", &host);
         let Some(entry) = known.iter().find(|k| k.registry == host) else {
-            say.fail(subject, "", "the drill file does not say who may push and pull (registryAccess)");
+            say.fail(subject, "", "the readiness file does not say who may push and pull (registryAccess)");
             continue;
         };
         let mut wrong = vec![];
@@ -219,7 +219,7 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
         }
     }
     for policy in p.all(POLICY, say).iter().filter(|o| o.at("/spec/validations").to_string().contains("image")) {
-        let denies = p.shelf.any(BINDING).iter().any(|b| {
+        let denies = p.object_set.any(BINDING).iter().any(|b| {
             b.text("/spec/policyName") == policy.metadata.name
                 && words(&b.body, "/spec/validationActions").contains(&"Deny")
         });
@@ -240,7 +240,7 @@ fn gate(p: &Picture<'_>, say: &mut Say) {
         }
     }
     let plugin = |o: &Object| o.at("/spec/containers").to_string().contains("ImagePolicyWebhook");
-    if let Some(server) = p.shelf.any("Pod").iter().find(|o| o.metadata.namespace == "kube-system" && plugin(o)) {
+    if let Some(server) = p.object_set.any("Pod").iter().find(|o| o.metadata.namespace == "kube-system" && plugin(o)) {
         held = true;
         say.pass(server);
     }

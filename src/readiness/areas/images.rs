@@ -11,8 +11,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
-        look::{list, text},
         picture::Picture,
+        values::{list, text},
     },
 };
 
@@ -129,7 +129,7 @@ fn each(p: &Picture<'_>, say: &mut Say, judge: Judge<'_>) {
 fn registry(p: &Picture<'_>, say: &mut Say) {
     let allowed = &p.settings.parameters.registries;
     if allowed.is_empty() {
-        return say.skip(Subject::default(), "the drill file names no registries (checks.parameters.registries)");
+        return say.skip(Subject::default(), "the readiness file names no registries (checks.parameters.registries)");
     }
     each(p, say, &|image, _| {
         let reference = parse(image);
@@ -171,11 +171,11 @@ fn digest(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn divergence(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Pod") {
+    if let Err(gap) = p.object_set.all("Pod") {
         return say.gap(gap);
     }
     let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let pods = p.shelf.pods.iter().chain(&p.shelf.standing);
+    let pods = p.object_set.pods.iter().chain(&p.object_set.standing);
     for pod in pods.filter(|pod| pod.status.phase == "Running" && p.in_scope(&pod.metadata.namespace)) {
         for status in &pod.status.container_statuses {
             let Some(container) = pod.spec.containers.iter().find(|c| c.name == status.name) else { continue };
@@ -235,16 +235,16 @@ fn pull_path(p: &Picture<'_>, say: &mut Say) {
         for secret in list(work.spec(), "/imagePullSecrets") {
             let name = text(secret, "/name");
             if p.is_cluster()
-                && p.shelf.all("Secret").is_ok()
-                && p.shelf.find("Secret", work.namespace(), name).is_none()
+                && p.object_set.all("Secret").is_ok()
+                && p.object_set.find("Secret", work.namespace(), name).is_none()
             {
                 wrong.push(format!("its pull Secret {name} is missing"));
-            } else if let Some(hosts) = p.shelf.find("Secret", work.namespace(), name).and_then(logins)
+            } else if let Some(hosts) = p.object_set.find("Secret", work.namespace(), name).and_then(logins)
                 && !work.all_containers().iter().any(|c| hosts.iter().any(|h| knows(h, text(c.value, "/image"))))
             {
                 wrong.push(format!("its pull Secret {name} has no login for its registries"));
             }
-            let there = p.shelf.target.as_deref().filter(|t| !t.version.is_empty() && t.all("Secret").is_ok());
+            let there = p.object_set.target.as_deref().filter(|t| !t.version.is_empty() && t.all("Secret").is_ok());
             if there.is_some_and(|t| t.find("Secret", work.namespace(), name).is_none()) {
                 wrong.push(format!("its pull Secret {name} is missing in the second cluster"));
             }

@@ -11,8 +11,8 @@ use crate::{
     model::{Class, Severity, Unseen},
     readiness::{
         check::{Check, DEPOUT, NETPART, Needs, Say},
-        look::{is_everything, list, map, selector, text, words},
         picture::{Picture, Work},
+        values::{is_everything, list, map, selector, text, words},
     },
 };
 
@@ -89,12 +89,12 @@ struct Isolated {
 impl Isolated {
     fn of(p: &Picture<'_>, direction: &str) -> Self {
         let mut set = Self::default();
-        for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
+        for policy in p.object_set.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
             set.surely.extend(selected(p, policy).iter().map(|w| w.index));
         }
         set.by_cilium(p, direction);
         set.by_calico(p, direction);
-        for policy in CLUSTER.iter().flat_map(|key| p.shelf.any(key)) {
+        for policy in CLUSTER.iter().flat_map(|key| p.object_set.any(key)) {
             if denies_everybody(policy, direction) {
                 set.surely.extend(subjects(p, policy));
             }
@@ -105,7 +105,7 @@ impl Isolated {
     fn by_cilium(&mut self, p: &Picture<'_>, direction: &str) {
         let lower = direction.to_lowercase();
         for (key, wide) in CILIUM {
-            for policy in p.shelf.any(key) {
+            for policy in p.object_set.any(key) {
                 for (_, spec) in cilium_specs(policy) {
                     let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
                     if names && spec["enableDefaultDeny"][&lower] != false {
@@ -119,7 +119,7 @@ impl Isolated {
 
     fn by_calico(&mut self, p: &Picture<'_>, direction: &str) {
         for (key, wide) in CALICO {
-            for policy in p.shelf.any(key) {
+            for policy in p.object_set.any(key) {
                 let named = words(&policy.body, "/spec/types");
                 let implied = named.is_empty() && (direction == "Ingress" || !policy.list("/spec/egress").is_empty());
                 if !implied && !named.contains(&direction) {
@@ -194,7 +194,7 @@ fn subjects(p: &Picture<'_>, policy: &Object) -> Vec<usize> {
 fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
     let others = CILIUM.iter().chain(&CALICO).map(|(key, _)| *key).chain(CLUSTER);
     for key in std::iter::once(POLICY).chain(others) {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }

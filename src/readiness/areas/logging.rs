@@ -11,8 +11,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, REGION, Say, ZONE},
-        look::{is_withheld, list, seconds, text},
         picture::{Picture, Work},
+        values::{is_withheld, list, seconds, text},
     },
 };
 
@@ -85,7 +85,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn structured(p: &Picture<'_>, say: &mut Say) {
-    let Some(logs) = &p.shelf.readings.logs else {
+    let Some(logs) = &p.object_set.readings.logs else {
         return say.skip(Subject::default(), "log lines are read only with --sample-logs");
     };
     for work in &p.works {
@@ -106,13 +106,14 @@ fn structured(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn log_alerts(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("ConfigMap") {
+    if let Err(gap) = p.object_set.all("ConfigMap") {
         return say.gap(gap);
     }
-    let rules = p.shelf.any("AlertingRule.loki.grafana.com").iter();
-    let grafana = p.shelf.any("GrafanaAlertRuleGroup.grafana.integreatly.org").iter();
-    let datadog = p.shelf.any("DatadogMonitor.datadoghq.com").iter().filter(|m| m.text("/spec/type") == "log alert");
-    let held = p.shelf.any("ConfigMap").iter().filter(|c| {
+    let rules = p.object_set.any("AlertingRule.loki.grafana.com").iter();
+    let grafana = p.object_set.any("GrafanaAlertRuleGroup.grafana.integreatly.org").iter();
+    let datadog =
+        p.object_set.any("DatadogMonitor.datadoghq.com").iter().filter(|m| m.text("/spec/type") == "log alert");
+    let held = p.object_set.any("ConfigMap").iter().filter(|c| {
         let of_loki = |t: &str| {
             t.contains("groups:")
                 && t.contains("alert:")
@@ -126,7 +127,7 @@ fn log_alerts(p: &Picture<'_>, say: &mut Say) {
         return say.pass(Subject::named("Monitor", "", &monitor.name));
     }
     let found: Vec<&Object> = rules.chain(grafana).chain(datadog).chain(held).collect();
-    if found.is_empty() && p.shelf.any("ConfigMap").iter().any(|c| is_withheld(c, |_| true)) {
+    if found.is_empty() && p.object_set.any("ConfigMap").iter().any(|c| is_withheld(c, |_| true)) {
         return say.unknown(Subject::default(), Unseen::NoData, WITHHELD);
     }
     if found.is_empty() {
@@ -149,14 +150,14 @@ const LOGGERS: [&str; 9] = [
 ];
 
 fn collectors(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("DaemonSet.apps").and(p.shelf.all("Node")) {
+    if let Err(gap) = p.object_set.all("DaemonSet.apps").and(p.object_set.all("Node")) {
         return say.gap(gap);
     }
     let found: Vec<&Work<'_>> = everything(p).filter(|w| w.kind == "DaemonSet" && has_image(w, &LOGGERS)).collect();
     if found.is_empty() {
         return say.fail(Subject::default(), "", "no DaemonSet of a known log collector exists");
     }
-    let nodes = u64::try_from(p.shelf.nodes.len()).unwrap_or(0);
+    let nodes = u64::try_from(p.object_set.nodes.len()).unwrap_or(0);
     for work in found {
         let on = work.object.at("/status/desiredNumberScheduled").as_u64().unwrap_or(0);
         if on < nodes {
@@ -174,7 +175,7 @@ const WITHHELD: &str = "the capture leaves out the values of ConfigMaps";
 /// Configurations of Loki in ConfigMaps. Reports unknown if a capture left out a value that may be one.
 fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
     let may_be = |key: &str| key == "config.yaml" || key.contains("loki");
-    if p.shelf.any("ConfigMap").iter().any(|config| is_withheld(config, may_be)) {
+    if p.object_set.any("ConfigMap").iter().any(|config| is_withheld(config, may_be)) {
         say.unknown(
             Subject::default(),
             Unseen::NoData,
@@ -182,7 +183,7 @@ fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
         );
     }
     let mut found = vec![];
-    for config in p.shelf.any("ConfigMap") {
+    for config in p.object_set.any("ConfigMap") {
         for (key, value) in config.map("/data").into_iter().flatten() {
             let value = value.as_str().unwrap_or("");
             let is = may_be(key) && value.contains("schema_config") && value.contains("limits_config");
@@ -195,7 +196,7 @@ fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
 }
 
 fn backend(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("ConfigMap") {
+    if let Err(gap) = p.object_set.all("ConfigMap") {
         return say.gap(gap);
     }
     let stacks = p.all("LokiStack.loki.grafana.com", say);

@@ -7,8 +7,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, NETPART, Needs, REGION, Say},
-        look::{is_everything, list, map, selector, text, words},
         picture::{Picture, Work},
+        values::{is_everything, list, map, selector, text, words},
     },
 };
 
@@ -71,7 +71,7 @@ fn meshed(p: &Picture<'_>, work: &Work<'_>) -> bool {
         return true;
     }
     let own = work.labels.get("sidecar.istio.io/inject").map(String::as_str);
-    let space = p.shelf.find("Namespace", "", work.namespace());
+    let space = p.object_set.find("Namespace", "", work.namespace());
     let label = |key: &str| space.and_then(|n| n.metadata.labels.get(key)).map(String::as_str);
     own != Some("false")
         && (own == Some("true")
@@ -86,7 +86,7 @@ fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>
     // In the root namespace a selector selects from the whole mesh, except in a PeerAuthentication.
     let rooted = key != PEER;
     let mut found = [vec![], vec![], vec![]];
-    for policy in p.shelf.any(key) {
+    for policy in p.object_set.any(key) {
         let chosen = selector(&policy.body, "/spec/selector");
         let own = policy.metadata.namespace == work.namespace();
         match chosen.filter(|s| !is_everything(s)) {
@@ -117,11 +117,11 @@ fn mode<'a>(p: &Picture<'a>, work: &Work<'_>) -> (&'a str, Option<&'a Object>) {
 }
 
 fn in_mesh<'p, 'a>(p: &'p Picture<'a>, say: &mut Say, key: &str) -> Vec<&'p Work<'a>> {
-    if let Err(gap) = p.shelf.all(key) {
+    if let Err(gap) = p.object_set.all(key) {
         say.gap(gap);
         return vec![];
     }
-    if p.is_cluster() && !p.shelf.serves(key) {
+    if p.is_cluster() && !p.object_set.serves(key) {
         say.skip(Subject::default(), "Istio is not installed");
         return vec![];
     }

@@ -5,8 +5,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ANY, Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
-        look::{host, seconds, selector, text},
         picture::{Picture, Work},
+        values::{host, seconds, selector, text},
     },
 };
 
@@ -32,7 +32,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[ANY],
         needs: Needs::Cluster,
-        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the drill file (every 30 s by default), keeps data for 15 days (24 h by default) or has remoteWrite or Thanos, and has a volumeClaimTemplate. The clock of the API server (its Date header, in whole seconds) differs from the clock of drillmaster by at most 2 s. In Prometheus, no alert NodeClock* fires.",
+        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the readiness file (every 30 s by default), keeps data for 15 days (24 h by default) or has remoteWrite or Thanos, and has a volumeClaimTemplate. The clock of the API server (its Date header, in whole seconds) differs from the clock of drillmaster by at most 2 s. In Prometheus, no alert NodeClock* fires.",
         fix: "Scrape the drilled jobs more often; set a longer retention or remote_write; add a volume",
         why: "With a scrape every 30 s, an outage of one minute shows in two samples only.",
         run: quality,
@@ -106,12 +106,12 @@ pub(super) fn everything<'p, 'a>(p: &'p Picture<'a>) -> impl Iterator<Item = &'p
 
 fn collector(p: &Picture<'_>, say: &mut Say) {
     for key in [PROMETHEUS, "Deployment.apps", "StatefulSet.apps", "DaemonSet.apps"] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
     metrics_api(p, say);
-    let operated = || p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT));
+    let operated = || p.object_set.any(PROMETHEUS).iter().chain(p.object_set.any(AGENT));
     for prometheus in operated() {
         if prometheus.condition("Available") == "True" && prometheus.condition("Reconciled") == "True" {
             say.pass(prometheus);
@@ -123,15 +123,15 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let found: Vec<&Work<'_>> = everything(p).filter(|w| has_image(w, &COLLECTORS)).collect();
-    let managed = p.shelf.any("PodMonitoring.monitoring.googleapis.com");
+    let managed = p.object_set.any("PodMonitoring.monitoring.googleapis.com");
     managed.iter().for_each(|m| say.pass(m));
-    if found.is_empty() && managed.is_empty() && p.shelf.any("DatadogAgent.datadoghq.com").is_empty() {
+    if found.is_empty() && managed.is_empty() && p.object_set.any("DatadogAgent.datadoghq.com").is_empty() {
         say.unknown(Subject::default(), Unseen::NoData, "no known collector runs in the cluster");
     }
     for work in found {
         if is_ready(work) { say.pass(work) } else { say.fail(work, "/status", "not all of its pods are ready") }
     }
-    for agent in p.shelf.any("DatadogAgent.datadoghq.com") {
+    for agent in p.object_set.any("DatadogAgent.datadoghq.com") {
         say.pass(agent);
     }
 }
@@ -139,10 +139,10 @@ fn collector(p: &Picture<'_>, say: &mut Say) {
 /// Whether metrics.k8s.io is available.
 fn metrics_api(p: &Picture<'_>, say: &mut Say) {
     const API: &str = "APIService.apiregistration.k8s.io";
-    if p.shelf.all(API).is_err() || p.shelf.any(API).is_empty() {
+    if p.object_set.all(API).is_err() || p.object_set.any(API).is_empty() {
         return;
     }
-    match p.shelf.find(API, "", "v1beta1.metrics.k8s.io") {
+    match p.object_set.find(API, "", "v1beta1.metrics.k8s.io") {
         Some(api) if api.condition("Available") == "True" => say.pass(api),
         Some(api) => say.fail(api, "/status/conditions", "metrics.k8s.io is not Available"),
         None => {
@@ -177,7 +177,7 @@ const SKEW_SECONDS: i64 = 2;
 
 fn clocks(p: &Picture<'_>, say: &mut Say) {
     let subject = Subject::named("Clock", "", "API server");
-    match p.shelf.skew_seconds {
+    match p.object_set.skew_seconds {
         Some(skew) if skew.abs() > SKEW_SECONDS => {
             say.fail(
                 subject,
@@ -188,7 +188,7 @@ fn clocks(p: &Picture<'_>, say: &mut Say) {
         Some(_) => say.pass(subject),
         None => {}
     }
-    let alerts = p.shelf.readings.prometheus.as_ref().and_then(|r| r.alerts.as_ref().ok());
+    let alerts = p.object_set.readings.prometheus.as_ref().and_then(|r| r.alerts.as_ref().ok());
     for alert in alerts.into_iter().flatten().filter(|a| a.name.starts_with("NodeClock") && a.state == "firing") {
         let node = alert.labels.get("instance").map_or("", String::as_str);
         say.fail(Subject::named("Alert", "", &alert.name), "", format!("the clock of {node} cannot be trusted"));
@@ -234,7 +234,7 @@ fn survives(p: &Picture<'_>, work: &Work<'_>, say: &mut Say) {
     if pods.len() > 1 && nodes.len() == 1 {
         wrong.push("all of its pods are on one node".to_owned());
     }
-    let budgeted = p.shelf.any("PodDisruptionBudget.policy").iter().any(|b| {
+    let budgeted = p.object_set.any("PodDisruptionBudget.policy").iter().any(|b| {
         b.metadata.namespace == work.namespace()
             && selector(&b.body, "/spec/selector").is_some_and(|s| s.matches(&work.labels))
     });
@@ -254,14 +254,14 @@ fn is_outside(url: &str) -> bool {
 
 fn outside(p: &Picture<'_>, say: &mut Say) {
     let all = p.all(PROMETHEUS, say);
-    if p.shelf.all(PROMETHEUS).is_err() {
+    if p.object_set.all(PROMETHEUS).is_err() {
         return;
     }
     let writes = |o: &&Object| {
         let remote = o.list("/spec/remoteWrite").iter().any(|w| is_outside(text(w, "/url")));
         remote || o.at("/spec/thanos/objectStorageConfig").is_object()
     };
-    let agents = p.shelf.any(AGENT);
+    let agents = p.object_set.any(AGENT);
     match all.iter().chain(agents).find(writes) {
         Some(prometheus) => say.pass(prometheus),
         None if all.is_empty() && agents.is_empty() => {

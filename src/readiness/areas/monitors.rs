@@ -12,8 +12,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, Say},
-        look::{list, seconds, selector, text, words},
         picture::{Picture, Work},
+        values::{list, seconds, selector, text, words},
     },
 };
 
@@ -59,14 +59,14 @@ fn takes(monitor: &Object, namespace: &str) -> bool {
 
 /// Namespaces in which Prometheus has targets that are up.
 fn scraped_namespaces<'a>(p: &Picture<'a>) -> BTreeSet<&'a str> {
-    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
+    let samples = p.object_set.readings.prometheus.as_ref().and_then(|r| r.answer("up-by namespace").ok());
     let up = samples.unwrap_or_default().iter().filter(|s| s.value > 0.0);
     up.filter_map(|s| s.labels.get("namespace")).map(String::as_str).filter(|n| !n.is_empty()).collect()
 }
 
 fn scraped(p: &Picture<'_>, say: &mut Say) {
     for key in [SERVICE_MONITOR, POD_MONITOR] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
@@ -75,11 +75,11 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let monitors: Vec<(&Object, Selector)> = p
-        .shelf
+        .object_set
         .any(SERVICE_MONITOR)
         .iter()
-        .chain(p.shelf.any(POD_MONITOR))
-        .chain(p.shelf.any("PodMonitoring.monitoring.googleapis.com"))
+        .chain(p.object_set.any(POD_MONITOR))
+        .chain(p.object_set.any("PodMonitoring.monitoring.googleapis.com"))
         .map(|m| (m, selector(&m.body, "/spec/selector").unwrap_or_default()))
         .collect();
     let seen = scraped_namespaces(p);
@@ -126,17 +126,17 @@ pub(super) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&
         };
         here && chosen.is_some_and(|s| s.matches(&object.metadata.labels))
     };
-    p.shelf.any(PROMETHEUS).iter().chain(p.shelf.any(AGENT)).filter(picks).collect()
+    p.object_set.any(PROMETHEUS).iter().chain(p.object_set.any(AGENT)).filter(picks).collect()
 }
 
 fn monitors(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(PROMETHEUS).and(p.shelf.all("Service")) {
+    if let Err(gap) = p.object_set.all(PROMETHEUS).and(p.object_set.all("Service")) {
         return say.gap(gap);
     }
     for monitor in p.all(SERVICE_MONITOR, say) {
         let chosen = selector(&monitor.body, "/spec/selector").unwrap_or_default();
         let services: Vec<&Object> = p
-            .shelf
+            .object_set
             .any("Service")
             .iter()
             .filter(|s| takes(monitor, &s.metadata.namespace) && chosen.matches(&s.metadata.labels))
@@ -179,7 +179,7 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
 
 /// Reports a monitor; unknown if the Secrets and ConfigMaps that it names could not be read.
 fn told(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], wrong: &[String], say: &mut Say) {
-    let unseen = endpoints.iter().flat_map(named).find_map(|(kind, _)| p.shelf.all(kind).err());
+    let unseen = endpoints.iter().flat_map(named).find_map(|(kind, _)| p.object_set.all(kind).err());
     match unseen.filter(|_| wrong.is_empty() && p.is_cluster()) {
         Some(gap) => say.unknown(monitor, gap.why, "the Secrets and ConfigMaps that it names cannot be seen"),
         None => say.judge(monitor, "/spec", wrong),
@@ -188,7 +188,7 @@ fn told(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], wrong: &[String]
 
 /// Why no Prometheus of the operator uses a monitor; none if one does, or if the cluster has none.
 fn ignored(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], kind: &str) -> Option<String> {
-    if p.shelf.any(PROMETHEUS).is_empty() && p.shelf.any(AGENT).is_empty() {
+    if p.object_set.any(PROMETHEUS).is_empty() && p.object_set.any(AGENT).is_empty() {
         return None;
     }
     let mut why = "no Prometheus selects it".to_owned();
@@ -218,8 +218,8 @@ fn rejected(p: &Picture<'_>, monitor: &Object, endpoints: &[Value], prometheus: 
             return Some(format!("it reads a file, which Prometheus {} denies", prometheus.metadata.name));
         }
         for (kind, name) in named(endpoint) {
-            let seen = p.is_cluster() && p.shelf.all(kind).is_ok();
-            if seen && p.shelf.find(kind, &monitor.metadata.namespace, name).is_none() {
+            let seen = p.is_cluster() && p.object_set.all(kind).is_ok();
+            if seen && p.object_set.find(kind, &monitor.metadata.namespace, name).is_none() {
                 return Some(format!("the {kind} {name} that it names does not exist"));
             }
         }

@@ -10,8 +10,8 @@ use crate::{
     model::{Class, Severity},
     readiness::{
         check::{Check, NETPART, Needs, REGION, RESTORE, Say},
-        look::{is_everything, list, selector, text},
         picture::{Picture, Work},
+        values::{is_everything, list, selector, text},
     },
 };
 
@@ -100,7 +100,7 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
             say.fail(policy, pointer, text);
         }
     }
-    for policy in CILIUM.iter().flat_map(|(key, _)| p.shelf.any(key)) {
+    for policy in CILIUM.iter().flat_map(|(key, _)| p.object_set.any(key)) {
         let mut wrong = vec![];
         for (base, spec) in cilium_specs(policy) {
             for direction in ["ingress", "egress"] {
@@ -184,7 +184,7 @@ const SOURCES: [&str; 5] = ["Deployment.apps", "StatefulSet.apps", "DaemonSet.ap
 
 fn effective(p: &Picture<'_>, say: &mut Say) {
     // A policy may select workloads of a kind that could not be read.
-    let all_seen = SOURCES.iter().all(|key| p.shelf.all(key).is_ok());
+    let all_seen = SOURCES.iter().all(|key| p.object_set.all(key).is_ok());
     for policy in p.each(POLICY, say) {
         let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
         let works = p.select(&policy.metadata.namespace, &chosen);
@@ -288,7 +288,7 @@ type Admission = (bool, Option<(Value, Option<u64>)>, String);
 /// The ports that policies admit, for each workload that is isolated for ingress.
 fn admissions(p: &Picture<'_>) -> BTreeMap<usize, Vec<Admission>> {
     let mut all: BTreeMap<usize, Vec<Admission>> = BTreeMap::new();
-    for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&"Ingress")) {
+    for policy in p.object_set.any(POLICY).iter().filter(|o| types(o).contains(&"Ingress")) {
         let mut admits = vec![];
         for rule in policy.list("/spec/ingress") {
             let ports = list(rule, "/ports");

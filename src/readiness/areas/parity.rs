@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::{
     plan::minor,
-    resources::{board, volumes},
+    resources::{packing_state, volumes},
 };
 use crate::{
-    inventory::{Object, Shelf},
-    kubernetes::{Guest, Incoming, objects::PodSpec},
+    inventory::{Object, ObjectSet},
+    kubernetes::{Candidate, Incoming, objects::PodSpec},
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{list, no_data, text},
         pattern::matches,
         picture::{Picture, Work},
+        values::{list, no_data, text},
     },
 };
 
@@ -50,9 +50,9 @@ pub(crate) const PARITY: &[Check] = &[Check {
 }];
 
 /// The second cluster or other environment. If none was named, reports it.
-fn other<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a Shelf> {
+fn other<'a>(p: &Picture<'a>, say: &mut Say) -> Option<&'a ObjectSet> {
     const NONE: &str = "no second cluster or environment was named (--context recovery=NAME, --target FILE)";
-    let found = p.shelf.target.as_deref();
+    let found = p.object_set.target.as_deref();
     match found {
         Some(_) => {}
         None if p.settings.drills.contains(REGION) => no_data(say, NONE),
@@ -67,9 +67,9 @@ fn target(p: &Picture<'_>, say: &mut Say) {
         return no_data(say, "manifests do not show what a cluster can take: name the cluster, or a capture of it");
     }
     let mut wrong = vec![];
-    match (minor(&p.shelf.version), minor(&there.version)) {
+    match (minor(&p.object_set.version), minor(&there.version)) {
         (Some(here), Some(far)) if (here - far).abs() > 1 => {
-            wrong.push(format!("it runs {}, but this cluster runs {}", there.version, p.shelf.version));
+            wrong.push(format!("it runs {}, but this cluster runs {}", there.version, p.object_set.version));
         }
         _ => {}
     }
@@ -81,9 +81,9 @@ fn target(p: &Picture<'_>, say: &mut Say) {
 
 const CRD: &str = "CustomResourceDefinition.apiextensions.k8s.io";
 
-fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+fn served(p: &Picture<'_>, there: &ObjectSet, say: &mut Say) {
     let missing: Vec<String> = p
-        .shelf
+        .object_set
         .objects
         .iter()
         .filter(|(key, all)| !there.serves(key) && all.iter().any(|o| p.in_scope(&o.metadata.namespace)))
@@ -93,7 +93,7 @@ fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     if let Err(gap) = there.all(CRD) {
         return say.gap(gap);
     }
-    for crd in p.shelf.any(CRD) {
+    for crd in p.object_set.any(CRD) {
         let storage = crd.list("/spec/versions").iter().find(|v| v["storage"] == true).map_or("", |v| text(v, "/name"));
         let wrong = match there.find(CRD, "", &crd.metadata.name) {
             None => vec!["it does not exist there".to_owned()],
@@ -110,14 +110,15 @@ fn served(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
 
 const SNAPSHOTS: &str = "VolumeSnapshotClass.snapshot.storage.k8s.io";
 
-fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+fn classes(p: &Picture<'_>, there: &ObjectSet, say: &mut Say) {
     let mapped: BTreeSet<&str> = there
         .any("ConfigMap")
         .iter()
         .filter(|c| c.metadata.labels.contains_key("velero.io/change-storage-class"))
         .flat_map(|c| c.map("/data").into_iter().flatten().map(|(k, _)| k.as_str()))
         .collect();
-    let scoped = |key: &str| p.shelf.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace)).collect::<Vec<_>>();
+    let scoped =
+        |key: &str| p.object_set.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace)).collect::<Vec<_>>();
     let claims = scoped("PersistentVolumeClaim").into_iter().map(|o| o.text("/spec/storageClassName"));
     let templates = p
         .works
@@ -127,7 +128,7 @@ fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     let of_pods = |field: &'static str| p.works.iter().map(|w| text(w.spec(), field)).collect::<Vec<_>>();
     let storage: Vec<&str> = claims.chain(templates).filter(|name| !mapped.contains(name)).collect();
     let ingress = scoped("Ingress.networking.k8s.io").into_iter().map(|o| o.text("/spec/ingressClassName")).collect();
-    let snapshots = p.shelf.any(SNAPSHOTS).iter().map(|c| c.metadata.name.as_str()).collect();
+    let snapshots = p.object_set.any(SNAPSHOTS).iter().map(|c| c.metadata.name.as_str()).collect();
     for (key, used) in [
         ("StorageClass.storage.k8s.io", storage),
         (SNAPSHOTS, snapshots),
@@ -148,12 +149,12 @@ fn classes(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
     }
 }
 
-fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
+fn room(p: &Picture<'_>, there: &ObjectSet, say: &mut Say) {
     if let Err(gap) = there.all("Node").and(there.all("Pod")) {
         return say.gap(gap);
     }
     let volumes = volumes(there);
-    let mut board = board(there, &volumes);
+    let mut packing = packing_state(there, &volumes);
     let works: Vec<(&Work<'_>, PodSpec)> =
         p.works.iter().filter(|w| w.is_replicated_kind()).map(|w| (w, w.pod_spec())).collect();
     let mut waiting = vec![];
@@ -162,13 +163,13 @@ fn room(p: &Picture<'_>, there: &Shelf, say: &mut Say) {
         for _ in 0..wanted {
             let pod = Incoming { namespace: work.namespace(), labels: &work.labels, spec };
             // Its volumes are created again there, wherever the pod is.
-            let guest = Guest::bound(format!("{}/{}", work.namespace(), work.name()), pod, &[], &volumes, true);
-            waiting.push(board.seat(guest, "", false));
+            let candidate = Candidate::bound(format!("{}/{}", work.namespace(), work.name()), pod, &[], &volumes, true);
+            waiting.push(packing.place(candidate, "", false));
         }
     }
-    let outcome = board.receive(waiting);
-    let homeless: BTreeMap<&String, &str> = outcome.homeless.iter().map(|(name, why)| (name, *why)).collect();
-    let wrong: Vec<String> = homeless.iter().map(|(name, why)| format!("not all pods of {name} fit ({why})")).collect();
+    let outcome = packing.receive(waiting);
+    let unplaced: BTreeMap<&String, &str> = outcome.unplaced.iter().map(|(name, why)| (name, *why)).collect();
+    let wrong: Vec<String> = unplaced.iter().map(|(name, why)| format!("not all pods of {name} fit ({why})")).collect();
     say.judge(Subject::named("Cluster", "", "room").part(format!("{} pods", outcome.wanted)), "", &wrong);
 }
 
@@ -194,26 +195,26 @@ const COMPARED: [&str; 15] = [
 fn parity(p: &Picture<'_>, say: &mut Say) {
     let Some(there) = other(p, say) else { return };
     for key in COMPARED {
-        if let Err(gap) = p.shelf.all(key).and(there.all(key)) {
+        if let Err(gap) = p.object_set.all(key).and(there.all(key)) {
             say.gap(gap);
             continue;
         }
-        let ours = p.shelf.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
+        let ours = p.object_set.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
         for object in ours {
             let wrong = match there.find(key, &object.metadata.namespace, &object.metadata.name) {
                 None => vec!["it does not exist there".to_owned()],
                 Some(far) => differences(p, object, far),
             };
-            tell(p, say, object, &wrong);
+            report_differences(p, say, object, &wrong);
         }
         let theirs = there.any(key).iter().filter(|o| p.in_scope(&o.metadata.namespace) && is_ours(o));
-        for object in theirs.filter(|o| p.shelf.find(key, &o.metadata.namespace, &o.metadata.name).is_none()) {
-            tell(p, say, object, &["it exists only there".to_owned()]);
+        for object in theirs.filter(|o| p.object_set.find(key, &o.metadata.namespace, &o.metadata.name).is_none()) {
+            report_differences(p, say, object, &["it exists only there".to_owned()]);
         }
     }
 }
 
-fn tell(p: &Picture<'_>, say: &mut Say, object: &Object, wrong: &[String]) {
+fn report_differences(p: &Picture<'_>, say: &mut Say, object: &Object, wrong: &[String]) {
     let name = format!("{}/{}/{}", object.metadata.namespace, object.kind, object.metadata.name);
     let allowed =
         p.settings.parameters.allowed_differences.iter().find(|a| matches(std::slice::from_ref(&a.object), &name));

@@ -7,8 +7,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, DRAIN, Needs, REGION, RESTORE, Say},
-        look::{ago, list, selector, text, words},
         picture::{Picture, Work},
+        values::{ago, list, selector, text, words},
     },
 };
 
@@ -20,9 +20,9 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::High,
         class: Class::Blocks,
         gates: &[],
-        needs: Needs::DrillFile,
-        rule: "For each namespace in scope, the drill file has an objective for the namespace or for a workload in it. The first such objective has rto, rpo, owner and criteria.",
-        fix: "Write them into a drill file: objectives: [{of: NAMESPACE, rto: 15m, rpo: 1h, owner: …, criteria: …}]",
+        needs: Needs::ReadinessFile,
+        rule: "For each namespace in scope, the readiness file has an objective for the namespace or for a workload in it. The first such objective has rto, rpo, owner and criteria.",
+        fix: "Write them into a readiness file: objectives: [{of: NAMESPACE, rto: 15m, rpo: 1h, owner: …, criteria: …}]",
         why: "Without an objective, a drill has nothing to prove.",
         run: objectives,
     },
@@ -33,8 +33,8 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: &[],
-        needs: Needs::DrillFile,
-        rule: "The plan in the drill file names a runbook and an owner. It was reviewed within the last 180 days and drilled within drillEvery (365 days by default).",
+        needs: Needs::ReadinessFile,
+        rule: "The plan in the readiness file names a runbook and an owner. It was reviewed within the last 180 days and drilled within drillEvery (365 days by default).",
         fix: "Review the runbook; schedule a drill",
         why: "A plan that is older than the last migration describes another cluster.",
         run: current,
@@ -127,7 +127,7 @@ pub(super) fn days(p: &Picture<'_>, date: Option<&String>) -> Option<i64> {
 
 fn current(p: &Picture<'_>, say: &mut Say) {
     let Some(plan) = &p.settings.plan else {
-        return say.fail(Subject::default(), "", "the drill file names no plan");
+        return say.fail(Subject::default(), "", "the readiness file names no plan");
     };
     let every = plan.drill_every.map_or(365, |d| i64::try_from(d.0.as_secs() / 86_400).unwrap_or(365));
     let mut wrong = vec![];
@@ -182,11 +182,11 @@ fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
     if name.is_empty() {
         return wrong;
     }
-    let Some(service) = p.shelf.find("Service", namespace, name) else {
+    let Some(service) = p.object_set.find("Service", namespace, name) else {
         wrong.push(format!("its Service {namespace}/{name} is missing: every request is refused"));
         return wrong;
     };
-    if p.is_cluster() && p.shelf.all(SLICES).is_ok() {
+    if p.is_cluster() && p.object_set.all(SLICES).is_ok() {
         wrong.extend(endpoints(p, service));
         return [wrong, judges_itself(p, webhook, namespace)].concat();
     }
@@ -210,7 +210,7 @@ fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
         let of = s.metadata.labels.get("kubernetes.io/service-name");
         s.metadata.namespace == service.metadata.namespace && of == Some(&service.metadata.name)
     };
-    let all = p.shelf.any(SLICES).iter().filter(own).flat_map(|s| s.list("/endpoints"));
+    let all = p.object_set.any(SLICES).iter().filter(own).flat_map(|s| s.list("/endpoints"));
     let ready: Vec<&str> =
         all.filter(|e| e.pointer("/conditions/ready") != Some(&false.into())).map(|e| text(e, "/nodeName")).collect();
     let nodes: BTreeSet<&str> = ready.iter().copied().collect();
@@ -272,17 +272,17 @@ fn gitops(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn concurrent(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Node") {
+    if let Err(gap) = p.object_set.all("Node") {
         return say.gap(gap);
     }
     let mut wrong = vec![];
     let cordoned: Vec<&str> =
-        p.shelf.nodes.iter().filter(|n| n.spec.unschedulable).map(|n| n.metadata.name.as_str()).collect();
+        p.object_set.nodes.iter().filter(|n| n.spec.unschedulable).map(|n| n.metadata.name.as_str()).collect();
     if !cordoned.is_empty() {
         wrong.push(format!("cordoned nodes: {}", cordoned.join(", ")));
     }
     let minors: BTreeSet<String> = p
-        .shelf
+        .object_set
         .nodes
         .iter()
         .map(|n| n.status.node_info.kubelet_version.split('.').take(2).collect::<Vec<_>>().join("."))
@@ -296,7 +296,7 @@ fn concurrent(p: &Picture<'_>, say: &mut Say) {
             wrong.push(format!("Restore {} is {}", restore.metadata.name, restore.text("/status/phase")));
         }
     }
-    if let Some(lease) = p.shelf.find("Lease.coordination.k8s.io", "drillmaster", "drill") {
+    if let Some(lease) = p.object_set.find("Lease.coordination.k8s.io", "drillmaster", "drill") {
         let seconds = lease.at("/spec/leaseDurationSeconds").as_i64().unwrap_or(30);
         let holder = lease.text("/spec/holderIdentity");
         if !holder.is_empty() && p.age(lease.text("/spec/renewTime")).is_some_and(|age| age <= seconds) {
@@ -315,10 +315,10 @@ pub(super) fn minor(version: &str) -> Option<i64> {
 }
 
 fn baseline(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Node") {
+    if let Err(gap) = p.object_set.all("Node") {
         return say.gap(gap);
     }
-    for node in &p.shelf.nodes {
+    for node in &p.object_set.nodes {
         let subject = Subject::named("Node", "", &node.metadata.name);
         let mut wrong: Vec<String> = vec![];
         if node.ready() != "True" {
@@ -326,7 +326,7 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         }
         let pressed = |c: &&crate::kubernetes::objects::Condition| c.type_.ends_with("Pressure") && c.status == "True";
         wrong.extend(node.status.conditions.iter().filter(pressed).map(|c| c.type_.clone()));
-        let behind = minor(&p.shelf.version).zip(minor(&node.status.node_info.kubelet_version));
+        let behind = minor(&p.object_set.version).zip(minor(&node.status.node_info.kubelet_version));
         if let Some((server, kubelet)) = behind.filter(|(server, kubelet)| !(0..=3).contains(&(server - kubelet))) {
             wrong.push(format!("its kubelet has version 1.{kubelet}, the API server 1.{server}"));
         }
@@ -350,7 +350,7 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
         .find(|w| w.kind == "Deployment" && w.namespace() == "kube-system" && w.name() == "coredns");
     if let Some(dns) = dns {
         let ready = dns.object.at("/status/readyReplicas").as_u64().unwrap_or(0);
-        let pods = p.shelf.pods.iter().filter(|pod| {
+        let pods = p.object_set.pods.iter().filter(|pod| {
             pod.metadata.namespace == "kube-system" && pod.workload().is_some_and(|w| w.name == "coredns")
         });
         let nodes: BTreeSet<&str> = pods.filter(|pod| pod.counts()).map(|pod| pod.spec.node_name.as_str()).collect();
@@ -362,7 +362,7 @@ fn baseline(p: &Picture<'_>, say: &mut Say) {
             say.pass(dns);
         }
     }
-    match &p.shelf.ready {
+    match &p.object_set.ready {
         Some(Err(gap)) if gap.why == Unseen::Forbidden => say.gap(gap),
         Some(Err(gap)) => say.fail(Subject::named("APIServer", "", "readyz"), "", &gap.text),
         Some(Ok(())) => say.pass(Subject::named("APIServer", "", "readyz")),

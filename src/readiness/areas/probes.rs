@@ -6,8 +6,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
-        look::list,
         picture::{Cont, Picture, Work},
+        values::list,
     },
 };
 
@@ -59,7 +59,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "For each readinessProbe, periodSeconds times failureThreshold plus timeoutSeconds is at most a quarter of the RTO of the workload in the drill file. Workloads without an RTO are not examined.",
+        rule: "For each readinessProbe, periodSeconds times failureThreshold plus timeoutSeconds is at most a quarter of the RTO of the workload in the readiness file. Workloads without an RTO are not examined.",
         fix: "Lower periodSeconds or failureThreshold",
         why: "The time until a failure is noticed is part of the outage.",
         run: against_rto,
@@ -96,9 +96,9 @@ fn readiness(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| !w.is_batch()) {
         let mut serving = serving(p, work);
         let budgeted = work.kind == "StatefulSet"
-            && p.shelf.any("PodDisruptionBudget.policy").iter().any(|b| {
+            && p.object_set.any("PodDisruptionBudget.policy").iter().any(|b| {
                 b.metadata.namespace == work.namespace()
-                    && crate::readiness::look::selector(&b.body, "/spec/selector")
+                    && crate::readiness::values::selector(&b.body, "/spec/selector")
                         .is_some_and(|s| s.matches(&work.labels))
             });
         if serving.is_empty() && budgeted {

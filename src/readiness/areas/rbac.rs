@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
-        look::{list, text, words},
         picture::{Picture, Work},
+        values::{list, text, words},
     },
 };
 
@@ -228,7 +228,8 @@ fn runs_as(p: &Picture<'_>, who: &mut String) {
 }
 
 fn cluster_admin(p: &Picture<'_>, say: &mut Say) {
-    let all: Vec<&Object> = ["ClusterRole", "Role"].iter().flat_map(|k| p.shelf.any(&format!("{k}.{GROUP}"))).collect();
+    let all: Vec<&Object> =
+        ["ClusterRole", "Role"].iter().flat_map(|k| p.object_set.any(&format!("{k}.{GROUP}"))).collect();
     for (binding, wide) in bindings(p, say) {
         let name = binding.text("/roleRef/name");
         let kind = binding.text("/roleRef/kind");
@@ -291,12 +292,12 @@ fn broad(p: &Picture<'_>, say: &mut Say) {
 
 fn audit(p: &Picture<'_>, say: &mut Say) {
     let servers: Vec<&Object> = p
-        .shelf
+        .object_set
         .any("Pod")
         .iter()
         .filter(|o| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-"))
         .collect();
-    if let Err(gap) = p.shelf.all("Pod") {
+    if let Err(gap) = p.object_set.all("Pod") {
         return say.gap(gap);
     }
     if servers.is_empty() {

@@ -15,8 +15,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DEPOUT, NETPART, Needs, REGION, RESTORE, Say},
-        look::{list, selector, words},
         picture::{Picture, Work},
+        values::{list, selector, words},
     },
 };
 
@@ -70,11 +70,11 @@ fn recovers(work: &Work<'_>) -> bool {
 }
 
 fn recovery_egress(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all(POLICY) {
+    if let Err(gap) = p.object_set.all(POLICY) {
         return say.gap(gap);
     }
     let mut by_namespace: BTreeMap<&str, Vec<(&Object, Selector)>> = BTreeMap::new();
-    for policy in p.shelf.any(POLICY).iter().filter(|o| types(o).contains(&"Egress")) {
+    for policy in p.object_set.any(POLICY).iter().filter(|o| types(o).contains(&"Egress")) {
         let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
         by_namespace.entry(&policy.metadata.namespace).or_default().push((policy, chosen));
     }
@@ -151,14 +151,14 @@ const ENFORCING: [&str; 9] = [
 
 fn cni(p: &Picture<'_>, say: &mut Say) {
     let sets: Vec<&Work<'_>> = p.works.iter().chain(&p.platform).filter(|w| w.kind == "DaemonSet").collect();
-    if let Err(gap) = p.shelf.all("DaemonSet.apps") {
+    if let Err(gap) = p.object_set.all("DaemonSet.apps") {
         return say.gap(gap);
     }
     let ready = |w: &Work<'_>| {
         let (want, have) = (w.object.at("/status/desiredNumberScheduled"), w.object.at("/status/numberReady"));
         want.as_u64().is_some_and(|n| n > 0 && have.as_u64() == Some(n))
     };
-    let policies = p.shelf.any(POLICY).len();
+    let policies = p.object_set.any(POLICY).len();
     if let Some(set) = sets.iter().find(|w| ENFORCING.contains(&w.name())) {
         if ready(set) {
             say.pass(*set)

@@ -7,8 +7,8 @@ use crate::{
     model::{Class, Severity},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{list, text},
         picture::{Picture, Work},
+        values::{list, text},
     },
 };
 
@@ -47,7 +47,7 @@ const NAMED: [&str; 8] = [
 impl<'p, 'a> Names<'p, 'a> {
     fn new(p: &'p Picture<'a>) -> Self {
         let of = |key: &'static str| {
-            let all = p.shelf.any(key).iter();
+            let all = p.object_set.any(key).iter();
             (key, all.map(|o| (o.metadata.namespace.as_str(), o.metadata.name.as_str())).collect())
         };
         Self { p, known: NAMED.iter().map(|key| of(key)).collect() }
@@ -58,8 +58,8 @@ impl<'p, 'a> Names<'p, 'a> {
         let Some(known) = self.known.get(key) else { return false };
         !name.is_empty()
             && self.p.is_cluster()
-            && self.p.shelf.all(key).is_ok()
-            && self.p.shelf.serves(key)
+            && self.p.object_set.all(key).is_ok()
+            && self.p.object_set.serves(key)
             && !known.contains(&(namespace, name))
     }
 }
@@ -67,7 +67,7 @@ impl<'p, 'a> Names<'p, 'a> {
 fn references(p: &Picture<'_>, say: &mut Say) {
     let names = Names::new(p);
     for key in NAMED {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             say.gap(gap);
         }
     }
@@ -118,7 +118,7 @@ fn routes(p: &Picture<'_>, say: &mut Say) {
             }
             let (name, space) = (text(backend, "/name"), text(backend, "/namespace"));
             let space = if space.is_empty() { &route.metadata.namespace } else { space };
-            match p.shelf.find("Service", space, name) {
+            match p.object_set.find("Service", space, name) {
                 None => wrong.push(format!("its Service {space}/{name} is missing")),
                 Some(service) if !service.list("/spec/ports").iter().any(|q| q["port"] == backend["port"]) => {
                     wrong.push(format!("Service {name} has no port {}", backend["port"]));
@@ -183,7 +183,7 @@ fn keys(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
     for entry in work.all_containers().iter().flat_map(|c| list(c.value, "/env")) {
         let Some(reference) = entry.pointer("/valueFrom/configMapKeyRef") else { continue };
         let (name, key) = (text(reference, "/name"), text(reference, "/key"));
-        let Some(found) = names.p.shelf.find("ConfigMap", work.namespace(), name) else { continue };
+        let Some(found) = names.p.object_set.find("ConfigMap", work.namespace(), name) else { continue };
         let has = |part: &str| found.map(part).is_some_and(|m| m.contains_key(key));
         if !has("/data") && !has("/binaryData") && reference["optional"] != true {
             wrong.push(format!("ConfigMap {name} has no key {key}"));
@@ -194,7 +194,7 @@ fn keys(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
 
 fn own_references(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
     let mut wrong = vec![];
-    if let Some(chosen) = crate::readiness::look::selector(&work.object.body, "/spec/selector")
+    if let Some(chosen) = crate::readiness::values::selector(&work.object.body, "/spec/selector")
         && !work.is_batch()
         && work.kind != "ReplicationController"
         && !work.labels.is_empty()
@@ -204,7 +204,7 @@ fn own_references(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
     }
     let service = work.object.text("/spec/serviceName");
     if work.kind == "StatefulSet" && !service.is_empty() {
-        match p.shelf.find("Service", work.namespace(), service) {
+        match p.object_set.find("Service", work.namespace(), service) {
             None => wrong.push(format!("its Service {service} is missing")),
             Some(found) if found.text("/spec/clusterIP") != "None" => {
                 wrong.push(format!("its Service {service} is not headless: its pods have no DNS names of their own"));
@@ -222,7 +222,7 @@ fn ingresses(p: &Picture<'_>, say: &mut Say) {
         let mut wrong = vec![];
         for backend in paths.chain(Some(ingress.at("/spec/defaultBackend"))).filter(|b| b["service"].is_object()) {
             let name = text(backend, "/service/name");
-            let Some(service) = p.shelf.find("Service", &ingress.metadata.namespace, name) else {
+            let Some(service) = p.object_set.find("Service", &ingress.metadata.namespace, name) else {
                 wrong.push(format!("its Service {name} is missing"));
                 continue;
             };

@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::{
-    inventory::Shelf,
-    kubernetes::{Board, Guest, Loss, NO_ROOM, Volumes, cpu_millis, memory_bytes, objects::Node, quantity},
+    inventory::ObjectSet,
+    kubernetes::{
+        Candidate, NO_ROOM, NodeExit, PackingState, Volumes, cpu_millis, memory_bytes, objects::Node, quantity,
+    },
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
-        look::{map, text},
         picture::Picture,
+        values::{map, text},
     },
 };
 
@@ -173,7 +175,7 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
 
 fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
     for key in ["Node", "Pod", "PersistentVolume", "PersistentVolumeClaim"] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
@@ -185,21 +187,21 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
             format!("the number of zones is {}: no other zone can take the pods", groups.len()),
         );
     }
-    let volumes = volumes(p.shelf);
-    let mut board = board(p.shelf, &volumes);
+    let volumes = volumes(p.object_set);
+    let mut packing = packing_state(p.object_set, &volumes);
     for (name, nodes) in groups {
         let gone: BTreeSet<&str> = nodes.iter().map(|n| n.metadata.name.as_str()).collect();
-        let asked = |guest: &Guest<'_>| p.in_scope(guest.pod.namespace);
-        let outcome = board.lose_of(&gone, Loss::Drained, &asked);
+        let asked = |candidate: &Candidate<'_>| p.in_scope(candidate.pod.namespace);
+        let outcome = packing.lose_of(&gone, NodeExit::Drained, &asked);
         let subject = Subject::named(if by_zone { "Zone" } else { "Node" }, "", &name);
-        if !outcome.homeless.is_empty() {
+        if !outcome.unplaced.is_empty() {
             let elastic = nodes.iter().any(|n| !n.pool().is_empty());
-            let room = outcome.homeless.iter().all(|(_, why)| *why == NO_ROOM);
+            let room = outcome.unplaced.iter().all(|(_, why)| *why == NO_ROOM);
             let severity = if elastic && room { Severity::Medium } else { Severity::Critical };
             let pool = if elastic && room { "; an autoscaler may add nodes" } else { "" };
             let text = format!(
                 "{} of its {} pods fit on no other node: {}{pool}",
-                outcome.homeless.len(),
+                outcome.unplaced.len(),
                 outcome.wanted,
                 outcome.named(3)
             );
@@ -207,11 +209,11 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
             continue;
         }
         // A pod that a drain can move may have to wait for its own dead copy if the node fails.
-        let dead = board.lose_of(&gone, Loss::Dead, &asked);
-        if !dead.homeless.is_empty() {
+        let dead = packing.lose_of(&gone, NodeExit::Dead, &asked);
+        if !dead.unplaced.is_empty() {
             let text = format!(
                 "{} of its {} pods must wait until it is back if it fails: {}",
-                dead.homeless.len(),
+                dead.unplaced.len(),
                 dead.wanted,
                 dead.named(3)
             );
@@ -226,35 +228,35 @@ fn capacity(p: &Picture<'_>, say: &mut Say, by_zone: bool) {
 }
 
 /// The volumes of a cluster, by claim.
-pub(super) fn volumes(shelf: &Shelf) -> Volumes<'_> {
+pub(super) fn volumes(object_set: &ObjectSet) -> Volumes<'_> {
     let mut volumes = Volumes::default();
-    shelf.any("PersistentVolume").iter().for_each(|volume| volumes.add(&volume.body));
+    object_set.any("PersistentVolume").iter().for_each(|volume| volumes.add(&volume.body));
     volumes
 }
 
 /// The nodes of a cluster, and the pods on them.
-pub(super) fn board<'a>(shelf: &'a Shelf, volumes: &Volumes<'a>) -> Board<'a> {
-    let mut board = Board::new(&shelf.nodes);
-    for node in shelf.any("CSINode.storage.k8s.io") {
+pub(super) fn packing_state<'a>(object_set: &'a ObjectSet, volumes: &Volumes<'a>) -> PackingState<'a> {
+    let mut packing = PackingState::new(&object_set.nodes);
+    for node in object_set.any("CSINode.storage.k8s.io") {
         for driver in node.list("/spec/drivers") {
             if let Some(most) = driver.pointer("/allocatable/count").and_then(Value::as_i64) {
-                board.attaches(&node.metadata.name, text(driver, "/name"), most);
+                packing.attaches(&node.metadata.name, text(driver, "/name"), most);
             }
         }
     }
-    for space in shelf.any("Namespace") {
-        board.namespace(&space.metadata.name, &space.metadata.labels);
+    for space in object_set.any("Namespace") {
+        packing.namespace(&space.metadata.name, &space.metadata.labels);
     }
-    for pod in shelf.pods.iter().chain(&shelf.standing).filter(|pod| !pod.is_finished()) {
-        board.seat(Guest::of(pod, volumes), &pod.spec.node_name, pod.is_terminating());
+    for pod in object_set.pods.iter().chain(&object_set.standing).filter(|pod| !pod.is_finished()) {
+        packing.place(Candidate::of(pod, volumes), &pod.spec.node_name, pod.is_terminating());
     }
-    board
+    packing
 }
 
 /// Nodes that are lost together. Control-plane nodes are left out.
 fn groups<'a>(p: &Picture<'a>, by_zone: bool) -> BTreeMap<String, Vec<&'a Node>> {
     let mut groups: BTreeMap<String, Vec<&Node>> = BTreeMap::new();
-    for node in p.shelf.nodes.iter().filter(|n| !n.is_control_plane()) {
+    for node in p.object_set.nodes.iter().filter(|n| !n.is_control_plane()) {
         let name = if by_zone { node.zone().to_owned() } else { node.metadata.name.clone() };
         if !name.is_empty() {
             groups.entry(name).or_default().push(node);

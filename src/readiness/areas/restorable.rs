@@ -10,8 +10,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        look::{ago, list, selector, text, words},
         picture::{Picture, Work},
+        values::{ago, list, selector, text, words},
     },
 };
 
@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[RESTORE, REGION],
         needs: Needs::Cluster,
-        rule: "The newest Completed Backup that includes the namespace and has no labelSelector started no longer ago than the RPO of the namespace in the drill file (24 h without one). The start counts, and not the end, because later changes are not in the backup.",
+        rule: "The newest Completed Backup that includes the namespace and has no labelSelector started no longer ago than the RPO of the namespace in the readiness file (24 h without one). The start counts, and not the end, because later changes are not in the backup.",
         fix: "Take a backup now; run the schedule at least once per RPO",
         why: "A restore loses everything that was written after the backup.",
         run: fresh,
@@ -76,7 +76,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "A StatefulSet with volumeClaimTemplates and the image of a known database has the annotation pre.hook.backup.velero.io/command on its pods, or a Schedule has a pre hook for its pods. In each CloudNativePG Cluster, the condition ContinuousArchiving is True, and the last successful backup (if its status names one) is within the RPO of the namespace in the drill file (24 h without one).",
+        rule: "A StatefulSet with volumeClaimTemplates and the image of a known database has the annotation pre.hook.backup.velero.io/command on its pods, or a Schedule has a pre hook for its pods. In each CloudNativePG Cluster, the condition ContinuousArchiving is True, and the last successful backup (if its status names one) is within the RPO of the namespace in the readiness file (24 h without one).",
         fix: "Add backup hooks, or use the backup and the log archive of the database's operator",
         why: "If a database was writing while its files were copied, it may not start from the copy.",
         run: databases,
@@ -85,7 +85,7 @@ pub(crate) const CHECKS: &[Check] = &[
 
 /// The newest Completed backup of a namespace.
 fn newest<'a>(p: &Picture<'a>, namespace: &str) -> Option<&'a Object> {
-    p.shelf
+    p.object_set
         .any(BACKUP)
         .iter()
         .filter(|b| b.text("/status/phase") == "Completed" && takes(b.at("/spec"), namespace))
@@ -100,9 +100,9 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     let runs = |s: &&Object| s.at("/spec/paused") != true && s.text("/status/phase") != "FailedValidation";
-    let schedules: Vec<&Object> = p.shelf.any(SCHEDULE).iter().filter(runs).collect();
+    let schedules: Vec<&Object> = p.object_set.any(SCHEDULE).iter().filter(runs).collect();
     let excluded: BTreeSet<&str> = p
-        .shelf
+        .object_set
         .any("Namespace")
         .iter()
         .filter(|n| n.metadata.labels.get(EXCLUDE).is_some_and(|v| v == "true"))
@@ -149,9 +149,9 @@ const NEEDED: [(&str, &str); 7] = [
 
 /// Kinds in use that every one of these schedules leaves out.
 fn left_out_kinds(p: &Picture<'_>, namespace: &str, schedules: &[&Object]) -> Option<String> {
-    let used = |key: &str| key.is_empty() || p.shelf.any(key).iter().any(|o| o.metadata.namespace == namespace);
+    let used = |key: &str| key.is_empty() || p.object_set.any(key).iter().any(|o| o.metadata.namespace == namespace);
     let again = |plural: &str| {
-        let external = p.shelf.any("ExternalSecret.external-secrets.io");
+        let external = p.object_set.any("ExternalSecret.external-secrets.io");
         plural == "secrets" && external.iter().any(|o| o.metadata.namespace == namespace)
     };
     let missing: Vec<&str> = NEEDED
@@ -184,7 +184,7 @@ fn fresh(p: &Picture<'_>, say: &mut Say) {
         let subject = Subject::named("Namespace", "", namespace);
         let promised = p.settings.objective(namespace, "", "").and_then(|o| o.rpo);
         let limit = promised.map_or(DAY, |d| i64::try_from(d.0.as_secs()).unwrap_or(i64::MAX));
-        let said = promised.map_or("24 h (the drill file has no RPO)".to_owned(), |d| format!("the RPO of {d}"));
+        let said = promised.map_or("24 h (the readiness file has no RPO)".to_owned(), |d| format!("the RPO of {d}"));
         let age = newest(p, namespace).and_then(|b| Some((b, p.age(b.text("/status/startTimestamp"))?)));
         match age {
             None => say.fail(subject, "", "no Completed backup includes it"),
@@ -207,7 +207,7 @@ fn fresh(p: &Picture<'_>, say: &mut Say) {
 /// Claims whose content is in the newest backup of their namespace.
 pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     let mut held: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for copy in p.shelf.any(VOLUME) {
+    for copy in p.object_set.any(VOLUME) {
         let whole = copy.at("/status/progress/bytesDone") == copy.at("/status/progress/totalBytes");
         let claim = copy
             .metadata
@@ -224,7 +224,7 @@ pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
         }
     }
     let mut found = BTreeSet::new();
-    for claim in p.shelf.any("PersistentVolumeClaim") {
+    for claim in p.object_set.any("PersistentVolumeClaim") {
         let Some(backup) = newest(p, &claim.metadata.namespace) else { continue };
         let copies = held.get(backup.metadata.name.as_str());
         let copied =
@@ -232,7 +232,7 @@ pub(super) fn captured_claims(p: &Picture<'_>) -> BTreeSet<(String, String)> {
         let number = |pointer: &str| backup.at(pointer).as_u64().unwrap_or(0);
         let csi = number("/status/csiVolumeSnapshotsAttempted");
         // All attempted snapshots were completed. The Backup does not say which claims they belong to.
-        let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
+        let volume = p.object_set.find("PersistentVolume", "", claim.text("/spec/volumeName"));
         let is_csi = volume.is_some_and(|v| v.at("/spec/csi").is_object());
         let snapped = is_csi && csi > 0 && csi == number("/status/csiVolumeSnapshotsCompleted");
         if copied || snapped {
@@ -247,12 +247,12 @@ fn volumes(p: &Picture<'_>, say: &mut Say) {
         return;
     }
     for key in [VOLUME, "PersistentVolume", "PersistentVolumeClaim", "Pod"] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
     let mounted: BTreeSet<(&str, &str)> = p
-        .shelf
+        .object_set
         .pods
         .iter()
         .filter(|pod| !pod.is_finished())
@@ -268,7 +268,7 @@ fn volumes(p: &Picture<'_>, say: &mut Say) {
         } else if newest(p, &id.0).is_none() {
             say.fail(claim, "", "no Completed backup includes its namespace");
         } else {
-            let volume = p.shelf.find("PersistentVolume", "", claim.text("/spec/volumeName"));
+            let volume = p.object_set.find("PersistentVolume", "", claim.text("/spec/volumeName"));
             let host = volume.is_some_and(|v| v.at("/spec/hostPath").is_object());
             let why = if host { ": its volume is a hostPath, which Velero skips" } else { "" };
             say.fail(claim, "", format!("the newest backup of its namespace does not hold its content{why}"));
@@ -280,7 +280,8 @@ fn tested(p: &Picture<'_>, say: &mut Say) {
     if !installed(p, say) {
         return;
     }
-    let by_name: BTreeMap<&str, &Object> = p.shelf.any(BACKUP).iter().map(|b| (b.metadata.name.as_str(), b)).collect();
+    let by_name: BTreeMap<&str, &Object> =
+        p.object_set.any(BACKUP).iter().map(|b| (b.metadata.name.as_str(), b)).collect();
     let restores = p.all(RESTORED, say);
     for namespace in p.namespaces() {
         let of = |r: &&Object| {
@@ -315,7 +316,7 @@ pub(super) fn is_database(work: &Work<'_>) -> bool {
 
 /// Whether a schedule has a pre hook for the pods of a workload.
 fn hooked(p: &Picture<'_>, work: &Work<'_>) -> bool {
-    p.shelf.any(SCHEDULE).iter().flat_map(|s| s.list("/spec/template/hooks/resources")).any(|hook| {
+    p.object_set.any(SCHEDULE).iter().flat_map(|s| s.list("/spec/template/hooks/resources")).any(|hook| {
         let chosen = selector(hook, "/labelSelector").unwrap_or_default();
         !list(hook, "/pre").is_empty() && takes(hook, work.namespace()) && chosen.matches(&work.labels)
     })

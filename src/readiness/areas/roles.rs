@@ -8,8 +8,8 @@ use crate::{
     inventory::Object,
     readiness::{
         check::Say,
-        look::{text, words},
         picture::Picture,
+        values::{text, words},
     },
 };
 

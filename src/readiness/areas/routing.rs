@@ -16,8 +16,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, REGION, Say, ZONE},
-        look::{fits, host, is_everything, list, no_data, seconds, selector, text},
         picture::Picture,
+        values::{fits, host, is_everything, list, no_data, seconds, selector, text},
     },
 };
 
@@ -65,14 +65,14 @@ fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
             .map_err(|e| format!("its configuration cannot be read: {}", yaml_mistake(&e)))
     };
     let mut found = vec![];
-    let peers = &p.shelf.readings.alertmanagers;
+    let peers = &p.object_set.readings.alertmanagers;
     for peer in peers {
         match peer.configuration.clone().and_then(|text| parse(&text)) {
             Ok(config) => found.push(Routes { url: peer.url.clone(), config }),
             Err(why) => no_data(say, why),
         }
     }
-    let operated = if peers.is_empty() { p.shelf.any(MANAGER) } else { &[] };
+    let operated = if peers.is_empty() { p.object_set.any(MANAGER) } else { &[] };
     for manager in operated {
         let secret = secret_of(manager);
         match held(p, &manager.metadata.namespace, &secret).and_then(|text| parse(&text)) {
@@ -101,7 +101,7 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
             "its configuration is in Secret {namespace}/{name}: name the Alertmanager (--alertmanager URL), or let the Secret be read (--read-secrets {namespace}/{name})"
         )
     };
-    let secret = p.shelf.find("Secret", namespace, name).ok_or_else(allow)?;
+    let secret = p.object_set.find("Secret", namespace, name).ok_or_else(allow)?;
     let part = |key: &str| secret.body["data"][key].as_str().filter(|t| *t != LEFT_OUT);
     let (text, packed) = match (part("alertmanager.yaml"), part("alertmanager.yaml.gz")) {
         (Some(text), _) => (text, false),
@@ -195,10 +195,10 @@ const REPEAT: &str = "4h";
 
 fn routing(p: &Picture<'_>, say: &mut Say) {
     datadog::routing(p, say);
-    if datadog::instead(p) && p.shelf.readings.alertmanagers.is_empty() && p.shelf.any(MANAGER).is_empty() {
+    if datadog::instead(p) && p.object_set.readings.alertmanagers.is_empty() && p.object_set.any(MANAGER).is_empty() {
         return;
     }
-    let named = p.shelf.readings.prometheus.is_some() || p.shelf.any(MANAGER).is_empty();
+    let named = p.object_set.readings.prometheus.is_some() || p.object_set.any(MANAGER).is_empty();
     // If the operator runs Alertmanager, its objects show which Prometheus sends to it.
     if let Some(prometheus) = named.then(|| prometheus(p, say)).flatten() {
         let subject = Subject::named("Prometheus", "", "alerting");
@@ -208,7 +208,7 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
             Err(why) => no_data(say, why),
         }
     }
-    for prometheus in p.shelf.any(super::metrics::PROMETHEUS).iter().filter(|_| !named) {
+    for prometheus in p.object_set.any(super::metrics::PROMETHEUS).iter().filter(|_| !named) {
         let told = prometheus.list("/spec/alerting/alertmanagers");
         let wrong =
             if told.is_empty() { vec!["it sends to no Alertmanager (spec.alerting)".to_owned()] } else { vec![] };
@@ -238,7 +238,7 @@ const CONFIG: &str = "AlertmanagerConfig.monitoring.coreos.com";
 /// integration.
 fn configurations(p: &Picture<'_>, say: &mut Say) {
     let picked = |o: &Object| {
-        p.shelf.any(MANAGER).iter().any(|manager| {
+        p.object_set.any(MANAGER).iter().any(|manager| {
             let chosen = selector(&manager.body, "/spec/alertmanagerConfigSelector");
             let spaces = selector(&manager.body, "/spec/alertmanagerConfigNamespaceSelector");
             let here = match spaces {

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
-        look::{ago, seconds, text},
         picture::{Cont, Picture, Work},
+        values::{ago, seconds, text},
     },
 };
 
@@ -48,7 +48,7 @@ const WEEK: i64 = 7 * 86_400;
 /// Reports by namespace and container.
 fn reports<'a>(p: &Picture<'a>) -> BTreeMap<(String, String), Vec<&'a Object>> {
     let mut all: BTreeMap<(String, String), Vec<&Object>> = BTreeMap::new();
-    for report in p.shelf.any(REPORT) {
+    for report in p.object_set.any(REPORT) {
         let label = |key: &str| report.metadata.labels.get(key).map_or("", String::as_str);
         let container = label("trivy-operator.container.name").to_owned();
         all.entry((report.metadata.namespace.clone(), container)).or_default().push(report);
@@ -99,14 +99,14 @@ fn fits(scan: &Scan, image: &str, digests: &[&str]) -> bool {
 
 /// Whether there are any scans. If not, reports it.
 fn is_told(p: &Picture<'_>, say: &mut Say) -> bool {
-    if !p.shelf.scans.is_empty() {
+    if !p.object_set.scans.is_empty() {
         return true;
     }
-    if let Err(gap) = p.shelf.all(REPORT) {
+    if let Err(gap) = p.object_set.all(REPORT) {
         say.gap(gap);
         return false;
     }
-    let served = if p.is_cluster() { p.shelf.serves(REPORT) } else { !p.shelf.any(REPORT).is_empty() };
+    let served = if p.is_cluster() { p.object_set.serves(REPORT) } else { !p.object_set.any(REPORT).is_empty() };
     if !served && p.is_cluster() {
         say.unknown(
             Subject::default(),
@@ -134,7 +134,7 @@ fn scanned(p: &Picture<'_>, say: &mut Say) {
                 .flatten()
                 .filter(|r| is_of(r, work.kind, work.name()) && is_of_digest(r, &known))
                 .filter_map(|r| fresh(p, r));
-            let of_files = p.shelf.scans.iter().filter(|s| fits(s, image, &known));
+            let of_files = p.object_set.scans.iter().filter(|s| fits(s, image, &known));
             let of_files = of_files.filter_map(|s| Some(p.now.as_second() - s.at?.as_second()));
             match of_operator.chain(of_files).min() {
                 None => say.fail(subject, "", "no scan of this image was found"),
@@ -149,7 +149,7 @@ fn vulnerable(p: &Picture<'_>, say: &mut Say) {
     if !is_told(p, say) {
         return;
     }
-    for report in p.shelf.any(REPORT).iter().filter(|r| p.in_scope(&r.metadata.namespace)) {
+    for report in p.object_set.any(REPORT).iter().filter(|r| p.in_scope(&r.metadata.namespace)) {
         let fixable: Vec<&str> = report
             .list("/report/vulnerabilities")
             .iter()
@@ -160,7 +160,7 @@ fn vulnerable(p: &Picture<'_>, say: &mut Say) {
             .then(|| format!("{} critical vulnerabilities with a fix: {}", fixable.len(), fixable.join(", ")));
         say.judge(report, "/report/vulnerabilities", wrong.as_slice());
     }
-    for scan in &p.shelf.scans {
+    for scan in &p.object_set.scans {
         let used = p.works.iter().find_map(|work| {
             let all = work.containers();
             all.into_iter().find(|c| fits(scan, text(c.value, "/image"), &digests(p, work, c))).map(|c| (work, c.name))

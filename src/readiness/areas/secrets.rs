@@ -9,12 +9,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    inventory::{LEFT_OUT, Object, REPEATED, Source},
+    inventory::{LEFT_OUT, Object, REPEATED, ReviewSource},
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, Needs, Say},
-        look::{list, text, words},
         picture::Picture,
+        values::{list, text, words},
     },
 };
 
@@ -155,7 +155,7 @@ fn credential(value: &str) -> Option<(&'static str, String)> {
 
 fn formats(p: &Picture<'_>, say: &mut Say) {
     repeated(p, say);
-    if p.shelf.source == Source::Capture {
+    if p.object_set.source == ReviewSource::Capture {
         let text = "the capture leaves out values, arguments and annotations: review the live cluster";
         return say.unknown(Subject::default(), Unseen::NoData, text);
     }
@@ -163,29 +163,33 @@ fn formats(p: &Picture<'_>, say: &mut Say) {
         let mut wrong = vec![];
         for container in work.all_containers() {
             for (i, entry) in list(container.value, "/env").iter().enumerate() {
-                look(text(entry, "/value"), format!("{}/env/{i}/value", container.pointer), &mut wrong);
+                add_plain_value(text(entry, "/value"), format!("{}/env/{i}/value", container.pointer), &mut wrong);
             }
             for field in ["command", "args"] {
                 for (i, word) in words(container.value, &format!("/{field}")).into_iter().enumerate() {
-                    look(word, format!("{}/{field}/{i}", container.pointer), &mut wrong);
+                    add_plain_value(word, format!("{}/{field}/{i}", container.pointer), &mut wrong);
                 }
             }
         }
         for (key, value) in &work.object.metadata.annotations {
-            look(value, format!("/metadata/annotations/{}", key.replace('~', "~0").replace('/', "~1")), &mut wrong);
+            add_plain_value(
+                value,
+                format!("/metadata/annotations/{}", key.replace('~', "~0").replace('/', "~1")),
+                &mut wrong,
+            );
         }
-        tell(work.object, wrong, say);
+        report_values(work.object, wrong, say);
     }
     for config in p.each("ConfigMap", say) {
         let mut wrong = vec![];
         for (key, value) in config.map("/data").into_iter().flatten() {
-            look(
+            add_plain_value(
                 value.as_str().unwrap_or(""),
                 format!("/data/{}", key.replace('~', "~0").replace('/', "~1")),
                 &mut wrong,
             );
         }
-        tell(config, wrong, say);
+        report_values(config, wrong, say);
     }
 }
 
@@ -203,13 +207,13 @@ fn repeated(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-fn look(value: &str, pointer: String, wrong: &mut Vec<(String, String)>) {
+fn add_plain_value(value: &str, pointer: String, wrong: &mut Vec<(String, String)>) {
     if let Some((what, shown)) = credential(value) {
         wrong.push((pointer, format!("{what}: {shown}")));
     }
 }
 
-fn tell(object: &Object, wrong: Vec<(String, String)>, say: &mut Say) {
+fn report_values(object: &Object, wrong: Vec<(String, String)>, say: &mut Say) {
     if wrong.is_empty() {
         say.pass(object);
     }

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
-        look::{list, text, words},
         picture::Picture,
+        values::{list, text, words},
     },
 };
 
@@ -71,7 +71,7 @@ pub(crate) const CHECKS: &[Check] = &[
 fn storage(p: &Picture<'_>, say: &mut Say) {
     for claim in p.each("PersistentVolumeClaim", say) {
         let phase = claim.text("/status/phase");
-        let class = p.shelf.find("StorageClass.storage.k8s.io", "", claim.text("/spec/storageClassName"));
+        let class = p.object_set.find("StorageClass.storage.k8s.io", "", claim.text("/spec/storageClassName"));
         let waits = class.is_some_and(|c| c.body["volumeBindingMode"] == "WaitForFirstConsumer");
         if phase == "Bound" {
             say.pass(claim);
@@ -103,7 +103,7 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
         c.metadata.annotations.get("storageclass.kubernetes.io/is-default-class").is_some_and(|v| v == "true")
     };
     let defaults: Vec<&str> = classes.iter().filter(default).map(|c| c.metadata.name.as_str()).collect();
-    if p.shelf.all("StorageClass.storage.k8s.io").is_ok() {
+    if p.object_set.all("StorageClass.storage.k8s.io").is_ok() {
         match defaults.len() {
             1 => say.pass(Subject::named("StorageClass", "", defaults[0])),
             0 => say.fail_as(
@@ -133,8 +133,8 @@ fn drivers(p: &Picture<'_>, say: &mut Say) {
     const NODES: &str = "CSINode.storage.k8s.io";
     let ours = |v: &&Object| p.in_scope(v.text("/spec/claimRef/namespace")) && !v.text("/spec/csi/driver").is_empty();
     let used: BTreeSet<&str> =
-        p.shelf.any("PersistentVolume").iter().filter(ours).map(|v| v.text("/spec/csi/driver")).collect();
-    if used.is_empty() || p.shelf.all(NODES).is_err() || p.shelf.any(NODES).is_empty() {
+        p.object_set.any("PersistentVolume").iter().filter(ours).map(|v| v.text("/spec/csi/driver")).collect();
+    if used.is_empty() || p.object_set.all(NODES).is_err() || p.object_set.any(NODES).is_empty() {
         return;
     }
     let takes = |n: &&crate::kubernetes::objects::Node| {
@@ -142,10 +142,12 @@ fn drivers(p: &Picture<'_>, say: &mut Say) {
     };
     for driver in used {
         let has = |name: &str| {
-            p.shelf.find(NODES, "", name).is_some_and(|n| n.list("/spec/drivers").iter().any(|d| d["name"] == driver))
+            p.object_set
+                .find(NODES, "", name)
+                .is_some_and(|n| n.list("/spec/drivers").iter().any(|d| d["name"] == driver))
         };
         let bare: Vec<&str> =
-            p.shelf.nodes.iter().filter(takes).map(|n| n.metadata.name.as_str()).filter(|n| !has(n)).collect();
+            p.object_set.nodes.iter().filter(takes).map(|n| n.metadata.name.as_str()).filter(|n| !has(n)).collect();
         let subject = Subject::named("CSIDriver", "", driver);
         if bare.is_empty() {
             say.pass(subject);
@@ -159,7 +161,7 @@ fn drivers(p: &Picture<'_>, say: &mut Say) {
 
 /// Volumes with little free space, according to Prometheus.
 fn full(p: &Picture<'_>, say: &mut Say) {
-    let samples = p.shelf.readings.prometheus.as_ref().and_then(|r| r.answer("volumes nearly full").ok());
+    let samples = p.object_set.readings.prometheus.as_ref().and_then(|r| r.answer("volumes nearly full").ok());
     for sample in samples.unwrap_or_default() {
         let label = |name: &str| sample.labels.get(name).map_or("", String::as_str);
         if p.in_scope(label("namespace")) {
@@ -221,7 +223,7 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
 
 fn local(p: &Picture<'_>, say: &mut Say) {
     let by_name: BTreeMap<(&str, &str), &Object> = p
-        .shelf
+        .object_set
         .any("PersistentVolumeClaim")
         .iter()
         .map(|c| ((c.metadata.namespace.as_str(), c.metadata.name.as_str()), c))
@@ -245,7 +247,7 @@ fn local(p: &Picture<'_>, say: &mut Say) {
                     work.replicas.unwrap_or(0)
                 ));
             }
-            let volume = p.shelf.find("PersistentVolume", "", found.text("/spec/volumeName"));
+            let volume = p.object_set.find("PersistentVolume", "", found.text("/spec/volumeName"));
             if volume.is_some_and(|v| v.at("/spec/local").is_object() || v.at("/spec/hostPath").is_object()) {
                 wrong.push(format!("claim {claim} is bound to a volume on one node"));
             }
@@ -270,7 +272,7 @@ fn snapshots(p: &Picture<'_>, say: &mut Say) {
     if drivers.is_empty() {
         return say.skip(Subject::default(), "no volume in scope uses a CSI driver");
     }
-    if p.shelf.any("Schedule.velero.io").iter().any(|s| s.at("/spec/template/defaultVolumesToFsBackup") == true) {
+    if p.object_set.any("Schedule.velero.io").iter().any(|s| s.at("/spec/template/defaultVolumesToFsBackup") == true) {
         return say.skip(Subject::default(), "a Schedule backs up volumes from the file system by default");
     }
     let classes = p.all(CLASS, say);

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say, ZONE},
-        look::{host, list, text, words},
         picture::Picture,
+        values::{host, list, text, words},
     },
 };
 
@@ -86,26 +86,26 @@ fn made(p: &Picture<'_>) -> BTreeSet<(String, String)> {
         "" => o.metadata.name.clone(),
         name => name.to_owned(),
     };
-    for o in p.shelf.any("ExternalSecret.external-secrets.io") {
+    for o in p.object_set.any("ExternalSecret.external-secrets.io") {
         add(&o.metadata.namespace, &or_own(o, "/spec/target/name"));
     }
     for kind in ["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret"] {
-        for o in p.shelf.any(&format!("{kind}.secrets.hashicorp.com")) {
+        for o in p.object_set.any(&format!("{kind}.secrets.hashicorp.com")) {
             add(&o.metadata.namespace, &or_own(o, "/spec/destination/name"));
         }
     }
-    for o in p.shelf.any("SealedSecret.bitnami.com") {
+    for o in p.object_set.any("SealedSecret.bitnami.com") {
         add(&o.metadata.namespace, &or_own(o, "/spec/template/metadata/name"));
     }
-    for o in p.shelf.any("Certificate.cert-manager.io") {
+    for o in p.object_set.any("Certificate.cert-manager.io") {
         add(&o.metadata.namespace, o.text("/spec/secretName"));
     }
-    for o in p.shelf.any("SecretProviderClass.secrets-store.csi.x-k8s.io") {
+    for o in p.object_set.any("SecretProviderClass.secrets-store.csi.x-k8s.io") {
         for made in o.list("/spec/secretObjects") {
             add(&o.metadata.namespace, text(made, "/secretName"));
         }
     }
-    for secret in p.shelf.any("Secret") {
+    for secret in p.object_set.any("Secret") {
         let managers = [
             "ExternalSecret",
             "ClusterExternalSecret",
@@ -127,7 +127,7 @@ fn managed(p: &Picture<'_>, say: &mut Say) {
     if used.is_empty() {
         return say.skip(Subject::default(), "no workload uses a Secret");
     }
-    if let Err(gap) = p.shelf.all("ExternalSecret.external-secrets.io") {
+    if let Err(gap) = p.object_set.all("ExternalSecret.external-secrets.io") {
         return say.gap(gap);
     }
     let by_hand: Vec<String> = used.difference(&made).map(|(ns, name)| format!("{ns}/{name}")).collect();
@@ -163,7 +163,7 @@ fn servers<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Vec<&'a str>)
 
 fn stores(p: &Picture<'_>, say: &mut Say) {
     let regions: BTreeSet<&str> = p
-        .shelf
+        .object_set
         .nodes
         .iter()
         .filter_map(|n| n.metadata.labels.get("topology.kubernetes.io/region"))
@@ -200,11 +200,11 @@ fn stores(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn at_rest(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Pod") {
+    if let Err(gap) = p.object_set.all("Pod") {
         return say.gap(gap);
     }
     let servers: Vec<&Object> = p
-        .shelf
+        .object_set
         .any("Pod")
         .iter()
         .filter(|o| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-"))

@@ -8,8 +8,8 @@ use crate::{
     model::{Class, Severity, Unseen},
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say},
-        look::{ago, seconds, text},
         picture::Picture,
+        values::{ago, seconds, text},
     },
 };
 

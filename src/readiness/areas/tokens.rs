@@ -13,8 +13,8 @@ use crate::{
     model::{Class, Severity},
     readiness::{
         check::{Check, Needs, Say},
-        look::{list, text},
         picture::Picture,
+        values::{list, text},
     },
 };
 
@@ -58,7 +58,7 @@ fn automount(p: &Picture<'_>, say: &mut Say) {
             name => name,
         };
         let own = work.spec()["automountServiceAccountToken"].as_bool();
-        let found = p.shelf.find("ServiceAccount", work.namespace(), account);
+        let found = p.object_set.find("ServiceAccount", work.namespace(), account);
         let of_account = found.and_then(|a| a.body["automountServiceAccountToken"].as_bool());
         if !own.or(of_account).unwrap_or(true)
             || has.contains(&format!("ServiceAccount {}/{account}", work.namespace()))

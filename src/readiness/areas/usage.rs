@@ -11,8 +11,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, NODE, Needs, REGION, Say, ZONE},
-        look::{no_data, text},
         picture::{Picture, Work},
+        values::{no_data, text},
     },
 };
 
@@ -103,9 +103,9 @@ struct Usage<'a> {
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^53")]
 impl<'a> Usage<'a> {
     fn of(p: &Picture<'a>) -> Self {
-        let prometheus = p.shelf.readings.prometheus.as_ref();
+        let prometheus = p.object_set.readings.prometheus.as_ref();
         let mut now = BTreeMap::new();
-        for metrics in p.shelf.any("PodMetrics.metrics.k8s.io") {
+        for metrics in p.object_set.any("PodMetrics.metrics.k8s.io") {
             for container in metrics.list("/containers") {
                 let of =
                     (metrics.metadata.namespace.as_str(), metrics.metadata.name.as_str(), text(container, "/name"));
@@ -156,7 +156,7 @@ fn nano(text: &str) -> f64 {
 /// The target of a VerticalPodAutoscaler for a container: millis and bytes.
 #[expect(clippy::cast_precision_loss, reason = "bytes of memory are far below 2^53")]
 fn recommended(p: &Picture<'_>, work: &Work<'_>, container: &str) -> Option<(f64, f64)> {
-    let vpa = p.shelf.any("VerticalPodAutoscaler.autoscaling.k8s.io").iter().find(|v| {
+    let vpa = p.object_set.any("VerticalPodAutoscaler.autoscaling.k8s.io").iter().find(|v| {
         v.metadata.namespace == work.namespace()
             && v.text("/spec/targetRef/name") == work.name()
             && v.text("/spec/targetRef/kind") == work.kind

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     model::Subject,
-    readiness::{check::Say, look::words, pattern::glob, picture::Picture},
+    readiness::{check::Say, pattern::glob, picture::Picture, values::words},
 };
 
 pub(super) const LOCATION: &str = "BackupStorageLocation.velero.io";
@@ -26,12 +26,12 @@ pub(super) fn takes(spec: &Value, namespace: &str) -> bool {
 /// Whether Velero is installed. If not, reports it.
 pub(super) fn installed(p: &Picture<'_>, say: &mut Say) -> bool {
     for key in [LOCATION, SCHEDULE, BACKUP] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             say.gap(gap);
             return false;
         }
     }
-    if !p.shelf.serves(LOCATION) {
+    if !p.object_set.serves(LOCATION) {
         say.fail(Subject::default(), "", "Velero is not installed: nothing is backed up");
         return false;
     }

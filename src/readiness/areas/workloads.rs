@@ -9,8 +9,8 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
-        look::{map, share, text},
         picture::{Picture, Work},
+        values::{map, share, text},
     },
 };
 
@@ -114,7 +114,7 @@ fn replicas(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
         let path = format!("{}/{}/{}", work.namespace(), work.kind.to_lowercase(), work.name());
         if p.settings.parameters.singletons.contains(&path) {
-            say.skip(work, "the drill file declares it a singleton");
+            say.skip(work, "the readiness file declares it a singleton");
             continue;
         }
         let n = work.replicas.unwrap_or(1);
@@ -150,7 +150,7 @@ fn naked(p: &Picture<'_>, say: &mut Say) {
     }
     // Pods with a controller pass. They are in a list of their own.
     let mut seen = BTreeSet::new();
-    for pod in &p.shelf.pods {
+    for pod in &p.object_set.pods {
         if p.in_scope(&pod.metadata.namespace) && seen.insert((&pod.metadata.namespace, &pod.metadata.name)) {
             say.pass(Subject::named("Pod", &pod.metadata.namespace, &pod.metadata.name));
         }
@@ -201,7 +201,7 @@ const HOUR: i64 = 3600;
 
 fn healthy(p: &Picture<'_>, say: &mut Say) {
     for key in ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps", "Pod"] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
@@ -229,7 +229,7 @@ fn healthy(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn concentration(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Pod").and(p.shelf.all("Node")) {
+    if let Err(gap) = p.object_set.all("Pod").and(p.object_set.all("Node")) {
         return say.gap(gap);
     }
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::affinity::{Told, ZONE_KEY, spread, told};
+use super::affinity::{SpreadBy, ZONE_KEY, spread, told};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, NODE, Needs, Say, ZONE},
-        look::{list, text, words},
         picture::Picture,
+        values::{list, text, words},
     },
 };
 
@@ -108,13 +108,13 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn nodes(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Node") {
+    if let Err(gap) = p.object_set.all("Node") {
         return say.gap(gap);
     }
     let takes = |n: &&crate::kubernetes::objects::Node| {
         n.ready() == "True" && !n.spec.unschedulable && !n.spec.taints.iter().any(|t| t.effect != "PreferNoSchedule")
     };
-    let nodes: Vec<_> = p.shelf.nodes.iter().filter(takes).collect();
+    let nodes: Vec<_> = p.object_set.nodes.iter().filter(takes).collect();
     let bare: Vec<&str> = nodes.iter().filter(|n| n.zone().is_empty()).map(|n| n.metadata.name.as_str()).collect();
     if nodes.is_empty() {
         return say.fail(Subject::default(), "", "no node is Ready and accepts pods");
@@ -144,7 +144,7 @@ fn nodes(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn concentration(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Pod").and(p.shelf.all("Node")) {
+    if let Err(gap) = p.object_set.all("Pod").and(p.object_set.all("Node")) {
         return say.gap(gap);
     }
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
@@ -171,12 +171,13 @@ fn concentration(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn control_plane(p: &Picture<'_>, say: &mut Say) {
-    if let Err(gap) = p.shelf.all("Node") {
+    if let Err(gap) = p.object_set.all("Node") {
         return say.gap(gap);
     }
-    let nodes: Vec<_> = p.shelf.nodes.iter().filter(|n| n.is_control_plane()).collect();
+    let nodes: Vec<_> = p.object_set.nodes.iter().filter(|n| n.is_control_plane()).collect();
     if nodes.is_empty() {
-        let eks = p.shelf.nodes.iter().any(|n| n.metadata.labels.keys().any(|k| k.starts_with("eks.amazonaws.com/")));
+        let eks =
+            p.object_set.nodes.iter().any(|n| n.metadata.labels.keys().any(|k| k.starts_with("eks.amazonaws.com/")));
         return if eks {
             say.pass(Subject::default());
         } else {
@@ -260,7 +261,7 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
             continue;
         }
         if service.text("/spec/externalTrafficPolicy") == "Local" && !everywhere {
-            let spread = works.iter().any(|w| matches!(told(w, ZONE_KEY), Told::Matches));
+            let spread = works.iter().any(|w| matches!(told(w, ZONE_KEY), SpreadBy::Matches));
             if !spread {
                 say.fail_as(
                     Severity::Medium,
@@ -304,7 +305,8 @@ fn lonely_zone(p: &Picture<'_>, service: &Object) -> Option<String> {
         s.metadata.namespace == service.metadata.namespace && of == Some(&service.metadata.name)
     };
     let mut zones: BTreeMap<String, usize> = BTreeMap::new();
-    for endpoint in p.shelf.any("EndpointSlice.discovery.k8s.io").iter().filter(own).flat_map(|s| s.list("/endpoints"))
+    for endpoint in
+        p.object_set.any("EndpointSlice.discovery.k8s.io").iter().filter(own).flat_map(|s| s.list("/endpoints"))
     {
         let zone = text(endpoint, "/zone");
         if endpoint.pointer("/conditions/ready") != Some(&false.into()) && !zone.is_empty() {
@@ -337,12 +339,12 @@ fn zones_of(volume: &Object) -> Option<BTreeSet<&str>> {
 
 fn volumes(p: &Picture<'_>, say: &mut Say) {
     for key in ["PersistentVolume", "PersistentVolumeClaim", "Pod", "StorageClass.storage.k8s.io"] {
-        if let Err(gap) = p.shelf.all(key) {
+        if let Err(gap) = p.object_set.all(key) {
             return say.gap(gap);
         }
     }
     let mut by_claim = BTreeMap::new();
-    for volume in p.shelf.any("PersistentVolume") {
+    for volume in p.object_set.any("PersistentVolume") {
         by_claim.insert((volume.text("/spec/claimRef/namespace"), volume.text("/spec/claimRef/name")), volume);
     }
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
@@ -365,8 +367,9 @@ fn volumes(p: &Picture<'_>, say: &mut Say) {
             say.pass(work);
         }
     }
-    let several = p.shelf.nodes.iter().map(|n| n.zone()).filter(|z| !z.is_empty()).collect::<BTreeSet<_>>().len() > 1;
-    for class in p.shelf.any("StorageClass.storage.k8s.io") {
+    let several =
+        p.object_set.nodes.iter().map(|n| n.zone()).filter(|z| !z.is_empty()).collect::<BTreeSet<_>>().len() > 1;
+    for class in p.object_set.any("StorageClass.storage.k8s.io") {
         if several && class.body["volumeBindingMode"] != "WaitForFirstConsumer" {
             say.fail_as(
                 Severity::High,

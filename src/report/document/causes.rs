@@ -5,7 +5,7 @@ use super::context::{Context, Judged, at_most};
 use crate::{
     event::StepEnd,
     model::{Expectation, FilesRead, Outcome, OutsideWhat, StepResult, few},
-    verdict::Phase,
+    verdict::RecoveryPhase,
 };
 
 /// The id of the judgement about the steps.
@@ -59,7 +59,7 @@ pub(super) fn phases_of(c: &Context<'_>, j: &Judged<'_>) -> String {
     };
     let before = std::iter::once(0).chain(recovery.phases.iter().map(|p| p.at_us));
     let longest = before.zip(&recovery.phases).max_by_key(|(from, p)| p.at_us.saturating_sub(*from));
-    longest.map_or_else(String::new, |(from, Phase { name, at_us })| {
+    longest.map_or_else(String::new, |(from, RecoveryPhase { name, at_us })| {
         format!("The longest phase was until `{name}`: {} of {}", at_most(at_us - from), at_most(recovery.total_us()))
     })
 }

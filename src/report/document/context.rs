@@ -74,7 +74,7 @@ impl Judged<'_> {
 
 /// The numbers of the events that lines of page one rest on.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct EventNumbers {
     pub started: Option<u64>,
     pub plan: Option<u64>,
     pub judged: Option<u64>,
@@ -104,7 +104,7 @@ pub(super) struct Answered {
     pub by: String,
 }
 
-impl Places {
+impl EventNumbers {
     fn of(events: &[Event]) -> Self {
         let mut places = Self::default();
         for event in events {
@@ -143,7 +143,7 @@ pub(super) struct Context<'a> {
     pub story: &'a Story,
     pub history: &'a History,
     pub beside: &'a Beside,
-    pub places: Places,
+    pub places: EventNumbers,
     pub judged: Vec<Judged<'a>>,
     /// Scenario, cluster and kind of run, and the version of Kubernetes.
     pub subject: Option<((String, String, bool), String)>,
@@ -165,7 +165,7 @@ impl<'a> Context<'a> {
             story,
             history,
             beside,
-            places: Places::of(&reading.kept),
+            places: EventNumbers::of(&reading.kept),
             judged: judged.collect(),
             subject: subject(&reading.kept),
             about: plan.map(|p| p.about.clone()).unwrap_or_default(),

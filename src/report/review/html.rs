@@ -5,7 +5,7 @@ use minijinja::{AutoEscape, Environment, Value, context};
 
 use super::{
     counted,
-    human::{areas, tell},
+    human::{areas, is_shown},
     place,
 };
 use crate::model::{Review, Ruling};
@@ -33,7 +33,7 @@ fn section(review: &Review, area: &str) -> Value {
     let of_area = review.checks.iter().filter(|c| c.area == area);
     let checks: Vec<Value> = of_area
         .filter_map(|check| {
-            let found: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && tell(r)).collect();
+            let found: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && is_shown(r)).collect();
             let first = found.first()?;
             let fix = found.iter().map(|r| r.fix.as_ref()).find(|f| !f.is_empty()).unwrap_or("");
             let rows: Vec<Value> = found.iter().map(|r| row(r)).collect();

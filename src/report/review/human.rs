@@ -27,7 +27,7 @@ pub fn human(review: &Review, all: bool) -> String {
     for area in areas(review) {
         let _ = writeln!(out, "\n{}", printable(area));
         for check in review.checks.iter().filter(|c| c.area == area) {
-            let results: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && tell(r)).collect();
+            let results: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && is_shown(r)).collect();
             group(&results, all, &mut out);
         }
     }
@@ -42,14 +42,14 @@ pub fn human(review: &Review, all: bool) -> String {
     out
 }
 
-pub(super) fn tell(r: &Ruling) -> bool {
+pub(super) fn is_shown(r: &Ruling) -> bool {
     !matches!(r.state, State::Skip | State::Pass)
 }
 
 /// Areas with findings, the most serious first.
 pub(super) fn areas(review: &Review) -> Vec<&str> {
     let mut found: Vec<&str> = vec![];
-    for result in review.results.iter().filter(|r| tell(r)) {
+    for result in review.results.iter().filter(|r| is_shown(r)) {
         if let Some(check) = review.checks.iter().find(|c| c.id == result.check)
             && !found.contains(&check.area.as_str())
         {
@@ -114,7 +114,7 @@ fn next(review: &Review, out: &mut String) {
     let _ = writeln!(out, "\nnext:");
     for (i, id) in seen.iter().enumerate() {
         let of: Vec<&Ruling> =
-            review.results.iter().filter(|r| r.check == *id && tell(r) && !r.fix.is_empty()).collect();
+            review.results.iter().filter(|r| r.check == *id && is_shown(r) && !r.fix.is_empty()).collect();
         let fix = of.first().map_or("", |r| r.fix.as_ref());
         let _ = writeln!(
             out,
@@ -136,7 +136,7 @@ pub fn markdown(review: &Review) -> String {
     for area in areas(review) {
         let _ = write!(out, "\n## {}\n\n| | check | object | observed | fix |\n|---|---|---|---|---|\n", text(area));
         for check in review.checks.iter().filter(|c| c.area == area) {
-            for r in review.results.iter().filter(|r| r.check == check.id && tell(r)) {
+            for r in review.results.iter().filter(|r| r.check == check.id && is_shown(r)) {
                 let at = place(&r.subject);
                 let _ = writeln!(
                     out,

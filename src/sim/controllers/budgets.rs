@@ -43,7 +43,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 }
 
 /// Counts one budget again, although nothing changed.
-pub(in crate::sim) fn look(state: &mut State, namespace: &str, name: &str) {
+pub(in crate::sim) fn count_again(state: &mut State, namespace: &str, name: &str) {
     let Some(budget) = state.store.get("poddisruptionbudgets", namespace, name).cloned() else { return };
     if let Some(selector) = fields::selector(budget.pointer("/spec/selector")) {
         count(state, namespace, &budget, &selector);

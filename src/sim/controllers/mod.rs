@@ -3,12 +3,12 @@
 //! intervals are those of the real controllers. They do not know the drill. Read [`reconcile`] first.
 
 pub(super) mod budgets;
-mod company;
 mod endpoints;
 mod garbage;
 mod kubelets;
 pub(super) mod namespaces;
 mod nodes;
+mod other_pods;
 mod placement;
 mod preemption;
 mod rollout;
@@ -74,7 +74,7 @@ pub(super) fn reconcile(state: &mut State) {
 
 fn fire(state: &mut State, timer: &Timer) {
     match timer {
-        Timer::Monitor => nodes::look(state),
+        Timer::Monitor => nodes::find_silent(state),
         Timer::ZoneTurn(zone) => nodes::turn(state, zone),
         Timer::NodeReports(node) => nodes::reports(state, node),
         Timer::PodReady(namespace, name, uid) => kubelets::ready(state, namespace, name, uid),
@@ -85,7 +85,7 @@ fn fire(state: &mut State, timer: &Timer) {
         Timer::Velero(resource, name) => velero::go_on(state, resource, name),
         Timer::Sync => velero::sync(state),
         Timer::VolumeFilled(restore, claim) => velero::filled(state, restore, claim),
-        Timer::NamespaceEmpties(name) => namespaces::look(state, name),
+        Timer::NamespaceEmpties(name) => namespaces::empty_namespace(state, name),
         Timer::Claim(namespace, name) => volumes::provision(state, namespace, name),
         Timer::ApiServerAnswers => control_plane::started(state),
         Timer::ControllersAct => control_plane::act(state),

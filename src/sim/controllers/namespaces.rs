@@ -1,5 +1,5 @@
 //! The namespace controller: it removes a namespace when everything in it is gone. A pod on a machine without power
-//! keeps the namespace for ever (measured). Read [`look`] first.
+//! keeps the namespace for ever (measured). Read [`empty_namespace`] first.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -67,7 +67,7 @@ fn leaves(state: &mut State, name: &str) {
 }
 
 /// Removes the pods first, then the rest. Tries again for as long as something is left.
-pub(super) fn look(state: &mut State, name: &str) {
+pub(super) fn empty_namespace(state: &mut State, name: &str) {
     let Some(leaving) = state.leaving.get(name).copied().filter(|l| l.from_us <= state.now_us) else { return };
     if !state.store.get("namespaces", "", name).is_some_and(|ns| fields::is_terminating(ns)) {
         state.leaving.remove(name);

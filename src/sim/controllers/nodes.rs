@@ -1,7 +1,7 @@
 //! The node lifecycle controller: it watches the leases of the nodes, waits for the grace period, and taints lost
 //! nodes, one node of a zone at a time. The constants are those of
 //! `pkg/controller/nodelifecycle/node_lifecycle_controller.go` in Kubernetes. It does not evict pods; see `taints`.
-//! Read [`look`] and [`turn`] first.
+//! Read [`find_silent`] and [`turn`] first.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn ready(node: &Value) -> bool {
 }
 
 /// Runs once in a monitor period: finds the nodes whose lease has not changed for the grace period.
-pub(super) fn look(state: &mut State) {
+pub(super) fn find_silent(state: &mut State) {
     let (now, clocks) = (state.now_us, state.settings.clocks);
     state.schedule(clocks.period, Timer::Monitor);
     let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();

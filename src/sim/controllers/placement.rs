@@ -10,14 +10,14 @@ use super::{
         SETTLE,
         fields::{self, list, text},
         pods::Pod,
-        state::{NodeRoom, Rooms, State},
+        state::{NodeCapacities, NodeCapacity, State},
         value::Value,
     },
     Changes, preemption,
     search::Search,
 };
 use crate::kubernetes::{
-    Demand, Room, cpu_millis, memory_bytes,
+    Demand, FreeCapacity, cpu_millis, memory_bytes,
     objects::{Node, PodSpec},
 };
 
@@ -38,19 +38,19 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     waiting.sort_by_key(|p| {
         (Reverse(fields::number(p, "/spec/priority")), fields::number(p, "/metadata/resourceVersion"))
     });
-    let mut rooms = std::mem::take(&mut state.rooms);
+    let mut capacities = std::mem::take(&mut state.capacities);
     let (mut failed, mut last) = (None::<Pod>, None);
     for pod in waiting {
         // If a pod found no node, other pods of its set find none either, because nothing has changed since.
         if failed.as_ref().is_some_and(|other| is_alike(other, &pod)) && is_unscheduled(&pod) {
             continue;
         }
-        failed = match bind(state, &pod, &mut rooms, &mut last) {
+        failed = match bind(state, &pod, &mut capacities, &mut last) {
             Bound::Nowhere => Some(pod),
             Bound::Changed => None,
         };
     }
-    state.rooms = rooms;
+    state.capacities = capacities;
 }
 
 /// The result for a pod without a node.
@@ -90,20 +90,20 @@ fn measure(state: &mut State, changes: &Changes) {
         .collect();
     for name in touched {
         match state.store.get("nodes", "", name).and_then(|n| Node::deserialize(&**n).ok()) {
-            Some(node) => state.rooms.insert(name.to_owned(), room(state, &node)),
-            None => state.rooms.remove(name),
+            Some(node) => state.capacities.insert(name.to_owned(), free(state, &node)),
+            None => state.capacities.remove(name),
         };
     }
 }
 
-fn room(state: &State, node: &Node) -> NodeRoom {
-    let mut room = Room::of(node);
+fn free(state: &State, node: &Node) -> NodeCapacity {
+    let mut free = FreeCapacity::of(node);
     for pod in state.store.pods_on(&node.metadata.name) {
         if !pod.finished {
-            room.take(&asks(&pod));
+            free.reserve(&asks(&pod));
         }
     }
-    NodeRoom { zone: node.zone().to_owned(), node: node.clone(), room }
+    NodeCapacity { zone: node.zone().to_owned(), node: node.clone(), free }
 }
 
 /// What a pod requests. Most requests are simple, and are read without parsing the whole spec.
@@ -126,23 +126,23 @@ pub(super) fn asks(pod: &Value) -> Demand {
     PodSpec::deserialize(&pod["spec"]).map_or_else(|_| Demand::default(), |spec| Demand::of(&spec))
 }
 
-fn bind(state: &mut State, pod: &Pod, rooms: &mut Rooms, last: &mut Option<(Pod, Search)>) -> Bound {
+fn bind(state: &mut State, pod: &Pod, capacities: &mut NodeCapacities, last: &mut Option<(Pod, Search)>) -> Bound {
     let again = last.take().filter(|(other, search)| search.holds_after_a_pod() && is_alike(other, pod));
-    let Some(mut search) = again.map(|(_, search)| search).or_else(|| Search::of(state, pod, rooms)) else {
+    let Some(mut search) = again.map(|(_, search)| search).or_else(|| Search::of(state, pod, capacities)) else {
         return Bound::Nowhere;
     };
-    let told = told(state, pod).filter(|node| rooms.get(node).is_some_and(|room| search.fits(room)));
-    let best = told.or_else(|| search.best(rooms).map(|room| room.node.metadata.name.clone()));
+    let told = told(state, pod).filter(|node| capacities.get(node).is_some_and(|free| search.fits(free)));
+    let best = told.or_else(|| search.best(capacities).map(|free| free.node.metadata.name.clone()));
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
     let now = state.wall();
     let Some(node) = best else {
         state.store.edit("pods", &namespace, &name, |p| {
             fields::set_condition(p, "PodScheduled", "False", "Unschedulable", now);
         });
-        let made = preemption::make_room(state, pod, search.demand(), rooms, &|node| search.passes(node));
+        let made = preemption::make_room(state, pod, search.demand(), capacities, &|node| search.passes(node));
         return if made { Bound::Changed } else { Bound::Nowhere };
     };
-    search.place(&node, rooms);
+    search.place(&node, capacities);
     state.store.edit("pods", &namespace, &name, |p| {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);

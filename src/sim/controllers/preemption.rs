@@ -8,7 +8,7 @@ use super::{
         fields::{self, number, text},
         pods::Pod,
         resources,
-        state::{NodeRoom, Rooms, State},
+        state::{NodeCapacities, NodeCapacity, State},
         value::Value,
     },
     placement::asks,
@@ -20,19 +20,19 @@ pub(super) fn make_room(
     state: &mut State,
     pod: &Value,
     demand: &Demand,
-    rooms: &Rooms,
+    capacities: &NodeCapacities,
     may_run: &dyn Fn(&Node) -> bool,
 ) -> bool {
     let priority = number(pod, "/spec/priority");
     if text(pod, "/spec/preemptionPolicy") == "Never" || is_awaited(state, pod, priority) {
         return false;
     }
-    let choices = rooms.values().filter(|room| may_run(&room.node)).filter_map(|room| {
-        let victims = victims(state.store.pods_on(&room.node.metadata.name), room, demand, priority)?;
+    let choices = capacities.values().filter(|capacity| may_run(&capacity.node)).filter_map(|capacity| {
+        let victims = victims(state.store.pods_on(&capacity.node.metadata.name), capacity, demand, priority)?;
         let worth = |v: &Pod| number(v, "/spec/priority");
         let highest = victims.iter().map(worth).max()?;
         let sum: i64 = victims.iter().map(worth).sum();
-        Some((highest, sum, victims.len(), room.node.metadata.name.clone(), victims))
+        Some((highest, sum, victims.len(), capacity.node.metadata.name.clone(), victims))
     });
     let Some((.., node, victims)) = choices.min_by(|a, b| (a.0, a.1, a.2, &a.3).cmp(&(b.0, b.1, b.2, &b.3))) else {
         return false;
@@ -55,12 +55,12 @@ fn is_awaited(state: &State, pod: &Value, priority: i64) -> bool {
 }
 
 /// The pods that would have to go. None if that would not be enough, or if no pod has to go.
-fn victims(on_it: Vec<Pod>, room: &NodeRoom, demand: &Demand, priority: i64) -> Option<Vec<Pod>> {
+fn victims(on_it: Vec<Pod>, capacity: &NodeCapacity, demand: &Demand, priority: i64) -> Option<Vec<Pod>> {
     // Pods that are leaving anyway are not victims, and their room is not free yet.
     let lower = |p: &Pod| !p.finished && !p.terminating && number(p, "/spec/priority") < priority;
     let mut lower: Vec<Pod> = on_it.into_iter().filter(lower).collect();
     lower.sort_by_key(|p| fields::name(p).to_owned());
     let asked: Vec<Demand> = lower.iter().map(|p| asks(p)).collect();
     let all = lower.into_iter().zip(&asked).map(|(pod, asks)| (number(&pod, "/spec/priority"), asks, pod));
-    kubernetes::victims(all.collect(), &room.room, demand)
+    kubernetes::victims(all.collect(), &capacity.free, demand)
 }

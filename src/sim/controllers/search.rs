@@ -9,13 +9,13 @@ use super::{
     super::{
         fields::{self, list, text},
         pods::Pod,
-        state::{NodeRoom, Rooms, State},
+        state::{NodeCapacities, NodeCapacity, State},
         value::Value,
     },
-    company::{Others, Peers, Wishes},
+    other_pods::{OtherPods, Peers, Wishes},
 };
 use crate::kubernetes::{
-    Company, Demand, Domains, Incoming, KINDS, SpreadRule, demands, in_terms, label, may_run,
+    Demand, Domains, Incoming, KINDS, PodAffinity, SpreadRule, demands, in_terms, label, may_run,
     objects::{Node, PodSpec},
     spreads,
 };
@@ -26,16 +26,16 @@ const ZONE: &str = "topology.kubernetes.io/zone";
 /// What a pod requires of a node, apart from free capacity.
 struct Filters {
     spec: PodSpec,
-    company: Vec<Company>,
+    pod_affinity: Vec<PodAffinity>,
     spreads: Vec<SpreadRule>,
     /// None if a claim does not exist yet.
     places: Option<Vec<Vec<serde_json::Value>>>,
 }
 
 impl Filters {
-    fn of(state: &State, pod: &Value, incoming: &Incoming<'_>, others: &Others<'_>) -> Self {
+    fn of(state: &State, pod: &Value, incoming: &Incoming<'_>, others: &OtherPods<'_>) -> Self {
         Self {
-            company: demands(incoming, others),
+            pod_affinity: demands(incoming, others),
             spreads: spreads(incoming, others, &Domains::of(incoming.spec, others)),
             places: volume_places(state, pod),
             spec: incoming.spec.clone(),
@@ -46,13 +46,13 @@ impl Filters {
     /// spec counts too.
     fn are_about_nodes_only(&self) -> bool {
         let names_pods = KINDS.into_iter().any(|(kind, _)| !self.spec.affinity[kind].is_null());
-        !names_pods && self.company.is_empty() && self.spreads.is_empty()
+        !names_pods && self.pod_affinity.is_empty() && self.spreads.is_empty()
     }
 
     fn pass(&self, node: &Node) -> bool {
         may_run(&self.spec, node)
             && self.places.as_ref().is_some_and(|all| all.iter().all(|terms| in_terms(terms, node)))
-            && self.company.iter().all(|company| company.suits(node))
+            && self.pod_affinity.iter().all(|pod_affinity| pod_affinity.suits(node))
             && self.spreads.iter().all(|spread| spread.allows(node))
     }
 }
@@ -81,24 +81,24 @@ pub(super) struct Search {
 
 impl Search {
     /// Returns none if the spec of the pod cannot be read.
-    pub(super) fn of(state: &State, pod: &Pod, rooms: &Rooms) -> Option<Self> {
+    pub(super) fn of(state: &State, pod: &Pod, capacities: &NodeCapacities) -> Option<Self> {
         let spec = PodSpec::deserialize(&pod["spec"]).ok()?;
         let labels = fields::labels(pod);
         let incoming = Incoming { namespace: fields::namespace(pod), labels: &labels, spec: &spec };
-        let others = Others { state, rooms };
+        let others = OtherPods { state, capacities };
         let wishes = Wishes::of(&incoming, &spec, &others);
-        let peers = Peers::of(state, pod, rooms);
+        let peers = Peers::of(state, pod, capacities);
         let in_zone = peers.by(ZONE);
         let (mut names, mut zones): (Vec<&str>, Vec<usize>) = (vec![], vec![]);
         let mut beside = peers.in_order();
-        let mut candidates = Vec::with_capacity(rooms.len());
-        for (name, room) in rooms {
-            let zone = names.iter().position(|known| *known == room.zone).unwrap_or_else(|| {
-                names.push(&room.zone);
-                zones.push(in_zone.get(&room.zone).copied().unwrap_or(0));
+        let mut candidates = Vec::with_capacity(capacities.len());
+        for (name, capacity) in capacities {
+            let zone = names.iter().position(|known| *known == capacity.zone).unwrap_or_else(|| {
+                names.push(&capacity.zone);
+                zones.push(in_zone.get(&capacity.zone).copied().unwrap_or(0));
                 names.len() - 1
             });
-            let granted = wishes.granted(&room.node);
+            let granted = wishes.granted(&capacity.node);
             candidates.push(Candidate { granted, zone, beside: beside(name), passes: None });
         }
         let filters = Filters::of(state, pod, &incoming, &others);
@@ -119,35 +119,35 @@ impl Search {
         self.filters.pass(node)
     }
 
-    pub(super) fn fits(&self, room: &NodeRoom) -> bool {
-        room.room.holds(&self.demand) && self.filters.pass(&room.node)
+    pub(super) fn fits(&self, capacity: &NodeCapacity) -> bool {
+        capacity.free.holds(&self.demand) && self.filters.pass(&capacity.node)
     }
 
     /// The best node. Among equal nodes, the first by name wins. Whether the pod fits is only tested on nodes with a
     /// better score.
-    pub(super) fn best<'a>(&mut self, rooms: &'a Rooms) -> Option<&'a NodeRoom> {
+    pub(super) fn best<'a>(&mut self, capacities: &'a NodeCapacities) -> Option<&'a NodeCapacity> {
         let mut best = None;
-        for (room, candidate) in rooms.values().zip(&mut self.candidates) {
+        for (capacity, candidate) in capacities.values().zip(&mut self.candidates) {
             let in_zone = self.zones.get(candidate.zone).copied().unwrap_or(0);
-            let score = (Reverse(candidate.granted), in_zone, candidate.beside, Reverse(room.room.cpu));
+            let score = (Reverse(candidate.granted), in_zone, candidate.beside, Reverse(capacity.free.cpu));
             let is_better = best.as_ref().is_none_or(|(other, _)| score < *other);
             if is_better
                 && candidate.passes != Some(false)
-                && room.room.holds(&self.demand)
-                && *candidate.passes.get_or_insert_with(|| self.filters.pass(&room.node))
+                && capacity.free.holds(&self.demand)
+                && *candidate.passes.get_or_insert_with(|| self.filters.pass(&capacity.node))
             {
-                best = Some((score, room));
+                best = Some((score, capacity));
             }
         }
-        best.map(|(_, room)| room)
+        best.map(|(_, capacity)| capacity)
     }
 
     /// Places the pod on a node.
-    pub(super) fn place(&mut self, node: &str, rooms: &mut Rooms) {
-        let Some(room) = rooms.get_mut(node) else { return };
-        room.room.take(&self.demand);
-        let has_zone = label(&room.node, ZONE).is_some();
-        let at = rooms.keys().position(|name| name == node);
+    pub(super) fn place(&mut self, node: &str, capacities: &mut NodeCapacities) {
+        let Some(capacity) = capacities.get_mut(node) else { return };
+        capacity.free.reserve(&self.demand);
+        let has_zone = label(&capacity.node, ZONE).is_some();
+        let at = capacities.keys().position(|name| name == node);
         if let Some(candidate) = at.and_then(|at| self.candidates.get_mut(at)) {
             candidate.beside += 1;
             if let Some(zone) = self.zones.get_mut(candidate.zone).filter(|_| has_zone) {

@@ -6,7 +6,7 @@ use crate::sim::{controllers, state::State};
 
 /// Makes the disruption controller count a budget again.
 pub(super) fn look_again(state: &mut State, it: &BudgetLags) {
-    controllers::budgets::look(state, &it.namespace, &it.budget);
+    controllers::budgets::count_again(state, &it.namespace, &it.budget);
 }
 
 impl State {

@@ -5,7 +5,7 @@
 use super::{
     super::value::{Map, Value, json},
     Autoscaler, GitOps, objects,
-    objects::Place,
+    objects::ApiPath,
 };
 use crate::sim::{
     fields::{self, number},
@@ -21,7 +21,7 @@ const CONTENT: [&str; 2] = ["spec", "data"];
 
 /// Adds one replica. At the upper bound, goes down to the lower bound.
 pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
-    let Some(place) = Place::of(&it.workload, &it.namespace) else { return };
+    let Some(place) = ApiPath::of(&it.workload, &it.namespace) else { return };
     let Some(now) = place.find(state).map(|w| number(w, "/spec/replicas")) else { return };
     let (min, max) = (i64::from(it.min), i64::from(it.max));
     let wanted = if now >= max { min } else { (now + 1).max(min) };
@@ -30,7 +30,7 @@ pub(super) fn autoscale(state: &mut State, it: &Autoscaler) {
 
 /// Remembers the present objects as those that the controller wants.
 pub(super) fn remember(state: &mut State, entry: usize, it: &GitOps) {
-    let places = it.objects.iter().filter_map(|o| Some((o.clone(), Place::of(o, &it.namespace)?)));
+    let places = it.objects.iter().filter_map(|o| Some((o.clone(), ApiPath::of(o, &it.namespace)?)));
     let wanted = places.filter_map(|(word, place)| Some((word, Value::clone(place.find(state)?)))).collect::<Map>();
     state.script.before.insert(entry, wanted.into());
 }
@@ -44,7 +44,7 @@ pub(super) fn put_back(state: &mut State, entry: usize, it: &GitOps) {
     let by = it.by.as_deref().unwrap_or(ARGO);
     let wanted = state.script.before.get(&entry).cloned().unwrap_or_default();
     for (word, wanted) in wanted.as_object().into_iter().flatten() {
-        let Some(place) = Place::of(word, &it.namespace) else { continue };
+        let Some(place) = ApiPath::of(word, &it.namespace) else { continue };
         let _ = match place.find(state).cloned() {
             None => objects::make(state, &place, wanted, by),
             Some(now) if fields::is_terminating(&now) || is_wanted(&now, wanted) => continue,

@@ -74,7 +74,7 @@ impl Names {
         objects::kind(word).map(drop).ok_or_else(|| Self::no_kind(word))
     }
 
-    fn there(&self, resource: &Resource, namespace: &str, name: &str) -> Result<(), String> {
+    fn must_exist(&self, resource: &Resource, namespace: &str, name: &str) -> Result<(), String> {
         let key = (resource.plural, namespace.to_owned(), name.to_owned());
         if self.objects.contains(&key) || MADE_LATER.contains(&resource.plural) {
             return Ok(());
@@ -92,7 +92,7 @@ impl Names {
         if resource.namespaced && namespace.is_empty() {
             return Err(format!("a {} is always in a namespace: add `namespace: NAME`", resource.kind));
         }
-        self.there(resource, if resource.namespaced { namespace } else { "" }, name)
+        self.must_exist(resource, if resource.namespaced { namespace } else { "" }, name)
     }
 
     pub(in crate::sim) fn workload(&self, workload: &str, namespace: &str) -> Result<(), String> {

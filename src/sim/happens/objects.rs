@@ -1,5 +1,5 @@
 //! Objects that are changed outside the drill: by another client of the same API server, whose field manager is
-//! recorded in managedFields. Start with [`Place`].
+//! recorded in managedFields. Start with [`ApiPath`].
 
 use http::Method;
 
@@ -8,7 +8,7 @@ use super::{
     Delete, Label, Patch, Scale, What,
 };
 use crate::sim::{
-    api::{self, Answer, Call},
+    api::{self, ApiAnswer, Call},
     resources::{self, Resource},
     state::State,
 };
@@ -16,7 +16,7 @@ use crate::sim::{
 const SOMEBODY: &str = "somebody-else";
 
 /// The place of an object in the API.
-pub(super) struct Place {
+pub(super) struct ApiPath {
     pub resource: &'static Resource,
     pub namespace: String,
     pub name: String,
@@ -27,7 +27,7 @@ pub(super) fn kind(word: &str) -> Option<&'static Resource> {
     resources::all().find(|r| r.kind.eq_ignore_ascii_case(word) || r.plural.eq_ignore_ascii_case(word))
 }
 
-impl Place {
+impl ApiPath {
     /// Parses `KIND/NAME`.
     pub(super) fn of(object: &str, namespace: &str) -> Option<Self> {
         let (word, name) = object.split_once('/')?;
@@ -61,9 +61,11 @@ impl Place {
         let content_type = "application/merge-patch+json";
         let call = Call { method, path: &path, query, content_type, body: body.as_bytes() };
         match api::handle(state, &call) {
-            Answer::Whole(code, _) if code < 300 => Ok(()),
-            Answer::Whole(code, bytes) => Err(format!("{method} {path}: {code} {}", String::from_utf8_lossy(&bytes))),
-            Answer::Stream(..) => Err(format!("{method} {path} is a watch")),
+            ApiAnswer::Whole(code, _) if code < 300 => Ok(()),
+            ApiAnswer::Whole(code, bytes) => {
+                Err(format!("{method} {path}: {code} {}", String::from_utf8_lossy(&bytes)))
+            }
+            ApiAnswer::Stream(..) => Err(format!("{method} {path} is a watch")),
         }
     }
 }
@@ -71,7 +73,7 @@ impl Place {
 /// Sends a merge patch as a field manager. Returns the patch that reverts it.
 pub(super) fn merge(
     state: &mut State,
-    place: &Place,
+    place: &ApiPath,
     patch: &Value,
     by: &str,
     subresource: &str,
@@ -93,8 +95,8 @@ fn inverse(patch: &Value, before: &Value) -> Value {
     }
 }
 
-fn place(object: &str, namespace: &str) -> Result<Place, String> {
-    Place::of(object, namespace).ok_or_else(|| format!("`{object}` is not KIND/NAME"))
+fn place(object: &str, namespace: &str) -> Result<ApiPath, String> {
+    ApiPath::of(object, namespace).ok_or_else(|| format!("`{object}` is not KIND/NAME"))
 }
 
 fn change(
@@ -137,13 +139,13 @@ pub(super) fn put_back(state: &mut State, entry: usize, what: &What) {
         What::Label(it) => (&it.object, &it.namespace, &it.by),
         _ => return,
     };
-    if let (Some(place), Some(back)) = (Place::of(object, namespace), state.script.before.remove(&entry)) {
+    if let (Some(place), Some(back)) = (ApiPath::of(object, namespace), state.script.before.remove(&entry)) {
         let _ = merge(state, &place, &back, by.as_deref().unwrap_or(SOMEBODY), "");
     }
 }
 
 /// Creates an object as a field manager, without the fields that the server sets.
-pub(super) fn make(state: &mut State, place: &Place, object: &Value, by: &str) -> Result<(), String> {
+pub(super) fn make(state: &mut State, place: &ApiPath, object: &Value, by: &str) -> Result<(), String> {
     let mut body = object.clone();
     if let Some(fields) = body.as_object_mut() {
         fields.remove("status");

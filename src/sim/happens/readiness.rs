@@ -1,7 +1,7 @@
 //! Pods that run but are not Ready: their readiness is lost, or comes and goes. Read [`begin`] and
 //! `State::fails_its_probe` first.
 
-use super::{super::value::Value, Readiness, ReadinessDoes, What, objects::Place};
+use super::{super::value::Value, Readiness, ReadinessDoes, What, objects::ApiPath};
 use crate::{
     kubernetes::Selector,
     sim::{
@@ -17,7 +17,7 @@ const UNREADY: &str = "ContainersNotReady";
 const DARK: &str = "NodeNotReady";
 
 fn selector(state: &State, it: &Readiness) -> Option<Selector> {
-    let workload = Place::of(&it.workload, &it.namespace)?;
+    let workload = ApiPath::of(&it.workload, &it.namespace)?;
     fields::selector(workload.find(state)?.pointer("/spec/selector"))
 }
 

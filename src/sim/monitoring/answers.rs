@@ -40,7 +40,7 @@ struct Nothing {}
 /// Answers `/api/v1/…` of Prometheus.
 pub(in crate::sim) fn prometheus(state: &State, path: &str) -> Option<Body> {
     #[derive(Serialize)]
-    struct Answer<T> {
+    struct ApiAnswer<T> {
         data: T,
         status: &'static str,
     }
@@ -58,7 +58,7 @@ pub(in crate::sim) fn prometheus(state: &State, path: &str) -> Option<Body> {
                 value: "1e+00",
             });
             let alerts = alerts.collect();
-            return Some(body(&Answer { data: Alerts { alerts }, status: "success" }));
+            return Some(body(&ApiAnswer { data: Alerts { alerts }, status: "success" }));
         }
         "/api/v1/rules" => {
             let rules: Vec<Value> = state.monitor.rules.iter().enumerate().map(|(at, r)| rule(state, at, r)).collect();
@@ -70,7 +70,7 @@ pub(in crate::sim) fn prometheus(state: &State, path: &str) -> Option<Body> {
         }
         _ => return None,
     };
-    Some(body(&Answer { data, status: "success" }))
+    Some(body(&ApiAnswer { data, status: "success" }))
 }
 
 /// A rule in the format of Prometheus.

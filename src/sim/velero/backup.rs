@@ -1,5 +1,5 @@
 //! What a backup captures of objects and volumes, and what it leaves out without a message. When a backup runs is
-//! decided in `queue`. Read [`take`] first.
+//! decided in `queue`. Read [`capture_backup`] first.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use crate::sim::value::{Value, json};
 
 use super::filter::{Filter, is_excluded};
 use crate::sim::{
+    backup_store::StoredBackup,
     fields::{self, list, text},
     resources,
     state::State,
-    vault::Kept,
 };
 
 /// Copies the objects and the volumes of a backup into the object store.
-pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
-    let mut kept = Kept::default();
+pub(super) fn capture_backup(state: &mut State, name: &str, backup: &Value) {
+    let mut kept = StoredBackup::default();
     let filter = Filter::of(backup);
     let all = state.store.all("namespaces").map(|n| fields::name(n).to_owned()).collect();
     for namespace in filter.namespaces(all) {
@@ -38,7 +38,7 @@ pub(super) fn take(state: &mut State, name: &str, backup: &Value) {
             kept.objects.extend(volume.map(|v| (*v).clone()));
         }
     }
-    state.vault.keep(name, kept);
+    state.backup_store.keep(name, kept);
 }
 
 /// How the content of a volume is captured. None if Velero does not mention the volume at all.

@@ -1,6 +1,6 @@
 //! Velero in the simulated cluster: its server and its requests. Backups wait in a queue (`queue`), capture what they
-//! can (`backup`), and are restored (`restore`). The content of backups is in `vault`. Read [`changed`] and [`go_on`]
-//! first.
+//! can (`backup`), and are restored (`restore`). The content of backups is in `backup_store`. Read [`changed`] and
+//! [`go_on`] first.
 
 mod backup;
 mod filter;
@@ -37,8 +37,8 @@ const QUEUED: Duration = Duration::from_millis(100);
 
 /// Stores the content of an earlier backup: what the cluster contains now. Returns the number of its objects.
 pub(super) fn keep(state: &mut State, name: &str, backup: &Value) -> usize {
-    backup::take(state, name, backup);
-    state.vault.backup(name).map_or(0, |kept| kept.objects.len())
+    backup::capture_backup(state, name, backup);
+    state.backup_store.backup(name).map_or(0, |kept| kept.objects.len())
 }
 
 /// The present time by the clock of Velero.
@@ -95,7 +95,7 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
                 phase(state, resource, name, "Processed", |s| s["errors"] = json!(["backup is still in progress"]));
                 return;
             }
-            state.vault.forget(&backup);
+            state.backup_store.forget(&backup);
             state.store.remove("backups", "velero", &backup);
             state.store.remove(resource, "velero", name);
         }
@@ -107,7 +107,7 @@ pub(super) fn go_on(state: &mut State, resource: &'static str, name: &str) {
 /// written, and removes Backups that are no longer in the store.
 pub(super) fn sync(state: &mut State) {
     state.schedule(SYNC, Timer::Sync);
-    let ended = state.vault.all_ended();
+    let ended = state.backup_store.all_ended();
     let here: Vec<String> = state.store.within("backups", "velero").map(|b| fields::name(b).to_owned()).collect();
     for name in here.iter().filter(|name| !ended.iter().any(|backup| fields::name(backup) == *name)) {
         state.store.remove("backups", "velero", name);

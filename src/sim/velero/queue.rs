@@ -158,7 +158,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
 /// Reacts to a Backup that is gone. A running backup frees its place, a ready one does not.
 pub(super) fn missed(state: &mut State, resource: &'static str, name: &str) {
     if resource == "backups" && state.velero.running.remove(name).is_some() {
-        look(state);
+        start_next(state);
     }
 }
 
@@ -185,7 +185,7 @@ pub(super) fn go_on(state: &mut State, name: &str, object: &Value) {
 }
 
 /// Looks for the next backups in the queue.
-fn look(state: &mut State) {
+fn start_next(state: &mut State) {
     let queued: Vec<String> = backups(state).into_iter().filter(|(_, p)| p == "Queued").map(|(n, _)| n).collect();
     for name in queued {
         next(state, "backups", &name, STEP);
@@ -226,7 +226,7 @@ fn begin(state: &mut State, name: &str, object: &Value) {
     if location.as_ref().is_none_or(|l| text(l, "/status/phase") != "Available") {
         let why = "backup can't be created because BackupStorageLocation default is in Unavailable status.";
         invalid(state, "backups", name, why);
-        look(state);
+        start_next(state);
         return;
     }
     let expires = fields::stamp(state.by_clock_of(
@@ -239,8 +239,8 @@ fn begin(state: &mut State, name: &str, object: &Value) {
         s["startTimestamp"] = now.into();
         s["expiration"] = expires.into();
     });
-    backup::take(state, name, object);
-    let kept = state.vault.backup(name);
+    backup::capture_backup(state, name, object);
+    let kept = state.backup_store.backup(name);
     let copied = kept.map_or(0, |k| k.volumes.iter().filter(|v| v["skipped"] == false).count());
     let by_files = object.pointer("/spec/defaultVolumesToFsBackup") == Some(&Value::Bool(true));
     // Velero copies the files of one volume at a time.
@@ -252,7 +252,7 @@ fn begin(state: &mut State, name: &str, object: &Value) {
 
 fn finish(state: &mut State, name: &str, object: &Value) {
     let now = now(state);
-    let items = state.vault.backup(name).map_or(0, |k| k.objects.len());
+    let items = state.backup_store.backup(name).map_or(0, |k| k.objects.len());
     let missing = list(object, "/spec/includedNamespaces")
         .iter()
         .filter_map(Value::as_str)
@@ -263,10 +263,10 @@ fn finish(state: &mut State, name: &str, object: &Value) {
         s["progress"] = json!({"totalItems": items, "itemsBackedUp": items});
     });
     if let Some(backup) = state.store.get("backups", "velero", name) {
-        state.vault.ended(backup);
+        state.backup_store.ended(backup);
     }
     state.velero.running.remove(name);
-    look(state);
+    start_next(state);
 }
 
 /// Parses a Go duration, in seconds. If it is missing or zero, returns thirty days, the default of Velero.

@@ -78,7 +78,7 @@ pub(super) struct Filling {
 /// Restores the objects first. Their pods wait for the files.
 fn begin(state: &mut State, name: &str, restore: &Value, source: &str) {
     let errs = state.errs() || state.restores_fail();
-    let Some((items, mut errors)) = bring_back(state, name, restore, source, if errs { LOST } else { "" }) else {
+    let Some((items, mut errors)) = create_objects(state, name, restore, source, if errs { LOST } else { "" }) else {
         phase(state, "restores", name, "Failed", |s| {
             s["failureReason"] = "the backup's data is not in the object store".into()
         });
@@ -97,7 +97,7 @@ fn finish(state: &mut State, name: &str, done: Filling) {
     let errs = !done.errors.is_empty();
     if errs {
         let why = json!({"namespaces": {"shop": done.errors}});
-        state.vault.went_wrong(name, why);
+        state.backup_store.went_wrong(name, why);
     }
     phase(state, "restores", name, if errs { "PartiallyFailed" } else { "Completed" }, |s| {
         s["completionTimestamp"] = now.into();
@@ -111,7 +111,7 @@ fn finish(state: &mut State, name: &str, done: Filling) {
 /// Restores the files of one volume after another. Returns how long this takes.
 fn fill(state: &mut State, name: &str, restore: &Value, source: &str) -> Duration {
     let included = list(restore, "/spec/includedNamespaces").to_vec();
-    let kept = state.vault.backup(source).map(|k| k.volumes.clone()).unwrap_or_default();
+    let kept = state.backup_store.backup(source).map(|k| k.volumes.clone()).unwrap_or_default();
     let mut takes = Duration::ZERO;
     for volume in
         kept.iter().filter(|v| v["backupMethod"] == "PodVolumeBackup" && included.contains(&v["pvcNamespace"]))
@@ -140,14 +140,14 @@ pub(in crate::sim) fn filled(state: &mut State, restore: &str, claim: &str) {
 
 /// Creates the objects that do not exist. Existing objects stay as they are. If the restore fails partially, the
 /// resource `lost` is left out.
-fn bring_back(
+fn create_objects(
     state: &mut State,
     name: &str,
     restore: &Value,
     source: &str,
     lost: &str,
 ) -> Option<(usize, Vec<String>)> {
-    let kept = state.vault.backup(source)?;
+    let kept = state.backup_store.backup(source)?;
     let included: Vec<&str> = list(restore, "/spec/includedNamespaces").iter().filter_map(Value::as_str).collect();
     let excluded: Vec<&str> = list(restore, "/spec/excludedResources").iter().filter_map(Value::as_str).collect();
     for ((namespace, claim), content) in &kept.contents {

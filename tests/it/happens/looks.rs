@@ -80,7 +80,7 @@ impl Look {
     pub async fn kill(&self, node: &str) {
         let host = self.world.host.as_ref().unwrap();
         let machine = host.machine(node).await.unwrap();
-        host.run(&host.take_away(&machine, NodeHow::Kill).unwrap()).await.unwrap();
+        host.run(&host.removal_command(&machine, NodeHow::Kill).unwrap()).await.unwrap();
     }
 
     pub async fn node_is_ready(&self, node: &str) -> bool {

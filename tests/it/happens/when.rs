@@ -12,7 +12,7 @@ use super::{
     looks::{Look, SHOP},
     shop,
 };
-use crate::rehearsal::{Stage, on_paused_time, scenario};
+use crate::rehearsal::{Rehearsal, on_paused_time, scenario};
 
 /// The time at which every simulated cluster is created.
 const MADE: &str = "2026-01-01T00:00:00Z";
@@ -84,7 +84,7 @@ pub const CASES: &[Case] = &[
                 look.wait(60).await;
                 assert!(!begun(look));
                 let host = look.world.host.as_ref().unwrap();
-                host.run(&host.bring_back("node-b-0", drillmaster::model::NodeHow::Kill).unwrap()).await.unwrap();
+                host.run(&host.return_command("node-b-0", drillmaster::model::NodeHow::Kill).unwrap()).await.unwrap();
                 look.wait(10).await;
             })
             .await
@@ -127,7 +127,7 @@ fn a_rehearsal_says_when_its_steps_begin() {
     let shop = shop(&[entry]).unwrap();
     let loaded = scenario("zone-outage", &shop);
     let (ended, happened) = on_paused_time(async {
-        let stage = Stage::set(&shop, 1).await;
+        let stage = Rehearsal::set(&shop, 1).await;
         let ended = stage.drill(&loaded, None).await;
         (ended, stage.simulation.happened())
     });
@@ -178,6 +178,6 @@ fn the_same_seed_and_list_give_the_same_journal() {
     ];
     let shop = shop(&entries).unwrap();
     let loaded = scenario("zone-outage", &shop);
-    let journal = || on_paused_time(async { Stage::set(&shop, 7).await.drill(&loaded, None).await.journal });
+    let journal = || on_paused_time(async { Rehearsal::set(&shop, 7).await.drill(&loaded, None).await.journal });
     assert!(journal() == journal());
 }

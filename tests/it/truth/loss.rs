@@ -16,7 +16,7 @@ use drillmaster::{
 
 use super::{
     super::{
-        rehearsal::{Stage, on_paused_time, scenario_text},
+        rehearsal::{Rehearsal, on_paused_time, scenario_text},
         takeover::Chance,
     },
     So, holds, judged, small_shop, sweep, with_happens,
@@ -210,7 +210,7 @@ fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
     let loaded = scenario_text(&case.text, &shop);
     let looks = Looks::default();
     let ended = on_paused_time(async {
-        let stage = Stage::set(&shop, seed).await;
+        let stage = Rehearsal::set(&shop, seed).await;
         let world = stage.simulation.world();
         tokio::select! {
             biased;

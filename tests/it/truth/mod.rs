@@ -27,7 +27,7 @@ use drillmaster::{
 
 use self::so::{So, holds};
 use super::{
-    rehearsal::{Ended, Stage, acted, on_paused_time, scenario_text},
+    rehearsal::{Ended, Rehearsal, acted, on_paused_time, scenario_text},
     sweep::seeds,
     takeover::Chance,
 };
@@ -205,7 +205,7 @@ fn check(seed: u64, small: &str) -> Result<Vec<Judgement>, String> {
     let targets = Arc::new(Mutex::new(vec![]));
     let hears = Arc::clone(&targets);
     let ended = on_paused_time(async {
-        let stage = Stage::set(&shop, seed).await;
+        let stage = Rehearsal::set(&shop, seed).await;
         let world = stage.simulation.world();
         tokio::select! {
             biased;

@@ -4,10 +4,11 @@
 use serde_json::{Map, json};
 
 use super::{
-    Look, StepContext, StepError,
-    bring_back::{self, Order},
+    Progress, StepContext, StepError,
     losses::is_of,
-    own, scratch,
+    own,
+    restore_namespace::{self, Order},
+    scratch,
 };
 use crate::{
     kubernetes::{Reduced, objects::Named},
@@ -22,8 +23,8 @@ pub(super) async fn restore(
     namespace: &str,
     name: &str,
 ) -> Result<String, StepError> {
-    let there = own::there(context).map_err(StepError::Failed)?;
-    let (velero, kube) = (&there.world.velero, &there.world.kube);
+    let recovery = own::recovery_cluster(context).map_err(StepError::Failed)?;
+    let (velero, kube) = (&recovery.world.velero, &recovery.world.kube);
     let path = format!("/api/v1/namespaces/{namespace}");
     if kube.find_as::<Named>(&path).await.map_err(StepError::failed)?.is_some() {
         return Err(StepError::Failed(format!(
@@ -32,10 +33,10 @@ pub(super) async fn restore(
     }
     // Velero in the second cluster reads the store once a minute.
     let what = format!("the second cluster's Velero to see backup {backup}");
-    there
-        .until(spec.at_most.0, &what, async || match bring_back::usable(&there, backup).await {
-            Ok(_) => Look::Done(()),
-            Err(why) => Look::NotYet(why),
+    recovery
+        .until(spec.at_most.0, &what, async || match restore_namespace::usable(&recovery, backup).await {
+            Ok(_) => Progress::Done(()),
+            Err(why) => Progress::NotYet(why),
         })
         .await?;
     let also = vec![ObjectRef { path: velero.path("restores", name), uid: String::new() }];
@@ -45,13 +46,13 @@ pub(super) async fn restore(
     context
         .act(&fault, async {
             // With the drill's label, so that the undo recognises the namespace.
-            there.send(&own::namespace(&context.run, namespace, Map::new())).await?;
+            recovery.send(&own::namespace(&context.run, namespace, Map::new())).await?;
             let spec = json!({
                 "backupName": backup, "includedNamespaces": [namespace], "restorePVs": true, "preserveNodePorts": true,
                 "excludedResources": ["events", "events.events.k8s.io"], "includeClusterResources": null,
             });
             let restore = velero.creation("Restore", name, &json!({RUN_LABEL: context.run}), spec);
-            there.send(&restore).await.map(drop)
+            recovery.send(&restore).await.map(drop)
         })
         .await?;
     let sent_us = context.recorder.now_us();
@@ -66,10 +67,11 @@ pub(super) async fn restore(
     let held = held.into_iter().filter_map(Reduced::of).collect();
     let order = Order { namespace, backup, restore: name.to_owned(), ready: &ready, limit: spec.at_most.0 };
     // The drill created the namespace, so differences in its labels come from the drill.
-    let mut done =
-        bring_back::see_through(&there, &order, namespace, (sent_us, Some(held)), |d| d.object.kind == "Namespace")
-            .await?;
-    let place = &there.world.identity.context;
+    let mut done = restore_namespace::see_through(&recovery, &order, namespace, (sent_us, Some(held)), |d| {
+        d.object.kind == "Namespace"
+    })
+    .await?;
+    let place = &recovery.world.identity.context;
     done.into = Some(place.clone());
     let said = format!("{backup} restored into {place}: {}", done.ready);
     context.result(StepResult::Restore(done))?;

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    drillmaster::fuzz::drill_file(bytes);
+    drillmaster::fuzz::readiness_file(bytes);
 });

@@ -68,7 +68,7 @@ pub(super) async fn usable(context: &StepContext, name: &str) -> Result<Value, S
 }
 
 /// Restores and verifies. Returns what it found, for the verdict.
-pub(super) async fn bring_back(context: &StepContext, order: &Order<'_>) -> Result<Restored, StepError> {
+pub(super) async fn restore_namespace(context: &StepContext, order: &Order<'_>) -> Result<Restored, StepError> {
     let velero = &context.world.velero;
     usable(context, order.backup).await.map_err(StepError::Failed)?;
     let labels = json!({RUN_LABEL: context.run});
@@ -262,14 +262,14 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
     // A completed restore is checked before another one is created.
     if let Some(restore) = found.as_ref().and(completed(context, backup, name).await?) {
         order.restore = restore;
-        let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
+        let done = restore_namespace(context, &order).await.map_err(|e| e.to_string())?;
         // Another restore could add missing objects, but would not change existing volumes.
         if done.missing().next().is_none() {
             return closing(&done, name);
         }
     }
     order.restore = free_name(context, &format!("{backup}-undo")).await?;
-    let done = bring_back(context, &order).await.map_err(|e| e.to_string())?;
+    let done = restore_namespace(context, &order).await.map_err(|e| e.to_string())?;
     closing(&done, name)
 }
 

@@ -1,13 +1,14 @@
-//! The drill file: what a readiness review cannot see in a cluster. It contains objectives, attestations by people,
-//! waivers and your policies. Start with [`DrillFile`].
+//! The readiness file: what a readiness review cannot see in a cluster. It contains objectives, attestations by people,
+//! waivers and your policies. Start with [`ReadinessFile`].
 
 use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Problems, Vocabulary, drill_sense,
+    Problems, Vocabulary,
     load::{LARGEST, parse_as},
+    readiness_sense,
     schema::schema_of,
     vars::Values,
 };
@@ -178,7 +179,7 @@ pub struct CheckRules {
 
 /// The version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum DrillFileVersion {
+pub enum ReadinessFileVersion {
     /// The first.
     #[serde(rename = "drillmaster.dev/v1")]
     V1,
@@ -186,19 +187,19 @@ pub enum DrillFileVersion {
 
 /// The kind of document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum DrillFileKind {
-    /// A drill file.
+pub enum ReadinessFileKind {
+    /// A readiness file.
     Readiness,
 }
 
-/// A drill file.
+/// A readiness file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct DrillFile {
+pub struct ReadinessFile {
     /// `drillmaster.dev/v1`.
-    pub api_version: DrillFileVersion,
+    pub api_version: ReadinessFileVersion,
     /// `Readiness`.
-    pub kind: DrillFileKind,
+    pub kind: ReadinessFileKind,
     /// The kind of cluster, which decides which findings block.
     #[serde(default)]
     pub environment: Environment,
@@ -225,32 +226,32 @@ pub struct DrillFile {
     pub checks: CheckRules,
 }
 
-/// The schema of a drill file.
-pub fn drill_file_schema() -> serde_json::Value {
-    schema_of::<DrillFile>("https://drillmaster.dev/schema/readiness-v1.json")
+/// The schema of a readiness file.
+pub fn readiness_file_schema() -> serde_json::Value {
+    schema_of::<ReadinessFile>("https://drillmaster.dev/schema/readiness-v1.json")
 }
 
-/// Reads a drill file.
+/// Reads a readiness file.
 ///
 /// # Errors
 /// All mistakes in it at once, with their places.
-pub fn load_drill_file(path: &Path, words: &Vocabulary) -> Result<DrillFile, Problems> {
+pub fn load_readiness_file(path: &Path, words: &Vocabulary) -> Result<ReadinessFile, Problems> {
     let file = path.display().to_string();
     let text = files::text(path, LARGEST).map_err(|e| {
         Problems::bare(
-            format!("cannot read the drill file {file}: {e}"),
-            "`drillmaster schema readiness` prints the format of a drill file",
+            format!("cannot read the readiness file {file}: {e}"),
+            "`drillmaster schema readiness` prints the format of a readiness file",
         )
     })?;
-    parse_drill_file(&file, &text, words)
+    parse_readiness_file(&file, &text, words)
 }
 
-/// Reads a drill file from a text.
+/// Reads a readiness file from a text.
 ///
 /// # Errors
-/// As [`load_drill_file`].
-pub fn parse_drill_file(file: &str, text: &str, words: &Vocabulary) -> Result<DrillFile, Problems> {
-    parse_as(file, text, &drill_file_schema(), &Values::default(), |root, parsed: &DrillFile| {
-        drill_sense::lint(file, root, parsed, words)
+/// As [`load_readiness_file`].
+pub fn parse_readiness_file(file: &str, text: &str, words: &Vocabulary) -> Result<ReadinessFile, Problems> {
+    parse_as(file, text, &readiness_file_schema(), &Values::default(), |root, parsed: &ReadinessFile| {
+        readiness_sense::lint(file, root, parsed, words)
     })
 }

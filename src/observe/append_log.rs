@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The result of a read is recorded when it changes, and at least this often.
 const TOLD: Duration = Duration::from_secs(10);
 
-struct Ledger {
+struct LogWriter {
     spec: DataSpec,
     http: Http,
     /// The text before the number in each line. The log may contain lines of others, and of other runs.
@@ -32,33 +32,35 @@ struct Ledger {
 /// Writes and reads until it is dropped.
 pub(super) async fn keep(world: Arc<World>, recorder: Arc<Recorder>, spec: DataSpec, run: String) {
     let limit = spec.timeout.0;
-    let http =
-        world.stage().cloned().map_or_else(|| Http::new(limit, &world.redactor), |stage| Http::simulated(stage, limit));
+    let http = world
+        .simulated()
+        .cloned()
+        .map_or_else(|| Http::new(limit, &world.redactor), |backend| Http::simulated(backend, limit));
     let mut tick = tokio::time::interval(spec.every.0);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mark = format!("drillmaster {run} ");
-    let mut ledger = Ledger { spec, http, mark, acknowledged: BTreeSet::new(), runs: vec![], told: None };
+    let mut writer = LogWriter { spec, http, mark, acknowledged: BTreeSet::new(), runs: vec![], told: None };
     let mut read_at = 0;
     for number in 1.. {
         tick.tick().await;
         if number <= MOST_LINES {
-            ledger.write(number, &recorder).await;
+            writer.write(number, &recorder).await;
         } else if number == MOST_LINES + 1 {
             let text = told!(
                 recorder,
                 "log {}: the limit of {MOST_LINES} lines is reached, so the drill writes no more lines",
-                ledger.spec.name
+                writer.spec.name
             );
             recorder.observe(Kind::Noted { text });
         }
         if recorder.now_us() >= read_at {
-            let readable = ledger.read(&recorder).await;
+            let readable = writer.read(&recorder).await;
             read_at = recorder.now_us() + if readable { READ } else { RETRY }.as_micros() as u64;
         }
     }
 }
 
-impl Ledger {
+impl LogWriter {
     async fn write(&mut self, number: u64, recorder: &Recorder) {
         let sent_us = recorder.now_us();
         let answer = self.http.append(&self.spec.http.append, &format!("{}{number}", self.mark)).await;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    company::Incoming,
     demand::{ATTACHABLE, Demand},
     objects::Pod,
+    pod_affinity::Incoming,
 };
 
 /// Volumes by the claim to which they are bound: the nodes on which they can be used, and the driver that attaches
@@ -35,7 +35,7 @@ impl<'a> Volumes<'a> {
 
 /// A pod that has a node or needs one.
 #[derive(Clone, Debug)]
-pub struct Guest<'a> {
+pub struct Candidate<'a> {
     /// Its name, for messages.
     pub name: String,
     /// Its namespace, labels and spec.
@@ -48,7 +48,7 @@ pub struct Guest<'a> {
     pub returns: bool,
 }
 
-impl<'a> Guest<'a> {
+impl<'a> Candidate<'a> {
     /// A pod of a cluster. Pods of DaemonSets and static pods come back only with their node.
     pub fn of(pod: &'a Pod, volumes: &Volumes<'a>) -> Self {
         let meta = &pod.metadata;

@@ -24,14 +24,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Makes sure that no backup of this run blocks Velero's queue. Safe to repeat.
-pub async fn withdraw(context: &StepContext) {
+pub async fn cancel_queued_backups(context: &StepContext) {
     for step in context.plan.steps.iter().filter(|s| s.backs_up()) {
         // A step with a result has observed the end of its backup.
         if context.backup_of(&step.name.0).is_some() || context.wheel.is_fenced() {
             continue;
         }
         let name = backup_name(&context.run, &step.name.0);
-        let why = match tokio::time::timeout(LIMIT, one(context, &name)).await {
+        let why = match tokio::time::timeout(LIMIT, cancel_backup(context, &name)).await {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {LIMIT:?}"),
@@ -46,7 +46,7 @@ pub async fn withdraw(context: &StepContext) {
     }
 }
 
-async fn one(context: &StepContext, name: &str) -> Result<(), SendError> {
+async fn cancel_backup(context: &StepContext, name: &str) -> Result<(), SendError> {
     let Some(found) = context.world.velero.find("backups", name).await? else { return Ok(()) };
     let phase = phase(&found);
     if is_queued(phase) {

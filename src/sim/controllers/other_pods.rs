@@ -1,26 +1,26 @@
 //! The neighbours of a pod, and the preferences of a pod for certain nodes. It does not decide whether a pod may run on
-//! a node: those filters are in `kubernetes`, which has the only copy of them. Start with [`Others`].
+//! a node: those filters are in `kubernetes`, which has the only copy of them. Start with [`OtherPods`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::super::{
     fields::{self, list, text},
     pods::Spread,
-    state::{Rooms, State},
+    state::{NodeCapacities, State},
     value::Value,
 };
 use crate::kubernetes::{
-    Company, Incoming, KINDS, Neighbours, Selector, label,
+    ExistingPods, Incoming, KINDS, PodAffinity, Selector, label,
     objects::{Node, PodSpec},
 };
 
 /// The pods of the simulated cluster and the nodes on which they are.
-pub(super) struct Others<'a> {
+pub(super) struct OtherPods<'a> {
     pub state: &'a State,
-    pub rooms: &'a Rooms,
+    pub capacities: &'a NodeCapacities,
 }
 
-impl Neighbours for Others<'_> {
+impl ExistingPods for OtherPods<'_> {
     fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool)) {
         self.state.store.each_selected(namespace, selector, |pod| {
             let node = text(pod, "/spec/nodeName");
@@ -48,24 +48,24 @@ impl Neighbours for Others<'_> {
     }
 
     fn node(&self, name: &str) -> Option<&Node> {
-        self.rooms.get(name).map(|room| &room.node)
+        self.capacities.get(name).map(|capacity| &capacity.node)
     }
 
     fn nodes(&self, seen: &mut dyn FnMut(&Node)) {
-        self.rooms.values().for_each(|room| seen(&room.node));
+        self.capacities.values().for_each(|capacity| seen(&capacity.node));
     }
 }
 
 /// The pods of the same controller: how many are on each node.
 pub(super) struct Peers<'a> {
     counts: Arc<Spread>,
-    rooms: &'a Rooms,
+    capacities: &'a NodeCapacities,
 }
 
 impl<'a> Peers<'a> {
-    pub(super) fn of(state: &State, pod: &Value, rooms: &'a Rooms) -> Self {
+    pub(super) fn of(state: &State, pod: &Value, capacities: &'a NodeCapacities) -> Self {
         let counts = fields::controller(pod).map(|(_, _, owner)| state.store.spread_of(owner));
-        Self { counts: counts.unwrap_or_default(), rooms }
+        Self { counts: counts.unwrap_or_default(), capacities }
     }
 
     /// Returns a function that says how many are on a node. It must be called for the nodes in the order of their
@@ -82,7 +82,7 @@ impl<'a> Peers<'a> {
     pub(super) fn by(&self, key: &str) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for (node, count) in &*self.counts {
-            if let Some(domain) = self.rooms.get(node).and_then(|room| label(&room.node, key)) {
+            if let Some(domain) = self.capacities.get(node).and_then(|capacity| label(&capacity.node, key)) {
                 *counts.entry(domain.to_owned()).or_default() += count;
             }
         }
@@ -92,33 +92,33 @@ impl<'a> Peers<'a> {
 
 /// The preferences of a pod, each with its weight.
 pub(super) struct Wishes {
-    company: Vec<(i64, Company)>,
+    pod_affinity: Vec<(i64, PodAffinity)>,
     nodes: Vec<(i64, Selector)>,
 }
 
 impl Wishes {
-    pub(super) fn of(pod: &Incoming<'_>, spec: &PodSpec, others: &Others<'_>) -> Self {
+    pub(super) fn of(pod: &Incoming<'_>, spec: &PodSpec, others: &OtherPods<'_>) -> Self {
         let preferred = |kind: &str| {
             let wishes = &spec.affinity[kind]["preferredDuringSchedulingIgnoredDuringExecution"];
             let wishes = wishes.as_array().into_iter().flatten();
             wishes.map(|wish| (wish["weight"].as_i64().unwrap_or(0), wish))
         };
-        let company = KINDS.into_iter().flat_map(|(kind, together)| {
+        let pod_affinity = KINDS.into_iter().flat_map(|(kind, together)| {
             preferred(kind).filter_map(move |(weight, wish)| {
-                Some((weight, Company::of(pod, &wish["podAffinityTerm"], together, others)?))
+                Some((weight, PodAffinity::of(pod, &wish["podAffinityTerm"], together, others)?))
             })
         });
         let nodes = preferred("nodeAffinity").filter_map(|(weight, wish)| {
             let terms = serde_json::json!({"matchExpressions": wish.pointer("/preference/matchExpressions")?});
             Some((weight, serde_json::from_value(terms).ok()?))
         });
-        Self { company: company.collect(), nodes: nodes.collect() }
+        Self { pod_affinity: pod_affinity.collect(), nodes: nodes.collect() }
     }
 
     /// The sum of the weights of the preferences that a node satisfies.
     pub(super) fn granted(&self, node: &Node) -> i64 {
-        let company: i64 = self.company.iter().filter(|(_, c)| c.suits(node)).map(|(weight, _)| weight).sum();
+        let pod_affinity: i64 = self.pod_affinity.iter().filter(|(_, c)| c.suits(node)).map(|(weight, _)| weight).sum();
         let nodes = self.nodes.iter().filter(|(_, s)| s.matches(&node.metadata.labels));
-        company + nodes.map(|(weight, _)| weight).sum::<i64>()
+        pod_affinity + nodes.map(|(weight, _)| weight).sum::<i64>()
     }
 }

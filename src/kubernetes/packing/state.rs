@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::super::{
     Selector,
-    company::{self, Domains, Neighbours},
-    demand::{ATTACHABLE, Room},
-    guest::Guest,
+    candidate::Candidate,
+    demand::{ATTACHABLE, FreeCapacity},
     objects::{Node, PodSpec},
+    pod_affinity::{self, Domains, ExistingPods},
     scheduling::{may_run, says_of_nodes},
 };
 
@@ -18,13 +18,13 @@ pub(super) struct Slot<'a> {
     pub(super) node: &'a Node,
     /// Allocatable CPU and memory.
     pub(super) all: (i64, i64),
-    pub(super) room: Room,
+    pub(super) free: FreeCapacity,
     pub(super) gone: bool,
     pub(super) on: BTreeSet<usize>,
 }
 
-pub(super) struct Seat<'a> {
-    pub(super) guest: Guest<'a>,
+pub(super) struct PackedPod<'a> {
+    pub(super) candidate: Candidate<'a>,
     pub(super) at: Option<usize>,
     /// The node on which the pod that it replaces still exists.
     pub(super) ghost: Option<usize>,
@@ -36,10 +36,10 @@ pub(super) struct Seat<'a> {
 
 /// Nodes, and the pods on them.
 #[derive(Default)]
-pub struct Board<'a> {
+pub struct PackingState<'a> {
     pub(super) slots: Vec<Slot<'a>>,
     pub(super) by_name: BTreeMap<&'a str, usize>,
-    pub(super) seats: Vec<Seat<'a>>,
+    pub(super) packed_pods: Vec<PackedPod<'a>>,
     by_namespace: BTreeMap<&'a str, Vec<usize>>,
     by_label: BTreeMap<(&'a str, &'a str, &'a str), Vec<usize>>,
     refusing: BTreeMap<&'a str, Vec<usize>>,
@@ -53,12 +53,12 @@ pub struct Board<'a> {
     pub(super) least_priority: i64,
 }
 
-impl<'a> Board<'a> {
-    /// A board with these nodes and without pods.
+impl<'a> PackingState<'a> {
+    /// A packing with these nodes and without pods.
     pub fn new(nodes: impl IntoIterator<Item = &'a Node>) -> Self {
         let slot = |node: &'a Node| {
-            let room = Room::of(node);
-            Slot { node, all: (room.cpu, room.memory), room, gone: false, on: BTreeSet::new() }
+            let free = FreeCapacity::of(node);
+            Slot { node, all: (free.cpu, free.memory), free, gone: false, on: BTreeSet::new() }
         };
         let slots: Vec<Slot<'a>> = nodes.into_iter().map(slot).collect();
         let by_name = slots.iter().enumerate().map(|(i, s)| (s.node.metadata.name.as_str(), i)).collect();
@@ -68,7 +68,7 @@ impl<'a> Board<'a> {
     /// Sets how many volumes of a driver a node can attach. To be called before pods are added.
     pub fn attaches(&mut self, node: &str, driver: &str, most: i64) {
         if let Some(slot) = self.by_name.get(node).map(|i| &mut self.slots[*i]) {
-            slot.room.more.insert(format!("{ATTACHABLE}{driver}"), most);
+            slot.free.more.insert(format!("{ATTACHABLE}{driver}"), most);
         }
     }
 
@@ -78,24 +78,24 @@ impl<'a> Board<'a> {
     }
 
     /// Adds a pod, on a node or still without one.
-    pub fn seat(&mut self, guest: Guest<'a>, node: &str, leaving: bool) -> usize {
-        let index = self.seats.len();
-        let pod = guest.pod;
+    pub fn place(&mut self, candidate: Candidate<'a>, node: &str, leaving: bool) -> usize {
+        let index = self.packed_pods.len();
+        let pod = candidate.pod;
         self.by_namespace.entry(pod.namespace).or_default().push(index);
         for (key, value) in pod.labels {
             self.by_label.entry((pod.namespace, key, value)).or_default().push(index);
         }
-        let terms = company::required(pod.spec, "podAntiAffinity");
+        let terms = pod_affinity::required(pod.spec, "podAntiAffinity");
         if terms.iter().any(|t| !t["namespaces"].is_null() || !t["namespaceSelector"].is_null()) {
             self.refusing_wide.push(index);
         } else if !terms.is_empty() {
             self.refusing.entry(pod.namespace).or_default().push(index);
         }
-        self.least_priority = self.least_priority.min(guest.priority());
+        self.least_priority = self.least_priority.min(candidate.priority());
         let kind = self.kind(pod.spec);
         let at = self.by_name.get(node).copied();
-        self.seats.push(Seat { guest, at: None, ghost: None, leaving, kind, domains: None });
-        self.sit(index, at);
+        self.packed_pods.push(PackedPod { candidate, at: None, ghost: None, leaving, kind, domains: None });
+        self.move_to(index, at);
         index
     }
 
@@ -112,10 +112,10 @@ impl<'a> Board<'a> {
 
     /// The domains of a pod's topology spread constraints, computed once for all equal pods.
     pub(super) fn domains(&mut self, index: usize) -> usize {
-        if let Some(known) = self.seats[index].domains {
+        if let Some(known) = self.packed_pods[index].domains {
             return known;
         }
-        let (kind, spec) = (self.seats[index].kind, self.seats[index].guest.pod.spec);
+        let (kind, spec) = (self.packed_pods[index].kind, self.packed_pods[index].candidate.pod.spec);
         let key = format!("{kind} {:?}", spec.topology_spread_constraints);
         let known = self.spreads.get(&key).copied().unwrap_or_else(|| {
             let found = Domains::of(spec, self);
@@ -123,26 +123,26 @@ impl<'a> Board<'a> {
             self.spreads.insert(key, self.domains.len() - 1);
             self.domains.len() - 1
         });
-        self.seats[index].domains = Some(known);
+        self.packed_pods[index].domains = Some(known);
         known
     }
 
     /// Moves a pod to another node, or to none.
-    pub(super) fn sit(&mut self, index: usize, to: Option<usize>) {
-        let seat = &mut self.seats[index];
-        let from = std::mem::replace(&mut seat.at, to);
+    pub(super) fn move_to(&mut self, index: usize, to: Option<usize>) {
+        let packed_pod = &mut self.packed_pods[index];
+        let from = std::mem::replace(&mut packed_pod.at, to);
         if let Some(slot) = from.map(|i| &mut self.slots[i]) {
-            slot.room.give(&seat.guest.demand);
+            slot.free.release(&packed_pod.candidate.demand);
             slot.on.remove(&index);
         }
         if let Some(slot) = to.map(|i| &mut self.slots[i]) {
-            slot.room.take(&seat.guest.demand);
+            slot.free.reserve(&packed_pod.candidate.demand);
             slot.on.insert(index);
         }
     }
 }
 
-impl Neighbours for Board<'_> {
+impl ExistingPods for PackingState<'_> {
     fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool)) {
         let mut candidates = self.by_namespace.get(namespace).map_or(&[][..], Vec::as_slice);
         for (key, value) in &selector.match_labels {
@@ -151,22 +151,22 @@ impl Neighbours for Board<'_> {
                 candidates = own;
             }
         }
-        for seat in candidates.iter().map(|i| &self.seats[*i]) {
-            if !selector.matches(seat.guest.pod.labels) {
+        for packed_pod in candidates.iter().map(|i| &self.packed_pods[*i]) {
+            if !selector.matches(packed_pod.candidate.pod.labels) {
                 continue;
             }
             let name = |at: usize| self.slots[at].node.metadata.name.as_str();
-            seat.at.into_iter().for_each(|at| seen(name(at), seat.leaving));
-            seat.ghost.into_iter().for_each(|at| seen(name(at), true));
+            packed_pod.at.into_iter().for_each(|at| seen(name(at), packed_pod.leaving));
+            packed_pod.ghost.into_iter().for_each(|at| seen(name(at), true));
         }
     }
 
     fn refusals(&self, namespace: &str, seen: &mut dyn FnMut(&str, &str, &Value)) {
         let near = self.refusing.get(namespace).into_iter().flatten();
-        for seat in near.chain(&self.refusing_wide).map(|i| &self.seats[*i]) {
-            for at in seat.at.into_iter().chain(seat.ghost) {
-                for term in company::required(seat.guest.pod.spec, "podAntiAffinity") {
-                    seen(&self.slots[at].node.metadata.name, seat.guest.pod.namespace, term);
+        for packed_pod in near.chain(&self.refusing_wide).map(|i| &self.packed_pods[*i]) {
+            for at in packed_pod.at.into_iter().chain(packed_pod.ghost) {
+                for term in pod_affinity::required(packed_pod.candidate.pod.spec, "podAntiAffinity") {
+                    seen(&self.slots[at].node.metadata.name, packed_pod.candidate.pod.namespace, term);
                 }
             }
         }

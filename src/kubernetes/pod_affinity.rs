@@ -1,5 +1,5 @@
 //! What pods require from nodes because of other pods: affinity and anti-affinity, of the new pod and of the existing
-//! pods, and topology spread constraints. [`Neighbours`] provides the other pods: from a capture, or from a simulated
+//! pods, and topology spread constraints. [`ExistingPods`] provides the other pods: from a capture, or from a simulated
 //! cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +24,7 @@ pub struct Incoming<'a> {
 }
 
 /// The existing pods.
-pub trait Neighbours {
+pub trait ExistingPods {
     /// Calls `seen` for each pod of a namespace that a selector matches: with its node, and with whether it is
     /// Terminating. Pods that have finished or have no node are left out.
     fn each(&self, namespace: &str, selector: &Selector, seen: &mut dyn FnMut(&str, bool));
@@ -65,21 +65,21 @@ fn narrowed(mut selector: Selector, keys: &[String], labels: &BTreeMap<String, S
 
 /// A requirement of a pod for the other pods in the domain of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Company {
+pub struct PodAffinity {
     key: String,
     /// The domains that contain such pods.
     domains: BTreeSet<String>,
     together: bool,
 }
 
-impl Company {
+impl PodAffinity {
     /// Whether the domain of a node meets the requirement.
     pub fn suits(&self, node: &Node) -> bool {
         label(node, &self.key).is_some_and(|own| self.domains.contains(own)) == self.together
     }
 
     /// The requirement of one affinity term; none if every node meets it.
-    pub fn of(pod: &Incoming<'_>, term: &Value, together: bool, others: &dyn Neighbours) -> Option<Self> {
+    pub fn of(pod: &Incoming<'_>, term: &Value, together: bool, others: &dyn ExistingPods) -> Option<Self> {
         let keys: Vec<String> =
             items(term, "/matchLabelKeys").iter().filter_map(|k| k.as_str().map(str::to_owned)).collect();
         let chosen = narrowed(selector(&term["labelSelector"])?, &keys, pod.labels);
@@ -100,7 +100,7 @@ impl Company {
 }
 
 /// The namespaces to which a term applies.
-fn spaces(own: &str, term: &Value, others: &dyn Neighbours) -> Vec<String> {
+fn spaces(own: &str, term: &Value, others: &dyn ExistingPods) -> Vec<String> {
     let mut named: Vec<String> =
         items(term, "/namespaces").iter().filter_map(|n| n.as_str().map(str::to_owned)).collect();
     if let Some(chosen) = selector(&term["namespaceSelector"]) {
@@ -122,12 +122,12 @@ pub fn required<'a>(spec: &'a PodSpec, kind: &str) -> &'a [Value] {
 }
 
 /// All requirements for the other pods in the domain of a node.
-pub fn demands(pod: &Incoming<'_>, others: &dyn Neighbours) -> Vec<Company> {
+pub fn demands(pod: &Incoming<'_>, others: &dyn ExistingPods) -> Vec<PodAffinity> {
     let of = |(kind, together): (&str, bool)| {
         let terms = required(pod.spec, kind).iter();
-        terms.filter_map(|term| Company::of(pod, term, together, others)).collect::<Vec<_>>()
+        terms.filter_map(|term| PodAffinity::of(pod, term, together, others)).collect::<Vec<_>>()
     };
-    let mut all: Vec<Company> = KINDS.into_iter().flat_map(of).collect();
+    let mut all: Vec<PodAffinity> = KINDS.into_iter().flat_map(of).collect();
     let mut refused: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     others.refusals(pod.namespace, &mut |node, namespace, term| {
         let means = selector(&term["labelSelector"]).is_some_and(|s| s.matches(pod.labels))
@@ -137,7 +137,7 @@ pub fn demands(pod: &Incoming<'_>, others: &dyn Neighbours) -> Vec<Company> {
             refused.entry(key.to_owned()).or_default().insert(domain.to_owned());
         }
     });
-    all.extend(refused.into_iter().map(|(key, domains)| Company { key, domains, together: false }));
+    all.extend(refused.into_iter().map(|(key, domains)| PodAffinity { key, domains, together: false }));
     all
 }
 
@@ -166,7 +166,7 @@ pub struct Domains(Vec<usize>);
 
 impl Domains {
     /// Counts the domains. A zone without power still counts as a domain, unless the constraint honours taints.
-    pub fn of(spec: &PodSpec, others: &dyn Neighbours) -> Self {
+    pub fn of(spec: &PodSpec, others: &dyn ExistingPods) -> Self {
         let hard = hard(spec);
         let mut found: Vec<BTreeSet<String>> = vec![BTreeSet::new(); hard.len()];
         if !hard.is_empty() {
@@ -197,7 +197,7 @@ fn is_meant(spec: &PodSpec, constraint: &Spread, node: &Node) -> bool {
 }
 
 /// Constraints with DoNotSchedule. A Terminating pod does not count.
-pub fn spreads(pod: &Incoming<'_>, others: &dyn Neighbours, domains: &Domains) -> Vec<SpreadRule> {
+pub fn spreads(pod: &Incoming<'_>, others: &dyn ExistingPods, domains: &Domains) -> Vec<SpreadRule> {
     let rule = |(constraint, total): (&Spread, usize)| {
         let key = constraint.topology_key.clone();
         let chosen = constraint.label_selector.clone().map(|s| narrowed(s, &constraint.match_label_keys, pod.labels));

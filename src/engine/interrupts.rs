@@ -10,21 +10,21 @@ use tokio::{
 };
 
 use crate::{
-    event::{Kind, Wake},
+    event::{EndReason, Kind},
     journal::Recorder,
     model::StopHow,
 };
 
 /// The reasons, and the number of signals.
 #[derive(Clone, Debug)]
-pub struct Wakes {
-    reason: Arc<watch::Sender<Option<(Wake, String)>>>,
+pub struct Interrupts {
+    reason: Arc<watch::Sender<Option<(EndReason, String)>>>,
     signals: Arc<watch::Sender<u32>>,
     /// The last request of `stop`.
     stop: Arc<watch::Sender<Option<StopHow>>>,
 }
 
-impl Default for Wakes {
+impl Default for Interrupts {
     fn default() -> Self {
         Self {
             reason: Arc::new(watch::channel(None).0),
@@ -34,9 +34,9 @@ impl Default for Wakes {
     }
 }
 
-impl Wakes {
+impl Interrupts {
     /// Gives a reason. A later reason does not replace it.
-    pub fn wake(&self, why: Wake, detail: impl Into<String>) {
+    pub fn raise(&self, why: EndReason, detail: impl Into<String>) {
         self.reason.send_if_modified(|reason| {
             let first = reason.is_none();
             if first {
@@ -47,16 +47,16 @@ impl Wakes {
     }
 
     /// Waits for a reason.
-    pub async fn woken(&self) -> (Wake, String) {
+    pub async fn raised(&self) -> (EndReason, String) {
         let mut reason = self.reason.subscribe();
         match reason.wait_for(Option::is_some).await {
-            Ok(found) => found.clone().unwrap_or((Wake::Finished, String::new())),
+            Ok(found) => found.clone().unwrap_or((EndReason::Finished, String::new())),
             Err(_) => std::future::pending().await,
         }
     }
 
     /// The reason, if there is one yet.
-    pub fn reason(&self) -> Option<(Wake, String)> {
+    pub fn reason(&self) -> Option<(EndReason, String)> {
         self.reason.borrow().clone()
     }
 
@@ -82,7 +82,7 @@ impl Wakes {
         });
         if changed {
             recorder.observe(Kind::StopAsked { by: by.to_owned(), how });
-            self.wake(Wake::StopRequested, format!("{how}, requested by {by}"));
+            self.raise(EndReason::StopRequested, format!("{how}, requested by {by}"));
         }
     }
 
@@ -95,7 +95,7 @@ impl Wakes {
     pub fn caught(&self, recorder: &Recorder, name: &str) {
         self.signals.send_modify(|n| *n += 1);
         recorder.observe(Kind::SignalCaught { signal: name.to_owned(), count: self.signals() });
-        self.wake(Wake::Signal, name);
+        self.raise(EndReason::Signal, name);
     }
 
     /// Listens for SIGINT, SIGTERM and SIGHUP.
@@ -106,10 +106,10 @@ impl Wakes {
             (SignalKind::hangup(), "SIGHUP"),
         ] {
             let mut stream = signal(kind)?;
-            let (wakes, recorder) = (self.clone(), Arc::clone(recorder));
+            let (interrupts, recorder) = (self.clone(), Arc::clone(recorder));
             tasks.spawn(async move {
                 while stream.recv().await.is_some() {
-                    wakes.caught(&recorder, name);
+                    interrupts.caught(&recorder, name);
                 }
             });
         }

@@ -1,15 +1,15 @@
-//! Finds mistakes in a drill file that a schema cannot find: checks and drills that do not exist, invalid dates, names
-//! in the wrong form. Without this, a misspelled word would silently make the review weaker.
+//! Finds mistakes in a readiness file that a schema cannot find: checks and drills that do not exist, invalid dates,
+//! names in the wrong form. Without this, a misspelled word would silently make the review weaker.
 
 use jiff::civil::Date;
 
 use super::{
-    DrillFile,
+    ReadinessFile,
     problem::{Problem, listed, meant},
     tree::{At, Data, Node, problem},
 };
 
-/// The names that a drill file may use.
+/// The names that a readiness file may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary {
     /// Whether a pattern matches any check.
@@ -23,7 +23,7 @@ pub struct Vocabulary {
 const OBJECT: &str = "namespace/kind/name, such as shop/deployment/web";
 
 /// Returns all mistakes.
-pub(super) fn lint(file: &str, root: &Node, drill: &DrillFile, words: &Vocabulary) -> Vec<Problem> {
+pub(super) fn lint(file: &str, root: &Node, drill: &ReadinessFile, words: &Vocabulary) -> Vec<Problem> {
     let mut sense = Sense { file, root, words, problems: vec![] };
     sense.names(drill);
     sense.checks(drill);
@@ -50,7 +50,7 @@ impl Sense<'_> {
         self.problems.push(problem(self.file, &at, what, help));
     }
 
-    fn names(&mut self, drill: &DrillFile) {
+    fn names(&mut self, drill: &ReadinessFile) {
         for (i, word) in drill.drills.iter().enumerate() {
             if !self.words.drills.contains(&word.as_str()) {
                 let help = help(word, self.words.drills);
@@ -87,7 +87,7 @@ impl Sense<'_> {
         }
     }
 
-    fn checks(&mut self, drill: &DrillFile) {
+    fn checks(&mut self, drill: &ReadinessFile) {
         for (i, pattern) in drill.checks.disable.iter().enumerate() {
             self.check(&["checks", "disable", &i.to_string()], pattern);
         }
@@ -115,7 +115,7 @@ impl Sense<'_> {
         }
     }
 
-    fn days(&mut self, drill: &DrillFile) {
+    fn days(&mut self, drill: &ReadinessFile) {
         let plan = drill.plan.clone().unwrap_or_default();
         for (word, day) in
             [("reviewed", plan.reviewed), ("lastDrill", plan.last_drill), ("rbacReviewed", plan.rbac_reviewed)]

@@ -1,5 +1,5 @@
 //! The object store that holds the backups, and the documents and archives that can be downloaded from it. It is
-//! outside the clusters that use it, and does not know what a backup should contain. Start with [`Vault`].
+//! outside the clusters that use it, and does not know what a backup should contain. Start with [`BackupStore`].
 
 use std::{
     collections::BTreeMap,
@@ -16,11 +16,11 @@ use super::{
 
 /// The object store.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Vault(Arc<Mutex<Shelf>>);
+pub(super) struct BackupStore(Arc<Mutex<Contents>>);
 
 #[derive(Clone, Debug, Default)]
-struct Shelf {
-    backups: BTreeMap<String, Arc<Kept>>,
+struct Contents {
+    backups: BTreeMap<String, Arc<StoredBackup>>,
     /// Backups that have ended, as Velero records them in the store.
     ended: BTreeMap<String, Value>,
     /// What went wrong, by the name of the backup or restore.
@@ -28,59 +28,59 @@ struct Shelf {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct StoredBackup {
     pub objects: Vec<Value>,
     pub volumes: Vec<Value>,
     /// The content of the captured volumes, by namespace and claim.
     pub contents: BTreeMap<(String, String), Content>,
 }
 
-impl Vault {
+impl BackupStore {
     /// Creates another store with the same content.
     pub(super) fn fork(&self) -> Self {
-        Self(Arc::new(Mutex::new(self.shelf().clone())))
+        Self(Arc::new(Mutex::new(self.contents().clone())))
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The content of a backup.
-    pub(super) fn backup(&self, name: &str) -> Option<Arc<Kept>> {
-        self.shelf().backups.get(name).cloned()
+    pub(super) fn backup(&self, name: &str) -> Option<Arc<StoredBackup>> {
+        self.contents().backups.get(name).cloned()
     }
 
-    pub(super) fn keep(&self, name: &str, kept: Kept) {
-        self.shelf().backups.insert(name.to_owned(), Arc::new(kept));
+    pub(super) fn keep(&self, name: &str, kept: StoredBackup) {
+        self.contents().backups.insert(name.to_owned(), Arc::new(kept));
     }
 
     /// Records that a backup has ended.
     pub(super) fn ended(&self, backup: &Value) {
-        self.shelf().ended.insert(fields::name(backup).to_owned(), backup.clone());
+        self.contents().ended.insert(fields::name(backup).to_owned(), backup.clone());
     }
 
     /// All backups that have ended.
     pub(super) fn all_ended(&self) -> Vec<Value> {
-        self.shelf().ended.values().cloned().collect()
+        self.contents().ended.values().cloned().collect()
     }
 
     pub(super) fn forget(&self, backup: &str) {
-        let mut shelf = self.shelf();
-        shelf.backups.remove(backup);
-        shelf.ended.remove(backup);
+        let mut contents = self.contents();
+        contents.backups.remove(backup);
+        contents.ended.remove(backup);
     }
 
     pub(super) fn went_wrong(&self, name: &str, why: Value) {
-        self.shelf().errors.insert(name.to_owned(), why);
+        self.contents().errors.insert(name.to_owned(), why);
     }
 
     /// Returns the document at `/KIND/NAME`.
     pub(super) fn download(&self, path: &str) -> Option<Vec<u8>> {
-        self.shelf().download(path)
+        self.contents().download(path)
     }
 }
 
-impl Shelf {
+impl Contents {
     fn download(&self, path: &str) -> Option<Vec<u8>> {
         let mut parts = path.trim_matches('/').split('/');
         let (kind, name) = (parts.next()?, parts.next()?);

@@ -1,5 +1,5 @@
 //! Implements the seams of `world` beside the API server for a simulated cluster: HTTP, connections, programs,
-//! machines. What they do is decided in `web`, `inside` and `machines`. Start with [`Theatre`].
+//! machines. What they do is decided in `web`, `inside` and `machines`. Start with [`Backend`].
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -33,7 +33,7 @@ fn taken(act: &str) -> Option<PowerState> {
 }
 
 /// The network, the programs and the machines of a simulated cluster.
-pub(super) struct Theatre {
+pub(super) struct Backend {
     shared: Arc<Shared>,
     /// The recovery cluster. Its Services can be reached from here, too.
     second: Option<Arc<Shared>>,
@@ -43,19 +43,19 @@ pub(super) struct Theatre {
 /// The suffix of the names of Services in the recovery cluster.
 const THERE: &str = ".recovery";
 
-impl Theatre {
+impl Backend {
     pub(super) fn new(shared: &Arc<Shared>, second: Option<&Arc<Shared>>, plug: &Plug) -> Self {
         Self { shared: Arc::clone(shared), second: second.cloned(), plug: plug.clone() }
     }
 }
 
-impl std::fmt::Debug for Theatre {
+impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Theatre")
+        f.write_str("Backend")
     }
 }
 
-impl Simulated for Theatre {
+impl Simulated for Backend {
     fn web(&self, request: WebRequest) -> BoxFuture<'static, Result<WebAnswer, String>> {
         let (shared, second, plug) = (Arc::clone(&self.shared), self.second.clone(), self.plug.clone());
         Box::pin(async move {
@@ -67,7 +67,7 @@ impl Simulated for Theatre {
                 None => web::reach(&mut shared.state(), &request, host, path),
             };
             match reach {
-                Reach::Answer(after, answer) => {
+                Reach::ApiAnswer(after, answer) => {
                     tokio::time::sleep(after).await;
                     Ok(answer)
                 }
@@ -125,7 +125,7 @@ impl Simulated for Theatre {
     fn power(&self, act: &str, node: &str) -> BoxFuture<'static, Result<(), HostError>> {
         let (shared, act, node) = (Arc::clone(&self.shared), act.to_owned(), node.to_owned());
         if let Ok(uri) = format!("/power/{act}/{node}").parse() {
-            self.shared.trouble.tell(&http::Method::POST, &uri);
+            self.shared.trouble.report(&http::Method::POST, &uri);
         }
         let plug = self.plug.clone();
         let acting = async move {

@@ -1,5 +1,5 @@
 //! Everything that a review reads, by kind. A kind is either complete (it may have no objects) or unseen for a known
-//! reason: a 403 never becomes "there are none". Start with [`Shelf`].
+//! reason: a 403 never becomes "there are none". Start with [`ObjectSet`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
 
 /// Where the input of a review comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Source {
+pub enum ReviewSource {
     /// Manifest files: the desired state. They show nothing about what is running.
     #[default]
     Manifests,
@@ -40,9 +40,9 @@ pub struct Gap {
 
 /// All objects.
 #[derive(Clone, Debug, Default)]
-pub struct Shelf {
+pub struct ObjectSet {
     /// Where they come from.
-    pub source: Source,
+    pub source: ReviewSource,
     /// When they were read; none for files.
     pub at: Option<jiff::Timestamp>,
     /// Pods that a controller owns.
@@ -60,7 +60,7 @@ pub struct Shelf {
     /// The results of image scanners, from their files.
     pub scans: Vec<Scan>,
     /// The second cluster, or the environment to compare with, if one was given.
-    pub target: Option<Box<Shelf>>,
+    pub target: Option<Box<ObjectSet>>,
     /// What readers should know about the input: damaged parts, duplicates.
     pub notes: Vec<String>,
     /// The API server's version; empty for files.
@@ -81,7 +81,7 @@ pub struct Shelf {
     pub alike: Alike,
 }
 
-impl Shelf {
+impl ObjectSet {
     /// Adds an object.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Shelf {
         word
     }
 
-    /// Adds everything that another shelf has.
+    /// Adds everything that another object set has.
     pub fn absorb(&mut self, part: Self) {
         self.pods.extend(part.pods);
         self.standing.extend(part.standing);

@@ -1,6 +1,6 @@
 //! How a session takes control of a run: the lock is free, or its holder is frozen and is killed. And what that
 //! proves: if the holder ran on another machine or in another pid namespace, a free lock does not prove that it is
-//! dead, and it cannot be killed. docs/design/wheel.md explains this. Start with [`Hand`].
+//! dead, and it cannot be killed. docs/design/wheel.md explains this. Start with [`Control`].
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const LOOKS: u32 = 6;
 
 /// How control of a run was obtained.
 #[derive(Debug)]
-pub enum Hand {
+pub enum Control {
     /// This session has the lock, and the earlier session is proven to be dead.
     Dead(Lock),
     /// This session has the lock, but the earlier holder may be alive where that cannot be checked.
@@ -29,7 +29,7 @@ pub enum Hand {
     Held(Option<Holder>),
 }
 
-impl Hand {
+impl Control {
     /// With a lock that was free.
     pub fn free(lock: Lock) -> Self {
         if lock.proves_death() { Self::Dead(lock) } else { Self::Unproven(lock) }
@@ -40,7 +40,7 @@ impl Hand {
     /// # Errors
     /// The session is alive, or its lock cannot be opened.
     pub async fn get(dir: &RunDir) -> Result<Self, LockError> {
-        match Lock::take(dir) {
+        match Lock::acquire(dir) {
             Ok(lock) if lock.proves_death() => Ok(Self::Dead(lock)),
             Ok(lock) => {
                 let (path, holder) = (dir.file("lock").display().to_string(), lock.before().cloned());
@@ -62,7 +62,7 @@ impl Hand {
         let stopped = Lock::stop_holder(dir);
         let began = Instant::now();
         loop {
-            match Lock::take(dir) {
+            match Lock::acquire(dir) {
                 Ok(lock) => return Self::free(lock),
                 Err(LockError::Held { holder, .. }) if stopped != Stopped::Killed || began.elapsed() > ENDS => {
                     return Self::Held(holder);
@@ -92,7 +92,7 @@ async fn silent(dir: &RunDir) -> bool {
     let mut pulse = Pulse::new(dir);
     loop {
         tokio::time::sleep(LOOK).await;
-        match pulse.look() {
+        match pulse.read() {
             Beat::Heard => return false,
             Beat::Silent(time) if time >= LEAST_FROZEN => return true,
             Beat::Silent(_) => {}
@@ -126,7 +126,7 @@ impl Pulse {
     }
 
     /// Reads the counter. If it cannot be read, that is not silence.
-    pub fn look(&mut self) -> Beat {
+    pub fn read(&mut self) -> Beat {
         let now = read(&self.dir);
         if now.is_none() || now != self.last {
             (self.last, self.since, self.looks) = (now, Instant::now(), 0);
@@ -165,38 +165,38 @@ mod tests {
         let mut pulse = Pulse::new(&dir);
         // The watcher was suspended for an hour, and has read the counter once.
         tokio::time::advance(Duration::from_secs(3600)).await;
-        assert_eq!(pulse.look(), Beat::Silent(Duration::ZERO));
+        assert_eq!(pulse.read(), Beat::Silent(Duration::ZERO));
         beat(&dir, 2);
-        assert_eq!(pulse.look(), Beat::Heard);
+        assert_eq!(pulse.read(), Beat::Heard);
         for _ in 0..LOOKS {
             tokio::time::advance(LOOK).await;
-            pulse.look();
+            pulse.read();
         }
         tokio::time::advance(LEAST_FROZEN).await;
-        assert!(matches!(pulse.look(), Beat::Silent(time) if time >= LEAST_FROZEN));
+        assert!(matches!(pulse.read(), Beat::Silent(time) if time >= LEAST_FROZEN));
         // A counter that cannot be read does not prove silence.
         std::fs::remove_file(dir.file(HEARTBEAT)).expect("it is there");
-        assert_eq!(pulse.look(), Beat::Heard);
+        assert_eq!(pulse.read(), Beat::Heard);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_run_that_is_alive_is_not_taken_over() {
         let (_temp, dir) = dir();
         beat(&dir, 1);
-        let lock = Lock::take(&dir).expect("it is free");
+        let lock = Lock::acquire(&dir).expect("it is free");
         let beating = async {
             for count in 2..40 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 beat(&dir, count);
             }
         };
-        let got = async { Hand::get(&dir).await };
+        let got = async { Control::get(&dir).await };
         let (got, ()) = tokio::join!(got, beating);
         assert!(matches!(got, Err(LockError::Held { .. })));
         // This process itself holds the lock. The test must not kill itself, so the record in the lock file is emptied.
         std::fs::write(dir.file("lock"), "").expect("it can be written");
-        assert!(matches!(Hand::get(&dir).await, Ok(Hand::Held(None))), "silent, and out of reach");
+        assert!(matches!(Control::get(&dir).await, Ok(Control::Held(None))), "silent, and out of reach");
         drop(lock);
-        assert!(Hand::get(&dir).await.expect("it is free").is_dead());
+        assert!(Control::get(&dir).await.expect("it is free").is_dead());
     }
 }

@@ -10,15 +10,15 @@ use crate::{
 
 /// Why a sample is not a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Miss {
+pub(super) enum Unreachable {
     /// The service did not answer as expected.
     Service(String),
     /// The test could not be made, which shows nothing about the service.
-    Vantage(String),
+    FromHere(String),
 }
 
 /// One probe, ready to be sent.
-pub(super) struct Asker {
+pub(super) struct ProbeClient {
     how: How,
     outside: Outside,
     timeout: Duration,
@@ -34,7 +34,7 @@ enum How {
     Exec(Program),
 }
 
-impl Asker {
+impl ProbeClient {
     pub(super) fn new(ready: &ReadyProbe, outside: Outside, client: Option<reqwest::Client>) -> Self {
         let spec = &ready.spec;
         let how = match &spec.kind {
@@ -50,16 +50,16 @@ impl Asker {
 
     /// Tests the service. If that fails, it also tests the `vantage` address near the service: if that cannot be
     /// reached either, this machine lost the network.
-    pub(super) async fn ask(&self) -> Result<(), Miss> {
-        let answer = tokio::time::timeout(self.timeout, self.how.ask(&self.outside, self.timeout)).await;
-        let miss = match answer.unwrap_or_else(|_| Err(Miss::Service("timeout".into()))) {
+    pub(super) async fn test(&self) -> Result<(), Unreachable> {
+        let answer = tokio::time::timeout(self.timeout, self.how.test(&self.outside, self.timeout)).await;
+        let miss = match answer.unwrap_or_else(|_| Err(Unreachable::Service("timeout".into()))) {
             Ok(()) => return Ok(()),
             Err(miss) => miss,
         };
-        if let (Miss::Service(why), Some(neighbour)) = (&miss, &self.vantage) {
+        if let (Unreachable::Service(why), Some(neighbour)) = (&miss, &self.vantage) {
             let reached = tokio::time::timeout(self.timeout, connect(&self.outside, neighbour)).await;
             if !matches!(reached, Ok(Ok(_))) {
-                return Err(Miss::Vantage(format!("{why}, and {neighbour} does not answer either")));
+                return Err(Unreachable::FromHere(format!("{why}, and {neighbour} does not answer either")));
             }
         }
         Err(miss)
@@ -76,7 +76,7 @@ pub(super) fn client() -> reqwest::Client {
 }
 
 impl How {
-    async fn ask(&self, outside: &Outside, timeout: Duration) -> Result<(), Miss> {
+    async fn test(&self, outside: &Outside, timeout: Duration) -> Result<(), Unreachable> {
         match self {
             Self::Http(client, url, status, body) => {
                 let (got, text) = match (client, outside) {
@@ -85,29 +85,29 @@ impl How {
                         let got = answer.status().as_u16();
                         (got, answer.text().await.map_err(|e| http(&e))?)
                     }
-                    (None, Outside::Stage(stage)) => {
+                    (None, Outside::Simulated(backend)) => {
                         let request = WebRequest { method: "GET".into(), url: url.clone(), body: vec![] };
-                        let answer = stage.web(request).await.map_err(Miss::Service)?;
+                        let answer = backend.web(request).await.map_err(Unreachable::Service)?;
                         (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
                     }
-                    (None, Outside::Here(_)) => return Err(Miss::Vantage("there is no HTTP client".into())),
+                    (None, Outside::Here(_)) => return Err(Unreachable::FromHere("there is no HTTP client".into())),
                 };
                 if got != *status {
-                    Err(Miss::Service(format!("status {got}")))
+                    Err(Unreachable::Service(format!("status {got}")))
                 } else if !body.accepts(&text) {
-                    Err(Miss::Service("unexpected body".into()))
+                    Err(Unreachable::Service("unexpected body".into()))
                 } else {
                     Ok(())
                 }
             }
-            Self::Never(why) => Err(Miss::Vantage(why.clone())),
+            Self::Never(why) => Err(Unreachable::FromHere(why.clone())),
             Self::Tcp(address) => connect(outside, address).await.map_err(|e| io(&e)),
             Self::Exec(program) => match outside {
                 // A program that was not run has not answered.
-                Outside::Stage(_) => Err(Miss::Vantage("a rehearsal does not run programs".into())),
+                Outside::Simulated(_) => Err(Unreachable::FromHere("a rehearsal does not run programs".into())),
                 Outside::Here(here) => program.run(here, timeout).await.map(drop).map_err(|error| match error {
-                    ExecError::Start { .. } => Miss::Vantage(error.to_string()),
-                    _ => Miss::Service(error.to_string()),
+                    ExecError::Start { .. } => Unreachable::FromHere(error.to_string()),
+                    _ => Unreachable::Service(error.to_string()),
                 }),
             },
         }
@@ -117,21 +117,21 @@ impl How {
 async fn connect(outside: &Outside, address: &str) -> std::io::Result<()> {
     match outside {
         Outside::Here(_) => tokio::net::TcpStream::connect(address).await.map(drop),
-        Outside::Stage(stage) => stage.connect(address).await,
+        Outside::Simulated(backend) => backend.connect(address).await,
     }
 }
 
-fn http(error: &reqwest::Error) -> Miss {
+fn http(error: &reqwest::Error) -> Unreachable {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(cause) = cause.downcast_ref::<std::io::Error>()
-            && let Miss::Vantage(why) = io(cause)
+            && let Unreachable::FromHere(why) = io(cause)
         {
-            return Miss::Vantage(why);
+            return Unreachable::FromHere(why);
         }
         source = cause.source();
     }
-    Miss::Service(
+    Unreachable::Service(
         if error.is_timeout() {
             "timeout"
         } else if error.is_connect() {
@@ -145,7 +145,7 @@ fn http(error: &reqwest::Error) -> Miss {
 
 /// An error of this machine, so the request never left it. An unreachable host is not such an error: a dead node looks
 /// like that.
-fn io(error: &std::io::Error) -> Miss {
+fn io(error: &std::io::Error) -> Unreachable {
     let ours = matches!(
         error.kind(),
         ErrorKind::NetworkUnreachable
@@ -155,7 +155,7 @@ fn io(error: &std::io::Error) -> Miss {
     ) || error.raw_os_error().is_some_and(|code| {
         [nix::libc::EMFILE, nix::libc::ENFILE, nix::libc::ENOBUFS, nix::libc::ENOMEM].contains(&code)
     });
-    if ours { Miss::Vantage(error.kind().to_string()) } else { Miss::Service(error.kind().to_string()) }
+    if ours { Unreachable::FromHere(error.kind().to_string()) } else { Unreachable::Service(error.kind().to_string()) }
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
         world::Here,
     };
 
-    fn asker(kind: ProbeKind, vantage: Option<String>) -> Asker {
+    fn probe_client(kind: ProbeKind, vantage: Option<String>) -> ProbeClient {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (every, timeout) = (Dur::secs(1), Dur::secs(1));
         let spec = ProbeSpec {
@@ -183,7 +183,7 @@ mod tests {
             ProbeKind::Exec { argv } => Program::new(argv.clone()),
             _ => Program::default(),
         };
-        Asker::new(&ReadyProbe { spec, program }, Outside::Here(Here::now()), Some(client()))
+        ProbeClient::new(&ReadyProbe { spec, program }, Outside::Here(Here::now()), Some(client()))
     }
 
     fn free_port() -> String {
@@ -195,12 +195,15 @@ mod tests {
     async fn a_refused_connection_is_the_service_unless_the_neighbour_is_gone_too() {
         let dead = free_port();
         let tcp = || ProbeKind::Tcp { address: dead.clone() };
-        assert_eq!(asker(tcp(), None).ask().await, Err(Miss::Service("connection refused".into())));
-        let lost = asker(tcp(), Some(dead.clone())).ask().await;
-        assert!(matches!(lost, Err(Miss::Vantage(_))), "{lost:?}");
+        assert_eq!(probe_client(tcp(), None).test().await, Err(Unreachable::Service("connection refused".into())));
+        let lost = probe_client(tcp(), Some(dead.clone())).test().await;
+        assert!(matches!(lost, Err(Unreachable::FromHere(_))), "{lost:?}");
         let neighbour = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = neighbour.local_addr().expect("it is bound").to_string();
-        assert_eq!(asker(tcp(), Some(address)).ask().await, Err(Miss::Service("connection refused".into())));
+        assert_eq!(
+            probe_client(tcp(), Some(address)).test().await,
+            Err(Unreachable::Service("connection refused".into()))
+        );
     }
 
     #[tokio::test]
@@ -208,13 +211,17 @@ mod tests {
         // Port 0 cannot be connected to from anywhere.
         for address in ["127.0.0.1:0", "0.0.0.0:0"] {
             let url = format!("http://{address}/");
-            let http = asker(ProbeKind::Http { url, status: 200, body: BodyRule::default() }, None).ask().await;
-            let tcp = asker(ProbeKind::Tcp { address: address.into() }, None).ask().await;
-            assert_eq!(matches!(http, Err(Miss::Vantage(_))), matches!(tcp, Err(Miss::Vantage(_))), "{http:?} {tcp:?}");
+            let http = probe_client(ProbeKind::Http { url, status: 200, body: BodyRule::default() }, None).test().await;
+            let tcp = probe_client(ProbeKind::Tcp { address: address.into() }, None).test().await;
+            assert_eq!(
+                matches!(http, Err(Unreachable::FromHere(_))),
+                matches!(tcp, Err(Unreachable::FromHere(_))),
+                "{http:?} {tcp:?}"
+            );
         }
-        let gone = asker(ProbeKind::Exec { argv: vec!["/no/such/program".into()] }, None).ask().await;
-        assert!(matches!(gone, Err(Miss::Vantage(_))), "{gone:?}");
-        let fails = asker(ProbeKind::Exec { argv: vec!["false".into()] }, None).ask().await;
-        assert!(matches!(fails, Err(Miss::Service(_))), "{fails:?}");
+        let gone = probe_client(ProbeKind::Exec { argv: vec!["/no/such/program".into()] }, None).test().await;
+        assert!(matches!(gone, Err(Unreachable::FromHere(_))), "{gone:?}");
+        let fails = probe_client(ProbeKind::Exec { argv: vec!["false".into()] }, None).test().await;
+        assert!(matches!(fails, Err(Unreachable::Service(_))), "{fails:?}");
     }
 }

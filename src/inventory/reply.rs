@@ -1,4 +1,4 @@
 //! The answer to a question that a source may refuse.
 
 /// An answer, or the reason why there is none.
-pub type Answer<T> = Result<T, String>;
+pub type Reply<T> = Result<T, String>;
