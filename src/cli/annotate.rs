@@ -4,7 +4,9 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
-use super::{Done, Failure, note as message, place, report_args::AnnotateArgs, shown, verify::holding};
+use super::{
+    Done, Failure, note as message, place, report::organisation, report_args::AnnotateArgs, shown, verify::holding,
+};
 use crate::{
     files,
     journal::RunDir,
@@ -16,14 +18,15 @@ use crate::{
 const LONGEST: usize = 2000;
 
 pub(super) fn annotate(args: &AnnotateArgs) -> Done {
+    let organisation = organisation(&args.look)?;
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
-    let beside = report::beside(&dir, &reading).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let beside = report::beside(&dir, &reading, &organisation).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let document = report::document(&report::story_of(&reading), &reading, &beside);
     let note = note(args, &document).map_err(|why| Failure::new(Exit::Invalid, why))?;
     append(&dir, &note)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(dir.file(NOTES)))))?;
-    report::write_all(&dir, &reading)
+    report::write_all(&dir, &reading, &organisation)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
     message(&format!("noted in {}, and wrote {}", shown(dir.file(NOTES)), shown(dir.file("report.html"))));
     Ok(Exit::Passed)

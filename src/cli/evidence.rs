@@ -27,6 +27,7 @@ pub(super) fn keygen(args: &KeygenArgs) -> Done {
 }
 
 pub(super) fn seal(args: &SealArgs) -> Done {
+    let organisation = super::report::organisation_of_environment()?;
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
     let source = match (&args.key, &args.key_env, &args.key_command) {
@@ -37,7 +38,7 @@ pub(super) fn seal(args: &SealArgs) -> Done {
     };
     let key = Private::read(&source, output).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let public = sign(&dir, &reading, &key).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    report::write_all(&dir, &reading)
+    report::write_all(&dir, &reading, &organisation)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
     note(&format!("signed with key {}: {}", public.fingerprint(), shown(dir.file(EVIDENCE))));
     Ok(Exit::Passed)

@@ -89,7 +89,8 @@ pub(super) async fn reap(args: &ReapArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
     if let Ok(reading) = ReadRun::from(&dir) {
-        let _ = report::write_all(&dir, &reading);
+        let organisation = super::report::organisation_of_environment().unwrap_or_default();
+        let _ = report::write_all(&dir, &reading, &organisation);
     }
     Ok(exit)
 }

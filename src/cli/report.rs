@@ -4,7 +4,7 @@ use super::{
     Done, Failure, annotate,
     args::{LogArgs, Output, ReportArgs},
     note, place, print, print_styled,
-    report_args::ReportCommand,
+    report_args::{LookArgs, MoreFormat, ORGANISATION, ReportCommand},
     say, shown, styled_out,
     verify::holding,
 };
@@ -13,7 +13,7 @@ use crate::{
     files,
     journal::follow,
     model::Exit,
-    report::{self, Shape},
+    report::{self, Organisation, Shape},
     verify::Verified,
 };
 
@@ -21,11 +21,22 @@ pub(super) fn report(args: &ReportArgs) -> Done {
     if let Some(ReportCommand::Annotate(args)) = &args.what {
         return annotate::annotate(args);
     }
+    if args.language_keys {
+        print(&report::english());
+        return Ok(Exit::Passed);
+    }
+    let organisation = organisation(&args.look)?;
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
     let story = report::story_of(&reading);
-    let beside = report::beside(&dir, &reading).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    let beside = report::beside(&dir, &reading, &organisation).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let document = report::document(&story, &reading, &beside);
+    if args.format == Some(MoreFormat::Pdf) {
+        let pdf = report::pdf(&document).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+        dir.write("report.pdf", &pdf)
+            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
+        note(&format!("wrote {}", shown(dir.file("report.pdf"))));
+    }
     match args.output.format {
         Output::Human => {
             let shape = Shape { colours: styled_out(), width: files::columns_out(), brief: false };
@@ -33,10 +44,27 @@ pub(super) fn report(args: &ReportArgs) -> Done {
         }
         Output::Json => files::print_json(&report::json(&story, &document)),
     }
-    report::write_all(&dir, &reading)
+    report::write_all(&dir, &reading, &organisation)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
     note(&format!("wrote {}", shown(dir.file("report.html"))));
     Ok(Exit::Passed)
+}
+
+/// The organisation file that is named, or that the environment names.
+pub(super) fn organisation(look: &LookArgs) -> Result<Organisation, Failure> {
+    let invalid = |why: String| Failure::new(Exit::Invalid, why);
+    let read = |path| Organisation::read(path).map_err(invalid);
+    let own = look.organisation.as_deref().map(read).transpose()?.unwrap_or_default();
+    match &look.language {
+        Some(language) => own.in_language(language).map_err(invalid),
+        None => Ok(own),
+    }
+}
+
+/// The organisation file that the environment names, for commands without arguments about reports.
+pub(super) fn organisation_of_environment() -> Result<Organisation, Failure> {
+    let organisation = std::env::var_os(ORGANISATION).filter(|path| !path.is_empty()).map(Into::into);
+    super::report::organisation(&LookArgs { organisation, language: None })
 }
 
 pub(super) fn log(args: &LogArgs) -> Done {

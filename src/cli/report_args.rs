@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Subcommand};
+use clap::{Args as Group, Subcommand, ValueEnum};
 
 use super::args::{OutputArgs, RunDirArgs};
 use crate::report::Field;
@@ -14,8 +14,37 @@ pub(super) struct ReportArgs {
     pub run: RunDirArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// Write the report in this format, too
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<MoreFormat>,
+    /// Print every text of the reports as a language file in English, to translate it
+    #[arg(long)]
+    pub language_keys: bool,
     #[command(subcommand)]
     pub what: Option<ReportCommand>,
+}
+
+/// Whom a report belongs to, and its language.
+#[derive(Debug, Default, Group)]
+pub(super) struct LookArgs {
+    /// The file with name, logo, marking, templates and language of the organisation
+    #[arg(long, value_name = "FILE", env = ORGANISATION)]
+    pub organisation: Option<PathBuf>,
+    /// The language of the report: en, de, or a language file
+    #[arg(long, value_name = "LANGUAGE")]
+    pub language: Option<String>,
+}
+
+/// The environment variable that names the organisation file for every command that writes reports.
+pub(super) const ORGANISATION: &str = "DRILLMASTER_ORGANISATION";
+
+/// Formats that are written on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum MoreFormat {
+    /// report.pdf: PDF/A, tagged. Only in builds with the feature `pdf`
+    Pdf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +60,8 @@ pub(super) struct AnnotateArgs {
     pub text: String,
     #[command(flatten)]
     pub run: RunDirArgs,
+    #[command(flatten)]
+    pub look: LookArgs,
     /// What the note is about: sponsor, director, observer, participant, absence, authorisation, third-party,
     /// observation, owner, due, ticket, status, plan-change, distribution, sign-off, retention, next-exercise
     #[arg(long, value_name = "FIELD", default_value = "observation")]

@@ -14,7 +14,7 @@ use crate::{
     journal::RunDir,
     model::{Exit, Plan, StepClass},
     plan::show,
-    report::{self, Shape, live},
+    report::{self, Organisation, Shape, live},
     verdict::ReadRun,
 };
 
@@ -65,7 +65,12 @@ pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
 /// written.
 pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
     let reading = ReadRun::from(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    let written = report::write_all(dir, &reading);
+    // A mistake in the organisation file must not cost the report of a drill.
+    let organisation = super::report::organisation_of_environment().unwrap_or_else(|failure| {
+        say(&format!("warning: the report is written without the organisation: {}", failure.text));
+        Organisation::default()
+    });
+    let written = report::write_all(dir, &reading, &organisation);
     if let Err(error) = &written {
         REPORT_LOST.store(true, Ordering::Relaxed);
         say(&format!(

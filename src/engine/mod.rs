@@ -14,6 +14,7 @@ mod from_cluster;
 mod guard;
 mod heads;
 mod interrupts;
+mod keepsakes;
 mod left_open;
 mod moment;
 mod open;

@@ -27,6 +27,8 @@ pub struct Catalogue {
     asked_us: u64,
     /// The first result.
     pub(super) said: Box<Reviewed>,
+    /// The same, in full.
+    whole: Box<Review>,
 }
 
 impl Catalogue {
@@ -38,13 +40,20 @@ impl Catalogue {
     ) -> Result<(Self, Vec<Finding>), Problems> {
         let settings = settings(world, plan, inventory)?;
         let asked_us = world.clock.now_us();
-        let (said, findings) = review_cluster(world, &settings).await;
-        Ok((Self { settings, asked_us, said }, findings))
+        let (whole, findings) = review_cluster(world, &settings).await;
+        let said = Box::new(whole.in_short(settings.environment));
+        Ok((Self { settings, asked_us, said, whole }, findings))
     }
 
     /// Reads the cluster and makes the review.
     pub(super) async fn review(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
-        review_cluster(world, &self.settings).await
+        let (whole, findings) = review_cluster(world, &self.settings).await;
+        (Box::new(whole.in_short(self.settings.environment)), findings)
+    }
+
+    /// The first result in full.
+    pub(super) fn whole(&self) -> &Review {
+        &self.whole
     }
 
     /// The age of the first result.
@@ -53,7 +62,7 @@ impl Catalogue {
     }
 }
 
-async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Reviewed>, Vec<Finding>) {
+async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Review>, Vec<Finding>) {
     let at = world.clock.wall();
     let object_set = survey_cluster(world, &settings.namespaces, &[]).await;
     let review = review(&object_set, settings, &world.identity.context, "preflight", at);
@@ -68,7 +77,7 @@ async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Review
         let last = findings.last_mut().expect("the summary is always the last finding");
         last.observed += "; a simulated cluster has no data for the others";
     }
-    (Box::new(review.in_short(settings.environment)), findings)
+    (Box::new(review), findings)
 }
 
 /// The settings of the review: from the bindings, from the Readiness file that they name, and from the plan.

@@ -13,7 +13,7 @@ use super::{
     begin::{Begun, Options},
     conclude::{conclude, end},
     forward::forward,
-    guard, heads,
+    guard, heads, keepsakes,
     reaper::{reaper_dies_with, spawn_reaper},
     rebalance::rebalance,
     unwind::{StillOpen, unwind},
@@ -70,6 +70,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
         rebalance(context, interrupts).await;
+        keepsakes::after(context, &begun.dir, interrupts).await;
         call_for_help(context).await;
     }
     tasks.shutdown().await;
@@ -140,6 +141,12 @@ enum Over {
 
 async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Over {
     let (recorder, context, interrupts) = (&begun.recorder, &begun.context, &begun.interrupts);
+    let kept = keepsakes::before(context, &begun.dir, begun.catalogue.as_ref());
+    tokio::select! {
+        biased;
+        (why, detail) = interrupts.raised() => return Over::NotBegun(why, detail),
+        () = kept => {}
+    }
     let based = tokio::select! {
         biased;
         (why, detail) = interrupts.raised() => return Over::NotBegun(why, detail),

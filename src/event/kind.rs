@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, BudgetSays, Continues, EndReason, LineRun, PodView, ProbeRun, StepEnd, Unseen};
+use super::{Actor, BudgetSays, Continues, EndReason, Keepsake, LineRun, PodView, ProbeRun, StepEnd, Unseen};
 use crate::model::{
     Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
     OutsidePart, Plan, Revert, Reviewed, ScopedWorkload, StepName, StepResult, StopHow, Told, WayBack,
@@ -89,6 +89,18 @@ pub enum Kind {
         what: String,
         remove_with: String,
         expires: String,
+    },
+    /// A file in the directory `kept` of the run, as it was written.
+    EvidenceKept {
+        what: Keepsake,
+        file: String,
+        size: u64,
+        sha256: String,
+    },
+    /// Evidence that could not be kept, or only in part.
+    EvidenceMissing {
+        what: Keepsake,
+        why: Told,
     },
     /// Something that the drill had left behind was removed after all.
     LeftoverGone {

@@ -3,10 +3,12 @@
 
 mod classes;
 mod ends;
+mod keepsake;
 mod kind;
 mod seen;
 
 pub use ends::{Actor, Continues, EndReason, StepEnd};
+pub use keepsake::Keepsake;
 pub use kind::Kind;
 pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, Unseen};
 

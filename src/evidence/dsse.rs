@@ -20,18 +20,21 @@ pub(super) struct Envelope {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Signed {
+    /// A hint that this version leaves out: verifiers such as cosign skip a signature whose hint is not the one that they
+    /// compute themselves, and each computes another. Envelopes with a hint can still be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     keyid: String,
     sig: String,
 }
 
 impl Envelope {
     /// Signs a payload.
-    pub fn sign(payload: &[u8], key: &Private, public: &Public) -> Self {
+    pub fn sign(payload: &[u8], key: &Private) -> Self {
         let sig = STANDARD.encode(key.sign(&encoding(IN_TOTO, payload)));
         Self {
             payload_type: IN_TOTO.into(),
             payload: STANDARD.encode(payload),
-            signatures: vec![Signed { keyid: public.fingerprint().0, sig }],
+            signatures: vec![Signed { keyid: String::new(), sig }],
         }
     }
 
@@ -53,6 +56,15 @@ fn encoding(kind: &str, payload: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// go-securesystemslib, and cosign with it, skips a signature with another hint than its own.
+    #[test]
+    fn a_signature_has_no_hint_about_its_key() {
+        let signed = Signed { keyid: String::new(), sig: "x".into() };
+        assert_eq!(serde_json::to_string(&signed).expect("JSON"), "{\"sig\":\"x\"}");
+        let older: Signed = serde_json::from_str("{\"keyid\":\"k\",\"sig\":\"x\"}").expect("an older envelope");
+        assert_eq!(older.keyid, "k");
+    }
 
     #[test]
     fn the_encoding_of_the_specification() {

@@ -10,19 +10,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::key::hex;
-use crate::{files::own_file, journal::RunDir};
+use crate::{
+    event::{Event, Keepsake, Kind},
+    files::own_file,
+    journal::{KEPT, RunDir},
+};
 
 /// The version of the format.
 pub(super) const FORMAT: &str = "1.0";
-
-/// What the evidence of a later version will hold, and this version does not keep. An auditor must not look for it.
-const NOT_KEPT: [&str; 5] = [
-    "bindings without secrets",
-    "inventory before and after",
-    "Velero's results and logs",
-    "alerting rules and Alertmanager's configuration of the day",
-    "the full readiness review (the journal holds its summary)",
-];
 
 /// The manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,9 +52,9 @@ impl Manifest {
     ///
     /// # Errors
     /// A file cannot be read, or is a link.
-    pub fn of(dir: &RunDir, run: &str, head: &str) -> io::Result<Self> {
+    pub fn of(dir: &RunDir, run: &str, head: &str, events: &[Event]) -> io::Result<Self> {
         let mut files = vec![];
-        let mut missing: Vec<String> = NOT_KEPT.map(str::to_owned).to_vec();
+        let mut missing = missing(events);
         for name in names(dir)? {
             let (size, sha256) =
                 content(dir, &name).and_then(sum).map_err(|e| io::Error::new(e.kind(), format!("{name}: {e}")))?;
@@ -79,6 +74,24 @@ impl Manifest {
     }
 }
 
+/// What is not part of the evidence, and why: an auditor must not look for it.
+fn missing(events: &[Event]) -> Vec<String> {
+    let mut all: Vec<String> = vec![];
+    for what in Keepsake::ALL {
+        let why = events.iter().filter_map(|e| match &e.event {
+            Kind::EvidenceMissing { what: named, why } if *named == what => Some(format!("{}: {why}", what.words())),
+            _ => None,
+        });
+        let before = all.len();
+        all.extend(why);
+        let kept = events.iter().any(|e| matches!(&e.event, Kind::EvidenceKept { what: named, .. } if *named == what));
+        if !kept && all.len() == before {
+            all.push(format!("{}: the run did not keep it", what.words()));
+        }
+    }
+    all
+}
+
 /// The size of a file, and the SHA-256 of its content. A journal can be large, so it is read in parts.
 pub(super) fn sum(file: impl Read) -> io::Result<(u64, String)> {
     let (mut reader, mut sum, mut size) = (BufReader::new(file), Sha256::new(), 0);
@@ -96,6 +109,10 @@ pub(super) fn sum(file: impl Read) -> io::Result<(u64, String)> {
 
 /// Opens a file of the evidence. Only names that drillmaster gives are read, and no link is followed.
 pub(super) fn content(dir: &RunDir, name: &str) -> io::Result<fs::File> {
+    if let Some(kept) = name.strip_prefix("kept/").filter(|kept| is_plain(kept)) {
+        not_a_link(dir, KEPT)?;
+        return own_file(&dir.file(KEPT).join(kept));
+    }
     match name.strip_prefix("samples/") {
         Some(sample) if is_plain(sample) => dir.sample(sample),
         None if is_own(name) => own_file(&dir.file(name)),
@@ -123,22 +140,30 @@ pub(super) fn names(dir: &RunDir) -> io::Result<Vec<String>> {
             all.push(name);
         }
     }
-    let samples = dir.file("samples");
-    match fs::symlink_metadata(&samples) {
-        Ok(there) if there.is_symlink() => return Err(io::Error::other("the directory `samples` is a symbolic link")),
-        Ok(there) if there.is_dir() => {
-            for entry in fs::read_dir(&samples)? {
-                let name = entry?.file_name().to_string_lossy().into_owned();
-                if !is_plain(&name) {
-                    return Err(io::Error::other(format!("samples/{name} is not a file of a run")));
-                }
-                all.push(format!("samples/{name}"));
-            }
+    for folder in ["samples", KEPT] {
+        let there = fs::symlink_metadata(dir.file(folder));
+        if there.is_err() {
+            continue;
         }
-        _ => {}
+        not_a_link(dir, folder)?;
+        for entry in fs::read_dir(dir.file(folder))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !is_plain(&name) {
+                return Err(io::Error::other(format!("{folder}/{name} is not a file of a run")));
+            }
+            all.push(format!("{folder}/{name}"));
+        }
     }
     all.sort();
     Ok(all)
+}
+
+/// A link in place of a directory could lead anywhere.
+fn not_a_link(dir: &RunDir, folder: &str) -> io::Result<()> {
+    if fs::symlink_metadata(dir.file(folder))?.is_dir() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("the directory `{folder}` is a symbolic link or a file")))
 }
 
 #[cfg(test)]
@@ -154,7 +179,16 @@ mod tests {
             assert!(!is_own(name), "{name}");
         }
         let dir = RunDir("/nowhere".into());
-        for name in ["samples/../lock", "samples//etc/passwd", "samples/", "samples/.next", "/etc/passwd", "../x"] {
+        for name in [
+            "samples/../lock",
+            "samples//etc/passwd",
+            "samples/",
+            "samples/.next",
+            "/etc/passwd",
+            "../x",
+            "kept/../lock",
+            "kept/",
+        ] {
             let why = content(&dir, name).expect_err("refused").to_string();
             assert!(why.contains("not the name"), "{name}: {why}");
         }

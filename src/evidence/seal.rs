@@ -55,12 +55,12 @@ pub fn seal(dir: &RunDir, reading: &ReadRun, key: &Private) -> Result<Public, Se
         None => return Err(SealError::Open),
     };
     let public = key.public().ok_or(SealError::Key)?;
-    let manifest = Manifest::of(dir, run, head)?;
+    let manifest = Manifest::of(dir, run, head, &reading.kept)?;
     let mut all =
         vec![(MANIFEST.to_owned(), manifest.text().into_bytes()), (KEY.to_owned(), public.pem().into_bytes())];
     for (name, statement) in statements(&manifest, &facts) {
         let payload = serde_json::to_vec(&statement).map_err(io::Error::other)?;
-        let envelope = Envelope::sign(&payload, key, &public);
+        let envelope = Envelope::sign(&payload, key);
         all.push((name.to_owned(), serde_json::to_vec_pretty(&envelope).map_err(io::Error::other)?));
     }
     let archive = archive(dir, &manifest, &all)?;

@@ -33,6 +33,6 @@ pub use probes::{ProbeState, Stretch};
 pub use programs::Programs;
 pub use read::{JournalError, ReadJournal, follow, header, read, read_str};
 pub use recorder::{Broken, Recorder};
-pub use rundir::RunDir;
+pub use rundir::{KEPT, RunDir};
 pub use tail::Late;
 pub use write::{Journal, WriteError};

@@ -63,6 +63,7 @@ fn found(result: &StepResult) -> Vec<u64> {
     match result {
         StepResult::Restore(r) => vec![r.sent_us, r.completed_us, r.ready_us],
         StepResult::Deletion(deletion) => deletion.unseen_us.iter().copied().collect(),
+        StepResult::Reprotected(r) => vec![r.sent_us, r.completed_us],
         StepResult::Backup(_) | StepResult::Drain(_) => vec![],
     }
 }

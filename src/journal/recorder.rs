@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use super::{IllegalTransition, Journal, Late, RunState, WriteError};
 use crate::{
     event::{Event, Kind},
-    model::{Finding, Redactor, Reviewed, Told},
+    model::{Finding, Redactor, Remedy, Reviewed, Told},
 };
 
 type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
@@ -155,7 +155,25 @@ impl Recorder {
     /// Records the findings of the pre-flight.
     pub fn preflight(&self, findings: &[Finding], review: Option<Box<Reviewed>>) {
         let findings = findings.iter().map(|f| f.told(&self.redactor)).collect();
+        let review = review.map(|mut review| {
+            for concern in &mut review.concerns {
+                concern.remedies.retain_mut(|remedy| match self.cleaned(remedy) {
+                    Some(cleaned) => {
+                        *remedy = cleaned;
+                        true
+                    }
+                    None => false,
+                });
+            }
+            review
+        });
         self.observe(Kind::PreflightDone { findings, review });
+    }
+
+    /// A change without any known secret. None if it cannot be written without one.
+    fn cleaned(&self, remedy: &Remedy) -> Option<Remedy> {
+        let text = serde_json::to_string(remedy).ok()?;
+        serde_json::from_str(&self.redactor.clean(&text).into_string()).ok()
     }
 
     /// Calls a function with each event at the moment when it is written. Tests use it to cut a run off at any event.

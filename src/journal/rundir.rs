@@ -8,6 +8,8 @@ use std::{
 
 use crate::{files, model::is_run_name};
 
+/// The directory of what a run keeps as evidence.
+pub const KEPT: &str = "kept";
 /// The size limit for files that are read at once.
 const LARGEST: u64 = 1 << 30;
 
@@ -50,8 +52,9 @@ impl RunDir {
     /// # Errors
     /// The directory cannot be listed.
     pub fn foreign(&self) -> io::Result<Option<String>> {
-        const OWN: [&str; 10] = [
+        const OWN: [&str; 11] = [
             "samples",
+            "kept",
             "lock",
             "heartbeat",
             "epoch",
@@ -96,6 +99,42 @@ impl RunDir {
             return Err(io::Error::other("the directory `samples` is a symbolic link"));
         }
         files::own_file(&folder.join(name))
+    }
+
+    /// Writes a file into the directory of what the run keeps as evidence. The name is cut to plain characters by the
+    /// caller; a link in place of the directory is refused.
+    ///
+    /// # Errors
+    /// The name is not plain, or the file cannot be written.
+    pub fn keep(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.kept_path(name)?;
+        let folder = self.file(KEPT);
+        match fs::symlink_metadata(&folder) {
+            Ok(there) if there.is_dir() => {}
+            Ok(_) => return Err(io::Error::other("the directory `kept` exists and is not a directory")),
+            Err(_) => fs::DirBuilder::new().mode(0o700).create(&folder)?,
+        }
+        files::replace(&path, content)
+    }
+
+    /// Reads a file of that directory. Neither the file nor the directory may be a link.
+    ///
+    /// # Errors
+    /// The file does not exist, is not a regular file, or is too large.
+    pub fn kept(&self, name: &str) -> io::Result<Vec<u8>> {
+        let path = self.kept_path(name)?;
+        if fs::symlink_metadata(self.file(KEPT))?.is_symlink() {
+            return Err(io::Error::other("the directory `kept` is a symbolic link"));
+        }
+        files::own(&path, LARGEST)
+    }
+
+    fn kept_path(&self, name: &str) -> io::Result<PathBuf> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.is_empty() || name.len() > 200 || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(io::Error::other(format!("`{name}` is not the name of a file that a run keeps")));
+        }
+        Ok(self.file(KEPT).join(name))
     }
 
     /// Reads a file that drillmaster wrote here, as text.

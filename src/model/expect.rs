@@ -21,6 +21,8 @@ pub enum Expectation {
     Alert(AlertExpectation),
     /// The result of a restore.
     Restore(RestoreExpectation),
+    /// A new backup of a restored namespace.
+    Reprotected(ReprotectedExpectation),
     /// What an append log lost, and the recovery point.
     Loss(LossExpectation),
     /// How the pods of a workload are spread.
@@ -36,6 +38,7 @@ impl Expectation {
             Self::Service(e) => e.of.as_ref(),
             Self::Alert(e) => e.of.as_ref(),
             Self::Restore(e) => Some(&e.of),
+            Self::Reprotected(e) => Some(&e.of),
             Self::Loss(e) => e.of.as_ref(),
             Self::Placement(e) => e.of.as_ref(),
         }
@@ -49,6 +52,7 @@ impl Expectation {
             Self::Service(e) => e.id.as_deref(),
             Self::Alert(e) => e.id.as_deref(),
             Self::Restore(e) => e.id.as_deref(),
+            Self::Reprotected(e) => e.id.as_deref(),
             Self::Loss(e) => e.id.as_deref(),
             Self::Placement(e) => e.id.as_deref(),
         }
@@ -65,6 +69,7 @@ impl Expectation {
             Self::Service(e) => ("service", e.probe.clone()),
             Self::Alert(e) => ("alert", e.name.clone()),
             Self::Restore(_) => ("restore", String::new()),
+            Self::Reprotected(_) => ("reprotected", String::new()),
             Self::Loss(e) => ("loss", e.data.clone()),
             Self::Placement(e) => ("placement", e.workload.to_string()),
         };
@@ -283,6 +288,22 @@ pub struct RestoreExpectation {
     /// restored with its full size. none: the application has no volumes.
     #[serde(default)]
     pub volumes: Option<VolumesRule>,
+}
+
+/// A new backup of a restored namespace: without it, the next loss would find only the old one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReprotectedExpectation {
+    /// The expectation's name in reports and exercises, which stays the same from run to run. Default: made from what
+    /// is expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The step `reprotected`.
+    #[schemars(with = "String")]
+    pub of: StepName,
+    /// The new backup is Completed within this time after the restored workloads were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Dur>,
 }
 
 /// What must hold for objects.

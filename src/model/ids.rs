@@ -8,6 +8,10 @@ use sha2::{Digest, Sha256};
 /// The label of every object that a drill creates; its value is the run.
 pub const RUN_LABEL: &str = "drillmaster.dev/run";
 
+/// The labels of a backup that a drill restored: the run, the verdict on the restore, and the date.
+pub const DRILLED_LABELS: [&str; 3] =
+    ["drillmaster.dev/drilled-by", "drillmaster.dev/restore-verdict", "drillmaster.dev/drilled-on"];
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

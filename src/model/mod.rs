@@ -51,13 +51,13 @@ pub use data::{DataHttp, DataSpec, MOST_LINES};
 pub use difference::{Difference, Differs, ObjectName};
 pub use expect::{
     After, AlertExpectation, BudgetsExpectation, DrainRule, Expectation, ForEach, LossExpectation, Objects,
-    PlacementExpectation, ReplicasExpectation, RestoreExpectation, ServiceExpectation, Spread, VolumesRule,
-    WhileDegraded,
+    PlacementExpectation, ReplicasExpectation, ReprotectedExpectation, RestoreExpectation, ServiceExpectation, Spread,
+    VolumesRule, WhileDegraded,
 };
 pub use few::{few, some};
 pub use finding::{Finding, FindingState};
 pub use head::Head;
-pub use ids::{FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
+pub use ids::{DRILLED_LABELS, FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
 pub use left::LeftBecause;
 pub use loss::{AcceptedLoss, Kin, Losing, Loss, MayBeLost, ObjectPattern, Tie, accepted};
 pub use machine::{Impairment, NodeHow, OUT_OF_SERVICE, PowerState};
@@ -77,8 +77,8 @@ pub use printable::{is_printable, printable, printable_lines};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};
 pub use redactor::Redactor;
 pub use result::{
-    BackupMade, Checksums, Drained, DrainedNode, FileWrong, FilesRead, Isolation, NamespaceLost, PodLeft, Restored,
-    StepResult, VolumeInfo, VolumesDone,
+    BackupMade, Checksums, Drained, DrainedNode, FileWrong, FilesRead, Isolation, NamespaceLost, PodLeft, Reprotected,
+    Restored, StepResult, VolumeInfo, VolumesDone,
 };
 pub use revert::Revert;
 pub use review::{CheckSummary, Concern, Readiness, Review, Reviewed};
@@ -87,7 +87,7 @@ pub use secret::{SHORT_SECRET, Secret, SecretRef, WebhookUrl, has_secret_mark, s
 pub use shell::shell;
 pub use specs::{
     BackupStep, CleanUp, DeadPods, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep,
-    GateAnswer, GateStep, HealStep, Into, NotifyStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
+    GateAnswer, GateStep, HealStep, Into, NotifyStep, ReprotectedStep, RestoreStep, ScaleStep, WaitStep, WaitUntil,
 };
 pub use step::{Step, Verb};
 pub use stop::StopHow;

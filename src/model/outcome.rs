@@ -173,6 +173,8 @@ pub enum Measured {
     Ready,
     /// Until Alertmanager had received an alert.
     Alert,
+    /// Until a new backup of the restored namespace was Completed.
+    Protection,
     /// The age of the newest acknowledged data that is left after the loss.
     Loss,
 }

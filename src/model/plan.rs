@@ -135,7 +135,7 @@ impl PlannedStep {
 
     /// Whether it takes a backup.
     pub fn backs_up(&self) -> bool {
-        matches!(self.verb(), Some(Verb::Backup(_)))
+        matches!(self.verb(), Some(Verb::Backup(_) | Verb::Reprotected(_)))
     }
 
     /// What it deletes, if it deletes a namespace.

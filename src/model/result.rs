@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AcceptedLoss, Capture, Difference, MayBeLost, few};
+use super::{AcceptedLoss, Capture, Difference, MayBeLost, StepName, few};
 
 /// At most this many losses of a deletion are named.
 const NAMED: usize = 40;
@@ -23,6 +23,8 @@ pub enum StepResult {
     Restore(Restored),
     /// The result of a drain.
     Drain(Drained),
+    /// A new backup after a restore.
+    Reprotected(Reprotected),
 }
 
 impl StepResult {
@@ -30,6 +32,23 @@ impl StepResult {
     pub fn restored(&self) -> Option<&Restored> {
         match self {
             Self::Restore(restored) => Some(restored),
+            _ => None,
+        }
+    }
+
+    /// The backup that the step made, if it made one.
+    pub fn backup(&self) -> Option<&BackupMade> {
+        match self {
+            Self::Backup(made) => Some(made),
+            Self::Reprotected(after) => Some(&after.made),
+            _ => None,
+        }
+    }
+
+    /// The new backup after a restore, if the step was one.
+    pub fn reprotected(&self) -> Option<&Reprotected> {
+        match self {
+            Self::Reprotected(after) => Some(after),
             _ => None,
         }
     }
@@ -78,6 +97,24 @@ pub struct BackupMade {
     /// Why the files of volumes cannot be read on this cluster.
     #[serde(default)]
     pub unreadable: Option<String>,
+}
+
+/// A new backup of a restored namespace, and the labels of the backup that the restore used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reprotected {
+    /// The restore step.
+    pub after: StepName,
+    /// The new backup.
+    pub made: BackupMade,
+    /// When it was requested, in microseconds since the run began.
+    pub sent_us: u64,
+    /// When Velero was observed to have completed it.
+    pub completed_us: u64,
+    /// The backup that the restore used.
+    pub used: String,
+    /// The labels that were observed on that backup afterwards: run, verdict on the restore, date.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What a backup contains of one volume.

@@ -246,6 +246,18 @@ impl Revert {
         !matches!(self, Self::OwnPods { .. })
     }
 
+    /// Whether a backup that is taken before this is done would not hold the application as it usually is.
+    pub fn spoils_backup(&self) -> bool {
+        matches!(
+            self,
+            Self::NodePower { .. }
+                | Self::Impairment { .. }
+                | Self::Scale { .. }
+                | Self::Restore { .. }
+                | Self::ExecUndo { .. }
+        )
+    }
+
     /// The node that is away or impaired until this is done.
     pub fn takes_away(&self) -> Option<&NodeTarget> {
         match self {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Environment, Exit, Ruling, Severity, State, Subject, Tally};
+use super::{Class, Environment, Exit, Remedy, Ruling, Severity, State, Subject, Tally};
 
 /// A summary of a review, for the journal and the reports of a drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -43,7 +43,13 @@ pub struct Concern {
     /// Who waived it and why; empty if nobody did.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub waiver: String,
+    /// The first changes that would correct it, if they can be expressed as changes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
 }
+
+/// At most this many changes of a check are kept.
+const REMEDIES: usize = 3;
 
 impl Review {
     /// The summary of the review: one line for each check and state.
@@ -52,7 +58,12 @@ impl Review {
         let told = |s: State| matches!(s, State::Fail | State::Unknown | State::Error | State::Waived);
         for r in self.results.iter().filter(|r| told(r.state)) {
             match concerns.iter_mut().find(|c| c.check == r.check && c.state == r.state && c.blocking == r.blocking) {
-                Some(known) => known.objects += 1,
+                Some(known) => {
+                    known.objects += 1;
+                    if known.remedies.len() < REMEDIES {
+                        known.remedies.extend(r.remedy.clone());
+                    }
+                }
                 None => concerns.push(Concern {
                     check: r.check.to_string(),
                     title: r.expected.to_string(),
@@ -62,6 +73,7 @@ impl Review {
                     objects: 1,
                     observed: format!("{}: {}", r.subject, r.observed),
                     waiver: r.waiver.clone().unwrap_or_default(),
+                    remedies: r.remedy.iter().cloned().collect(),
                 }),
             }
         }

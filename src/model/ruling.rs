@@ -229,6 +229,16 @@ pub struct Remedy {
     pub caution: String,
 }
 
+impl Remedy {
+    /// Whether it changes or makes an object of this name.
+    pub fn is_for(&self, wanted: &str) -> bool {
+        match &self.change {
+            Change::Create(object) => object["metadata"]["name"] == wanted,
+            Change::Patch { name, .. } => name == wanted,
+        }
+    }
+}
+
 /// What is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]

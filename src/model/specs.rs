@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::WebhookUrl;
-use super::{Capture, Dur, MayBeLost, ObjectName, Percent, WorkloadRef};
+use super::{Capture, Dur, MayBeLost, ObjectName, Percent, StepName, WorkloadRef};
 
 /// Take a Velero backup and prove that it contains everything.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,23 @@ pub struct BackupStep {
     /// How volumes are captured: fileSystem, snapshot, or none (allowed only if no claim is in scope).
     pub volumes: Capture,
     /// How long Velero keeps it. Default 24h.
+    #[serde(default = "day")]
+    pub ttl: Dur,
+    /// The step fails after this time. Default 30m.
+    #[serde(default = "half_hour")]
+    pub at_most: Dur,
+}
+
+/// Take a new backup of a restored namespace, and label the backup that the restore used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReprotectedStep {
+    /// The restore step. It must restore in place.
+    #[schemars(with = "String")]
+    pub of: StepName,
+    /// How volumes are captured: fileSystem, snapshot, or none (allowed only if no claim is in scope).
+    pub volumes: Capture,
+    /// How long Velero keeps the new backup. Default 24h.
     #[serde(default = "day")]
     pub ttl: Dur,
     /// The step fails after this time. Default 30m.

@@ -8,7 +8,7 @@ use super::{
     node_steps::{FenceNodeStep, ImpairNodesStep, KillNodesStep, KillZoneStep, LoseClusterStep},
     specs::{
         BackupStep, DeleteNamespaceStep, DeletePodsStep, DrainStep, ExecStep, ForceDeletePodsStep, GateStep, HealStep,
-        NotifyStep, RestoreStep, ScaleStep, WaitStep,
+        NotifyStep, ReprotectedStep, RestoreStep, ScaleStep, WaitStep,
     },
 };
 
@@ -25,6 +25,9 @@ pub struct Step {
     /// Restore from a backup and wait until the workloads are ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<RestoreStep>,
+    /// Take a new backup of a restored namespace, and label the backup that the restore used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reprotected: Option<ReprotectedStep>,
     /// Take away single nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill_nodes: Option<KillNodesStep>,
@@ -79,6 +82,7 @@ pub struct Step {
 pub enum Verb {
     Backup(BackupStep),
     Restore(RestoreStep),
+    Reprotected(ReprotectedStep),
     KillNodes(KillNodesStep),
     KillZone(KillZoneStep),
     LoseCluster(LoseClusterStep),
@@ -98,9 +102,10 @@ pub enum Verb {
 
 impl Step {
     /// The names of the verbs, as written.
-    pub const VERBS: [&'static str; 17] = [
+    pub const VERBS: [&'static str; 18] = [
         "backup",
         "restore",
+        "reprotected",
         "killNodes",
         "killZone",
         "loseCluster",
@@ -123,6 +128,7 @@ impl Step {
         let mut verbs = [
             self.backup.clone().map(Verb::Backup),
             self.restore.clone().map(Verb::Restore),
+            self.reprotected.clone().map(Verb::Reprotected),
             self.kill_nodes.clone().map(Verb::KillNodes),
             self.kill_zone.clone().map(Verb::KillZone),
             self.lose_cluster.clone().map(Verb::LoseCluster),
@@ -152,6 +158,7 @@ impl Verb {
         match self {
             Self::Backup(_) => "backup",
             Self::Restore(_) => "restore",
+            Self::Reprotected(_) => "reprotected",
             Self::KillNodes(_) => "killNodes",
             Self::KillZone(_) => "killZone",
             Self::LoseCluster(_) => "loseCluster",

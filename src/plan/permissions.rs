@@ -118,6 +118,11 @@ fn of_verb(rights: &mut Rights, verb: &Verb, scenario: &Scenario, bindings: &Bin
                 }
             }
         }
+        // `patch` also labels the backup that the restore used.
+        Verb::Reprotected(_) => {
+            backup_store(rights, velero);
+            rights.add("velero.io", "backups", velero, &["create", "delete", "patch"]);
+        }
         // That happens in the second cluster (`needed_there`).
         Verb::Restore(spec) if spec.into == Some(Into::Recovery) => {}
         Verb::Restore(spec) => {

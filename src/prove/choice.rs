@@ -1,6 +1,6 @@
 //! Chooses the defects for an expectation, by its kind.
 
-use super::{Defect, Setting, alert, budgets, loss, placement, replicas, restore, service};
+use super::{Defect, Setting, alert, budgets, loss, placement, replicas, reprotected, restore, service};
 use crate::model::Expectation;
 
 /// The defects that must keep an expectation from passing.
@@ -11,6 +11,7 @@ pub fn defects(expectation: &Expectation, setting: &Setting<'_>) -> Vec<Defect> 
         Expectation::Service(e) => service::defects(e, setting),
         Expectation::Alert(e) => alert::defects(e, setting),
         Expectation::Restore(e) => restore::defects(e, setting),
+        Expectation::Reprotected(e) => reprotected::defects(e, setting),
         Expectation::Loss(e) => loss::defects(e, setting),
         Expectation::Placement(e) => placement::defects(e, setting),
     }

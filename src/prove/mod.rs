@@ -14,6 +14,7 @@ mod defects;
 mod loss;
 mod placement;
 mod replicas;
+mod reprotected;
 mod restore;
 mod run;
 mod service;

@@ -222,6 +222,7 @@ fn is_detail(kind: &Kind) -> bool {
             | Kind::FaultApplied { .. }
             | Kind::RevertStarted { .. }
             | Kind::LinesWritten { .. }
+            | Kind::EvidenceKept { .. }
             | Kind::LeftBehind { .. }
             | Kind::Judged { .. }
             | Kind::RunEnded { .. }

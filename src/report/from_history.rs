@@ -1,7 +1,7 @@
 //! What a story takes from the history of a run, and not from single events: the recoveries, the undo log, the changes
 //! from outside, the unexpected alerts and the caveats. Start with [`undo_log`].
 
-use super::story::{AUDIT_LOG, OutsideLine, Recovery, Story, UndoLine};
+use super::story::{OutsideLine, Recovery, Story, UndoLine};
 use crate::{
     event::is_alertmanager,
     journal::FaultState,
@@ -68,19 +68,6 @@ pub(super) fn changed_outside(history: &History) -> Vec<OutsideLine> {
     let mut lines: Vec<OutsideLine> = history.state.outside.iter().map(line).collect();
     lines.sort_by(|a, b| a.at.total_cmp(&b.at));
     lines
-}
-
-/// How complete the list of changes from outside is: without an audit log, or with observation gaps, an empty list
-/// shows little.
-pub(super) fn of_outside(story: &Story) -> String {
-    let mut said = match story.evidence.get(AUDIT_LOG) {
-        Some(read) => format!("Audit log: {read}."),
-        None => "No audit log was read, so it is unknown who deleted something.".to_owned(),
-    };
-    if !story.blind.is_empty() {
-        said += " Changes during the observation gaps may be missing.";
-    }
-    said
 }
 
 /// The alerts after the first fault that no expectation names.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    Organisation,
     document::{Before, Beside},
     note::notes,
     story::story_of,
@@ -25,23 +26,33 @@ const RUNS: usize = 50;
 const LONGEST_LINE: u64 = 1 << 20;
 /// A larger journal is not read for a comparison.
 const LARGEST: u64 = 16 << 20;
+/// So many drills before the last one are shown as a trend, if their journals are not larger than this together.
+const EARLIER: usize = 6;
+const LARGEST_EARLIER: u64 = 16 << 20;
 
-/// The last drill of the same scenario on the same cluster, as the chain of heads names it. Its journal must have the
-/// end that the chain says, or it is not used.
-pub(super) fn last(dir: &RunDir, reading: &ReadRun) -> Option<Before> {
-    let runs = dir.0.parent()?;
-    let (scenario, mut next) = header(&reading.kept.first()?.event)?;
+/// The last drills of the same scenario on the same cluster, the newest first, as the chain of heads names them. A journal
+/// must have the end that the chain says, or neither it nor an earlier one is used.
+pub(super) fn last(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> Vec<Before> {
+    let mut all = vec![];
+    let mut room = LARGEST_EARLIER;
+    let Some(runs) = dir.0.parent() else { return all };
+    let Some((scenario, mut next)) = reading.kept.first().and_then(|e| header(&e.event)) else { return all };
     for _ in 0..RUNS {
-        let head = next.take().filter(|head| is_run_name(&head.run))?;
+        let Some(head) = next.take().filter(|head| is_run_name(&head.run)) else { break };
         let there = RunDir(runs.join(&head.run));
-        let first = first_line(&there.journal())?;
-        let (other, before) = header(&first.event)?;
+        let Some((other, before)) = first_line(&there.journal()).and_then(|first| header(&first.event)) else { break };
         if other == scenario {
-            return found(&there, &head);
+            let largest = if all.is_empty() { LARGEST } else { room };
+            let Some((found, size)) = found(&there, &head, organisation, largest) else { break };
+            room = if all.is_empty() { room } else { room.saturating_sub(size) };
+            all.push(found);
+            if all.len() > EARLIER {
+                break;
+            }
         }
         next = before;
     }
-    None
+    all
 }
 
 /// The scenario of a run, and the end of the run before it.
@@ -61,11 +72,10 @@ fn first_line(path: &Path) -> Option<Event> {
     serde_json::from_str(&line).ok()
 }
 
-fn found(dir: &RunDir, head: &Head) -> Option<Before> {
-    if fs::symlink_metadata(dir.journal()).ok()?.len() > LARGEST {
-        return None;
-    }
+/// The drill, and the size of its journal.
+fn found(dir: &RunDir, head: &Head, organisation: &Organisation, largest: u64) -> Option<(Before, u64)> {
+    let size = fs::symlink_metadata(dir.journal()).ok().map(|m| m.len()).filter(|size| *size <= largest)?;
     let reading = ReadRun::from(dir).ok().filter(|reading| reading.about.head() == Some(head.head.as_str()))?;
-    let beside = Beside { notes: notes(dir).ok()?, ..Beside::default() };
-    Before::of(&story_of(&reading), &reading, &beside)
+    let beside = Beside { notes: notes(dir).ok()?, organisation: organisation.clone(), ..Beside::default() };
+    Some((Before::of(&story_of(&reading), &reading, &beside)?, size))
 }

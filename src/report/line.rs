@@ -69,6 +69,8 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::Judged { outcome, .. } => format!("VERDICT {outcome}"),
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),
         Kind::LeftoverGone { what, why } => format!("removed again: {what}: {why}"),
+        Kind::EvidenceKept { what, file, .. } => format!("  kept as evidence: {} (kept/{file})", what.words()),
+        Kind::EvidenceMissing { what, why } => format!("  not kept as evidence: {}: {why}", what.words()),
         Kind::LeftBehind { what, expires, .. } => format!("leaves behind: {what} (expires {expires})"),
         Kind::StepStarted { step, verb, does, expected_us } => {
             let expected =

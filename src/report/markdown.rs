@@ -2,18 +2,26 @@
 
 use std::fmt::Write;
 
-use super::document::{Block, Card, Document, Figure, List, Row, Section, Table, Text, Tone, Verdict};
+use super::{
+    document::{Block, Card, Document, Figure, List, Row, Section, Table, Text, Tone, Verdict},
+    words::{frame, say},
+};
 use crate::model::{is_printable, printable_lines};
 
 /// The report.
 pub fn markdown(document: &Document) -> String {
     let mut out = String::new();
     let w = &mut out;
-    let _ = writeln!(w, "# After-action report: {}\n", text(&document.title));
+    let words = &document.words;
+    if let Some(cover) = &document.cover {
+        let marking = if cover.marking.is_empty() { String::new() } else { format!(" · {}", text(&cover.marking)) };
+        let _ = writeln!(w, "{}{marking}\n", text(&cover.name));
+    }
+    let _ = writeln!(w, "# {}\n", text(&say!(words, frame::MARKDOWN_TITLE, document.title)));
     if !document.mark.is_empty() {
         let _ = writeln!(w, "**{}**\n", text(&document.mark));
     }
-    let _ = writeln!(w, "Run {}, {}", text(&document.run), text(&document.date));
+    let _ = writeln!(w, "{}", text(&say!(words, frame::MARKDOWN_RUN_LINE, document.run, document.date)));
     for part in &document.parts {
         let _ = writeln!(w, "\n## {}", text(&part.title));
         for s in &part.sections {

@@ -14,17 +14,20 @@ mod line;
 mod live;
 mod markdown;
 mod note;
+mod organisation;
+mod pdf;
 mod predicted;
 mod review;
 mod sarif;
 mod story;
 mod summary;
 mod svg;
+mod words;
 
 pub use document::{
-    AxisRow, Bar, Before, Beside, Block, Card, Commands, Document, Figure, Group, Key, List, Moment, Part, Picture,
-    Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Verdict, Waterfall,
-    Zone, Zones, document,
+    AxisRow, Bar, Before, Beside, Block, Card, Commands, Cover, Document, Figure, Group, Key, List, Logo, Moment, Part,
+    Picture, Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Trend,
+    TrendPoint, TrendRow, Verdict, Waterfall, Zone, Zones, document,
 };
 pub use html::html;
 pub use json::{json, schema};
@@ -33,6 +36,10 @@ pub use line::line;
 pub use live::{Display, live};
 pub use markdown::markdown;
 pub use note::{Field, Known, NOTES, Note, beside};
+pub use organisation::{Organisation, OrganisationFile};
+#[cfg(feature = "pdf")]
+pub use pdf::pdf_texts;
+pub use pdf::{PdfError, pdf};
 pub use predicted::Compared;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,
@@ -41,20 +48,23 @@ pub use review::{
 pub use sarif::sarif;
 pub use story::{Recovery, StepLine, Story, UndoLine, story_of, story_of_events};
 pub use summary::{Shape, summary, summary_in};
+pub use words::{LanguageError, Word, Words, catalogue, english};
 
 use crate::{journal::RunDir, verdict::ReadRun};
 
-use from_history::of_outside;
+use story::AUDIT_LOG;
 
 /// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
 /// still written.
-pub fn write_all(dir: &RunDir, reading: &ReadRun) -> std::io::Result<()> {
+pub fn write_all(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> std::io::Result<()> {
     let story = story_of(reading);
-    let document = document(&story, reading, &beside(dir, reading)?);
+    let document = document(&story, reading, &beside(dir, reading, organisation)?);
     let results = [
         dir.write("report.json", json(&story, &document).as_bytes()),
         dir.write("report.md", markdown(&document).as_bytes()),
-        dir.write("report.html", html(&document).as_bytes()),
+        html::html_of(&document, organisation)
+            .map_err(std::io::Error::other)
+            .and_then(|page| dir.write("report.html", page.as_bytes())),
         dir.write("junit.xml", junit(&story).as_bytes()),
         dir.write("report.sarif", sarif(&story).as_bytes()),
     ];

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Organisation,
     document::{Beside, Signature},
     last::last,
 };
@@ -114,18 +115,6 @@ pub struct Note {
     pub text: String,
 }
 
-impl Note {
-    /// The note with its author, in one line.
-    pub fn said(&self) -> String {
-        let known = match self.known {
-            Known::Account => "account of the machine",
-            Known::Asserted => "asserted",
-        };
-        let at = self.at.strftime("%Y-%m-%d %H:%M UTC");
-        format!("{} (noted by {}, {known}, {at})", self.text, self.by)
-    }
-}
-
 /// The file of the notes, in the run directory.
 pub const NOTES: &str = "notes.jsonl";
 
@@ -133,12 +122,15 @@ pub const NOTES: &str = "notes.jsonl";
 ///
 /// # Errors
 /// The notes cannot be read; the error names the line.
-pub fn beside(dir: &RunDir, reading: &ReadRun) -> io::Result<Beside> {
+pub fn beside(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> io::Result<Beside> {
     let signature = match check(dir, reading, &[]) {
         Sealed::Valid { key, .. } => Signature::By(key.0),
         Sealed::Unsigned | Sealed::Broken(_) => Signature::Unsigned,
     };
-    Ok(Beside { notes: notes(dir)?, signature, before: last(dir, reading) })
+    let organisation = organisation.clone();
+    let mut drills = last(dir, reading, &organisation).into_iter();
+    let before = drills.next();
+    Ok(Beside { notes: notes(dir)?, signature, before, earlier: drills.collect(), organisation })
 }
 
 /// The notes of a run, in the order in which they were made.

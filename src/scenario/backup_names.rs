@@ -35,7 +35,7 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
 /// The Velero object that a step creates: its kind and name.
 fn object(step: &Step) -> Option<(&'static str, String)> {
     let kind = match step.verb()? {
-        Verb::Backup(_) => "Backup",
+        Verb::Backup(_) | Verb::Reprotected(_) => "Backup",
         Verb::Restore(_) => "Restore",
         _ => return None,
     };

@@ -176,6 +176,7 @@ impl Lint<'_> {
         };
         let faults = with(Verb::is_fault);
         let restores = with(|v| matches!(v, Verb::Restore(_)));
+        let reprotected = with(|v| matches!(v, Verb::Reprotected(_)));
         let probes: Vec<String> = scenario.probes.iter().map(|p| p.name.clone()).collect();
         let logs: Vec<String> = scenario.data.iter().map(|d| d.name.clone()).collect();
         for (i, expectation) in scenario.expect.iter().enumerate() {
@@ -184,6 +185,7 @@ impl Lint<'_> {
             let either: Vec<String> = faults.iter().chain(&restores).cloned().collect();
             let candidates = match expectation {
                 Expectation::Restore(_) => &restores,
+                Expectation::Reprotected(_) => &reprotected,
                 // A service may be expected to stay unharmed while a backup is restored to a scratch namespace.
                 Expectation::Service(_) | Expectation::Replicas(_) => &either,
                 _ => &faults,
@@ -277,6 +279,7 @@ fn word(expectation: &Expectation) -> &'static str {
         Expectation::Service(_) => "service",
         Expectation::Alert(_) => "alert",
         Expectation::Restore(_) => "restore",
+        Expectation::Reprotected(_) => "reprotected",
         Expectation::Loss(_) => "loss",
         Expectation::Placement(_) => "placement",
     }

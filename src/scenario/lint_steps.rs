@@ -55,7 +55,20 @@ impl Lint<'_> {
         }
     }
 
+    /// A backup before a fault does not show that the application is protected after the drill.
+    fn too_early(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
+        let protects = |(_, v): &&(&Step, Option<Verb>)| matches!(v, Some(Verb::Reprotected(_)));
+        if let Some((step, _)) = earlier.iter().find(protects).filter(|_| verb.is_fault()) {
+            self.say(
+                &["steps", i, verb.name()],
+                format!("`{}` protects the application again before this fault", step.name),
+                "move the step `reprotected` behind the last fault and its heal",
+            );
+        }
+    }
+
     fn step(&mut self, i: &str, verb: &Verb, earlier: &[(&Step, Option<Verb>)]) {
+        self.too_early(i, verb, earlier);
         let names = |of: fn(&Verb) -> bool| -> Vec<String> {
             earlier.iter().filter(|(_, v)| v.as_ref().is_some_and(of)).map(|(s, _)| s.name.0.clone()).collect()
         };
@@ -63,6 +76,10 @@ impl Lint<'_> {
         let nodes = names(|v| matches!(v, Verb::KillNodes(_) | Verb::KillZone(_)));
         match verb {
             Verb::Restore(r) => self.restore(i, r, &backups),
+            Verb::Reprotected(r) => {
+                let in_place = names(|v| matches!(v, Verb::Restore(r) if r.into.is_none()));
+                self.refers(&["steps", i, "reprotected", "of"], &r.of.0, &in_place, "restore step in place");
+            }
             Verb::KillNodes(k) => self.choice(&["steps", i, "killNodes"], k.choice(), k.count),
             Verb::ImpairNodes(n) => self.impair(i, n),
             Verb::FenceNode(f) => {

@@ -45,6 +45,7 @@ const NAMES: &[(&str, &str)] = &[
     ("deleteNamespace", "killnamespace dropnamespace removenamespace losenamespace deletens namespaceloss"),
     ("backup", "takebackup createbackup velerobackup snapshot takesnapshot"),
     ("restore", "restorebackup restorenamespace velerorestore createrestore recover recovery"),
+    ("reprotected", "reprotect protect protectagain newbackup backupafter reprotection"),
     ("scale", "scaledown scaleup scaledeployment scaleto setreplicas resize"),
     ("exec", "run command cmd script shell bash sh execute program"),
     ("gate", "approve approval confirm confirmation manual ask prompt humangate"),

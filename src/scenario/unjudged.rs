@@ -44,6 +44,6 @@ fn judges(expectation: &Expectation, workload: &WorkloadRef, scenario: &Scenario
         // They judge all critical workloads, or everything that was in the backup.
         Expectation::Budgets(e) => e.while_degraded.is_some() || e.during_drain.is_some(),
         Expectation::Restore(e) => e.objects.is_some(),
-        Expectation::Alert(_) | Expectation::Loss(_) => false,
+        Expectation::Alert(_) | Expectation::Loss(_) | Expectation::Reprotected(_) => false,
     }
 }

@@ -55,9 +55,26 @@ pub(super) fn leftover(name: &str) -> String {
 }
 
 pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
+    let before = checksums_of(context, spec).await?;
+    let made = take(context, spec).await?;
+    let after = checksums_of(context, spec).await?;
+    let made = BackupMade { checksums: stable(&before, &after), changed: changed(&before, &after), ..made };
+    context.result(StepResult::Backup(made.clone()))?;
+    prove_volumes(context, spec, &made.volumes).await?;
+    Ok(told(&made))
+}
+
+/// A backup in one line.
+pub(super) fn told(made: &BackupMade) -> String {
+    let captured = made.volumes.iter().filter(|v| v.is_captured()).count();
+    let items = made.items.map_or("an unknown number of".to_owned(), |n| n.to_string());
+    format!("{} Completed, {items} items, {captured} volumes", made.backup)
+}
+
+/// Takes a backup and waits until it is Completed. The files of its volumes are not read.
+pub(super) async fn take(context: &StepContext, spec: &BackupStep) -> Result<BackupMade, StepError> {
     let velero = &context.world.velero;
     let name = backup_name(&context.run, &context.step.0);
-    let before = checksums_of(context, spec).await?;
     context.leaves(
         &leftover(&name),
         format!("velero --namespace {} backup delete {name} --confirm", velero.namespace),
@@ -83,31 +100,30 @@ pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<St
         return Err(StepError::Failed(format!("backup {name} ended {phase}: {why}")));
     }
     let volumes = velero.volumes(&name).await.map_err(StepError::failed)?;
-    let after = checksums_of(context, spec).await?;
     let stamp = |pointer| backup.pointer(pointer).and_then(Value::as_str).and_then(|t| t.parse().ok());
     let items = backup.pointer("/status/progress/itemsBackedUp").and_then(Value::as_u64);
-    context.result(StepResult::Backup(BackupMade {
-        backup: name.clone(),
+    Ok(BackupMade {
+        backup: name,
         namespaces: spec.namespaces.clone(),
         started: stamp("/status/startTimestamp"),
         completed: stamp("/status/completionTimestamp"),
         expires: stamp("/status/expiration"),
         items,
-        volumes: volumes.clone(),
+        volumes,
         capture: spec.volumes,
-        checksums: stable(&before, &after),
-        changed: changed(&before, &after),
+        checksums: BTreeMap::new(),
+        changed: BTreeMap::new(),
         unreadable: context.world.bindings.volumes.unreadable_because.clone(),
-    }))?;
-    prove_volumes(context, spec, &volumes).await?;
-    let captured = volumes.iter().filter(|v| v.is_captured()).count();
-    let items = items.map_or("an unknown number of".to_owned(), |n| n.to_string());
-    Ok(format!("{name} Completed, {items} items, {captured} volumes"))
+    })
 }
 
 /// Checks that every claim of the namespaces is in the backup, except claims that a later step allows to be lost. The
 /// phase of the backup does not show this.
-async fn prove_volumes(context: &StepContext, spec: &BackupStep, volumes: &[VolumeInfo]) -> Result<(), StepError> {
+pub(super) async fn prove_volumes(
+    context: &StepContext,
+    spec: &BackupStep,
+    volumes: &[VolumeInfo],
+) -> Result<(), StepError> {
     for namespace in &spec.namespaces {
         let missing = uncaptured(context, namespace, volumes).await?;
         if !missing.is_empty() && spec.volumes != Capture::None {

@@ -333,10 +333,7 @@ impl StepContext {
 
     /// The backup that an earlier step made.
     pub fn backup_of(&self, step: &str) -> Option<BackupMade> {
-        self.recorder.with(|s| match s.results.get(&StepName::from(step)) {
-            Some(StepResult::Backup(made)) => Some(made.clone()),
-            _ => None,
-        })
+        self.recorder.with(|s| s.results.get(&StepName::from(step)).and_then(StepResult::backup).cloned())
     }
 
     /// Records that something will be left behind, before it is created. An undo that is repeated, by this session or

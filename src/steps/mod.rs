@@ -28,6 +28,7 @@ mod reach;
 mod recheck;
 mod recovery_cluster;
 mod replaced;
+mod reprotected;
 mod restore;
 mod restore_namespace;
 mod returned;
@@ -59,6 +60,7 @@ pub fn plan(step: &Step, input: &PlanInput<'_>, so_far: &[PlannedStep]) -> Resul
     let draft = match &verb {
         Verb::Backup(spec) => backup::plan(spec, input, &step.name.0),
         Verb::Restore(spec) => restore::plan(spec, input, so_far, &step.name.0),
+        Verb::Reprotected(spec) => reprotected::plan(spec, input, so_far, &step.name.0),
         Verb::KillNodes(spec) => power::plan_nodes(spec, input),
         Verb::KillZone(spec) => power::plan_zone(spec, input),
         Verb::LoseCluster(spec) => power::plan_cluster(spec, input),
@@ -90,6 +92,7 @@ pub async fn apply(context: &StepContext, planned: &PlannedStep) -> Result<Done,
         Verb::Exec(spec) => return exec::apply(context, spec).await,
         Verb::Backup(spec) => backup::apply(context, spec).await,
         Verb::Restore(spec) => restore::apply(context, spec).await,
+        Verb::Reprotected(spec) => reprotected::apply(context, spec).await,
         Verb::KillNodes(spec) => power::apply(context, planned, spec.how).await,
         Verb::KillZone(spec) => power::apply(context, planned, spec.how).await,
         Verb::LoseCluster(spec) => power::apply(context, planned, spec.how).await,

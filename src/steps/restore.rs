@@ -85,7 +85,8 @@ fn is_away(so_far: &[PlannedStep], namespace: &str) -> bool {
     deleted_by.is_some()
 }
 
-fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, String> {
+/// The namespace that a restore restores.
+pub(super) fn namespace_of(spec: &RestoreStep, so_far: &[PlannedStep]) -> Result<String, String> {
     if let Some(namespace) = &spec.namespace {
         return Ok(namespace.clone());
     }

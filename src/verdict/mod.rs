@@ -21,6 +21,7 @@ mod pods;
 mod proof;
 mod read_run;
 mod replicas;
+mod reprotected;
 mod restore;
 mod return_to_normal;
 mod series;
@@ -221,6 +222,15 @@ pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
         })
 }
 
+/// The outcome of everything that is expected of a restore, as far as the journal goes; none if nothing is expected.
+pub fn restore_outcome(events: &[Event], step: &StepName) -> Option<Outcome> {
+    let history = History::of(events);
+    let plan = history.state.plan.as_ref()?;
+    let of_it = plan.expectations().filter(|e| matches!(e, Expectation::Restore(r) if r.of == *step));
+    let answers: Vec<Answer> = of_it.map(|e| answer(e, &history, history.end_us)).collect();
+    if answers.is_empty() { None } else { Some(Answer::all(answers).outcome.unwrap_or(Outcome::Inconclusive)) }
+}
+
 /// `now_us` is the largest possible time for a finished run.
 fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
     match expectation {
@@ -229,6 +239,7 @@ fn answer(expectation: &Expectation, history: &History, now_us: u64) -> Answer {
         Expectation::Service(e) => service::answer(e, history, now_us),
         Expectation::Alert(e) => alerts::answer(e, history, now_us),
         Expectation::Restore(e) => restore::answer(e, history),
+        Expectation::Reprotected(e) => reprotected::answer(e, history),
         Expectation::Loss(e) => loss::answer(e, history, now_us),
         Expectation::Placement(e) => placement::answer(e, history, now_us),
     }
@@ -280,6 +291,10 @@ fn describe(expectation: &Expectation) -> String {
                 parts.push(format!("volumes {}", format!("{volumes:?}").to_lowercase()));
             }
             format!("restore `{}`: {}", e.of, parts.join(", "))
+        }
+        Expectation::Reprotected(e) => {
+            let within = e.within.map(|d| format!(" within {d}")).unwrap_or_default();
+            format!("a new backup protects the restored namespace{within}")
         }
         Expectation::Loss(e) => format!("{} loses at most the last {} of acknowledged lines", e.data, e.rpo),
         Expectation::Placement(e) => {

@@ -3,6 +3,7 @@
 use super::{
     files,
     found::{Differences, Differs},
+    kept,
     samples::Samples,
     scenario,
 };
@@ -147,6 +148,7 @@ pub fn verify_with(dir: &RunDir, mut also: impl FnMut(Event)) -> Result<Verified
     files::check(&looked, &mut found);
     scenario::check(&looked, &mut found);
     samples.check(&looked, &mut found);
+    kept::check(&looked, &mut found);
     verdicts(about, again, &mut found);
     let progress = Progress::of(dir, reading.history());
     let Differences { checked, differs } = found;

@@ -5,6 +5,7 @@
 mod directory;
 mod files;
 mod found;
+mod kept;
 mod previous;
 mod samples;
 mod scenario;

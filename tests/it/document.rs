@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drillmaster::{
     event::{Event, Kind},
     journal::{RunDir, read},
+    model::{Change, Judgement, Outcome, Remedy, State},
     report::{
         self, Before, Beside, Block, Document, Field, Key, Known, List, Note, Rest, Section, Table, Text, Tone,
         document, html, json, markdown, story_of_events,
@@ -501,4 +502,218 @@ fn this_drill_is_compared_with_the_last_one() {
     let actions = words(still.section(Key::Actions).unwrap());
     assert!(actions.contains("testedagainandnotpassed:carriedover[J4]"), "{actions}");
     same_everywhere("compared", &bad, &Beside { before: Some(told(&good, vec![])), ..Beside::default() });
+}
+
+/// Several drills on one axis: the oldest first, this drill last, each with its error bar, and the same numbers as a
+/// table.
+#[test]
+fn earlier_drills_are_shown_as_a_trend() {
+    let good = ended(outage(""));
+    let told = |date: &str| {
+        let mut events = good.clone();
+        events[0].at = format!("{date}T00:00:00Z").parse().unwrap();
+        Before::of(&story_of_events(&events), &ReadRun::of(&events), &Beside::default()).unwrap()
+    };
+    let earlier = vec![told("1969-06-01"), told("1969-01-01")];
+    let beside = Beside { before: Some(told("1969-12-01")), earlier, ..Beside::default() };
+    let written = document(&story_of_events(&good), &ReadRun::of(&good), &beside);
+    let figures = written.section(Key::Measurements).unwrap().blocks.iter();
+    let trend = figures.filter_map(|b| match b {
+        Block::Figure(f) => match &f.picture {
+            report::Picture::Trend(trend) => Some((f, trend)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (figure, trend) = trend.last().expect("a trend");
+    let dates: Vec<&str> = trend.rows[0].points.iter().map(|p| p.date.as_str()).collect();
+    assert_eq!(dates, ["1969-01-01", "1969-06-01", "1969-12-01", "1970-01-01"]);
+    assert_eq!(figure.table.head.len(), 6);
+    assert!(figure.table.rows.iter().all(|row| row.cells.len() == 6 && row.cells[2].said == row.cells[5].said));
+    same_everywhere("trend", &good, &beside);
+    // A first drill shows no trend.
+    let alone = plain(&good);
+    let is_trend = |b: &Block| matches!(b, Block::Figure(f) if matches!(f.picture, report::Picture::Trend(_)));
+    assert!(!alone.section(Key::Measurements).unwrap().blocks.iter().any(is_trend));
+}
+
+/// Every text of the catalogue in brackets: what stands outside them in the document is not from the catalogue, and so
+/// must be from the journal.
+#[test]
+fn no_text_of_the_report_is_hard_wired() {
+    let catalogue = report::english();
+    let language = catalogue.lines().map(|line| match line.split_once(": ").unwrap() {
+        ("language", _) => "language: xx\n".to_owned(),
+        (key, text) => format!("{key}: \"⟦{}⟧\"\n", &text[1..text.len() - 1]),
+    });
+    let language: String = language.collect();
+    let words = report::Words::read("brackets", &language).unwrap_or_else(|e| panic!("{e}"));
+    let organisation = report::Organisation { words, ..report::Organisation::default() };
+    let events = ended(outage(""));
+    let beside = Beside { organisation, ..Beside::default() };
+    let written = document(&story_of_events(&events), &ReadRun::of(&events), &beside);
+    let mut bare: BTreeSet<String> = BTreeSet::new();
+    let mut take = |text: &str| {
+        if text.chars().any(char::is_alphabetic) && !text.contains('⟦') {
+            bare.insert(text.to_owned());
+        }
+    };
+    for part in &written.parts {
+        assert!(part.title.starts_with('⟦'), "{}", part.title);
+        for section in &part.sections {
+            assert!(section.title.starts_with('⟦'), "{}", section.title);
+            for block in &section.blocks {
+                match block {
+                    Block::Table(t) => headings(t, &mut take),
+                    Block::Figure(f) => {
+                        take(&f.title);
+                        headings(&f.table, &mut take);
+                    }
+                    Block::List(l) => take(&l.title),
+                    Block::Pair { left, right } => [left, right].into_iter().for_each(|l| take(&l.title)),
+                    Block::Card(card) => card.facts.iter().for_each(|row| take(&row.cells[0].said)),
+                    Block::Verdict(v) => {
+                        take(&v.badge.said);
+                        take(&v.sentence.said);
+                        v.notes.iter().for_each(|note| take(&note.said));
+                    }
+                    Block::Paragraph(_) => {}
+                    Block::Commands(c) => take(&c.title),
+                }
+            }
+        }
+    }
+    assert!(bare.is_empty(), "hard-wired: {bare:#?}");
+    let page = html(&written);
+    assert!(page.contains("<html lang=\"xx\">") && page.contains("⟦Parts of the report⟧"), "the frame is translated");
+}
+
+/// Titles, headings, notes, and the names of facts.
+fn headings(table: &Table, take: &mut impl FnMut(&str)) {
+    take(&table.title);
+    table.head.iter().for_each(|h| take(h));
+    take(&table.note);
+    if table.head.is_empty() {
+        table.rows.iter().for_each(|row| take(&row.cells[0].said));
+    }
+}
+
+/// German has every text; the numbers and the names of the journal are the same.
+#[test]
+fn the_report_in_german_says_the_same_in_every_format() {
+    let german = report::Words::shipped("de").unwrap().unwrap();
+    let organisation = report::Organisation { words: german, ..report::Organisation::default() };
+    let beside = Beside { organisation, ..Beside::default() };
+    let events = ended(outage(""));
+    let written = document(&story_of_events(&events), &ReadRun::of(&events), &beside);
+    let said = words_of(&written);
+    assert!(said.contains("BESTANDEN") && said.contains("Zusammenfassung"), "{said}");
+    let page = html(&written);
+    assert!(page.contains("<html lang=\"de\">") && page.contains("content: \"Seite \""), "the frame is German");
+    assert!(markdown(&written).starts_with("# Abschlussbericht der Übung"));
+    let (in_html, ..) = of_html(&page);
+    let in_markdown = of_markdown(&markdown(&written));
+    for (section, in_markdown) in written.sections().zip(&in_markdown) {
+        let key = serde_json::to_value(section.key).unwrap();
+        assert_eq!(in_html[key.as_str().unwrap()], words(section));
+        assert_eq!(*in_markdown, words(section));
+    }
+}
+
+fn words_of(written: &Document) -> String {
+    written.sections().map(words).collect()
+}
+
+/// A build without the typesetter names the feature that it lacks.
+#[cfg(not(feature = "pdf"))]
+#[test]
+fn a_build_without_pdf_says_so() {
+    let written = plain(&ended(outage("")));
+    let said = report::pdf(&written).unwrap_err().to_string();
+    assert!(said.contains("built without the feature `pdf`") && said.contains("Print report.html"), "{said}");
+}
+
+/// The PDF has every text of every section, is tagged PDF/A, and is the same when it is made again.
+#[cfg(feature = "pdf")]
+#[test]
+fn the_pdf_says_the_same_and_is_the_same_when_it_is_made_again() {
+    let bare = |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '\u{200b}').collect::<String>();
+    for (name, evil) in
+        [("good", ""), ("hostile", "#let x = 1\n*b* $x$ @j <l> \\ `r` \u{1b}[2J \u{202e} 漢字 \u{1f980}")]
+    {
+        let written = plain(&ended(outage(evil)));
+        let pages = report::pdf_texts(&written).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let all = bare(&pages.concat());
+        // A character that no font has is shown as a question mark.
+        let shown = |text: &str| bare(text).chars().map(|c| if all.contains(c) { c } else { '?' }).collect::<String>();
+        for section in written.sections() {
+            let mut texts = vec![];
+            for block in &section.blocks {
+                match block {
+                    Block::Table(t) => t.rows.iter().flat_map(|r| &r.cells).for_each(|c| texts.push(c.said.clone())),
+                    Block::Paragraph(p) => texts.push(p.said.clone()),
+                    Block::List(l) => texts.extend(l.items.iter().map(|i| i.said.clone())),
+                    Block::Card(c) => texts.extend(c.facts.iter().flat_map(|r| &r.cells).map(|c| c.said.clone())),
+                    Block::Figure(f) => {
+                        f.table.rows.iter().flat_map(|r| &r.cells).for_each(|c| texts.push(c.said.clone()))
+                    }
+                    _ => {}
+                }
+            }
+            for text in texts {
+                assert!(all.contains(&shown(&text)), "{name}, {:?}: {text}", section.key);
+            }
+        }
+        for (i, page) in pages.iter().enumerate() {
+            assert!(bare(page).contains(&bare(&written.run)), "{name}: page {} does not carry the run", i + 1);
+        }
+        let bytes = report::pdf(&written).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(bytes.starts_with(b"%PDF-") && bytes == report::pdf(&written).unwrap(), "{name}");
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.contains("pdfaid:part") && text.contains("/StructTreeRoot"), "{name}: it is not tagged PDF/A");
+    }
+}
+
+/// A change that the readiness review proposes for the workload of a failed expectation stands below that finding, as
+/// commands; one for another workload does not.
+#[test]
+fn a_finding_has_the_ready_patch_for_its_own_workload() {
+    let remedy = |name: &str| -> Remedy {
+        let change = Change::Patch {
+            kind: "Deployment".into(),
+            namespace: "shop".into(),
+            name: name.into(),
+            strategic: false,
+            body: serde_json::json!({"spec": {"replicas": 4}}),
+        };
+        Remedy { change, caution: "read the quota first".into() }
+    };
+    let mut events = ended(outage(""));
+    for event in &mut events {
+        match &mut event.event {
+            Kind::PreflightDone { review: Some(review), .. } => {
+                let concern = &mut review.concerns[0];
+                concern.check = "WRK-001".into();
+                concern.state = State::Fail;
+                concern.remedies = vec![remedy("other"), remedy("web")];
+            }
+            Kind::Judged { judgements, .. } => {
+                let about = |j: &&mut Judgement| j.expectation.starts_with("deployment/web");
+                judgements.iter_mut().find(about).unwrap().outcome = Outcome::Fail;
+            }
+            _ => {}
+        }
+    }
+    let written = plain(&events);
+    let commands = written.section(Key::Findings).unwrap().blocks.iter().filter_map(|b| match b {
+        Block::Commands(c) => Some(c.clone()),
+        _ => None,
+    });
+    let commands: Vec<_> = commands.collect();
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert!(commands[0].title.starts_with("Ready patch for F1: WRK-001"), "{}", commands[0].title);
+    let wanted = "kubectl --context \"$CONTEXT\" patch deployment/web --namespace shop --type merge --patch \
+                  '{\"spec\":{\"replicas\":4}}'";
+    assert_eq!(commands[0].lines, ["# CAUTION: read the quota first", wanted]);
+    same_everywhere("patched", &events, &Beside::default());
 }

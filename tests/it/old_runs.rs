@@ -62,7 +62,7 @@ fn their_plans_steps_and_results_are_read_as_types() {
                 assert_eq!(lost.namespace, "shop");
                 "deletion"
             }
-            StepResult::Drain(_) => panic!("version 0.1.0 did not record results of drains"),
+            StepResult::Drain(_) | StepResult::Reprotected(_) => panic!("version 0.1.0 did not record such results"),
             StepResult::Restore(restored) => {
                 assert!(restored.objects > 0 && restored.differences.is_empty());
                 "restore"

@@ -42,6 +42,7 @@ fn reviewed(evil: &str) -> Box<Reviewed> {
         objects: 2,
         observed: format!("PodDisruptionBudget shop/web{evil}: it demands 3 of 3 pods"),
         waiver: waiver.into(),
+        remedies: vec![],
     };
     Box::new(Reviewed {
         verdict: Readiness::ReadyWithWarnings,

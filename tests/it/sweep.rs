@@ -82,7 +82,7 @@ fn every_artefact_of_a_rehearsal_says_that_it_is_one() {
         let stage = Rehearsal::set(&shop, 1).await;
         stage.drill(&loaded, None).await;
         let dir = RunDir(stage.dir.path().join("run"));
-        report::write_all(&dir, &ReadRun::from(&dir).unwrap()).unwrap();
+        report::write_all(&dir, &ReadRun::from(&dir).unwrap(), &report::Organisation::default()).unwrap();
         for name in
             ["journal.jsonl", "plan.json", "report.html", "report.md", "report.json", "junit.xml", "report.sarif"]
         {

@@ -8,8 +8,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** A normal drill has at most this many pages before its annex. */
-const PAGES = 8;
+/** The words of printed pages, and how many pages a normal drill may have before its annex, by the language. */
+const WORDS = {
+  en: { page: "page", annex: "annex, page", rehearsal: "REHEARSAL", run: /^run /, pages: 8 },
+  de: { page: "Seite", annex: "Anhang, Seite", rehearsal: "PROBE", run: /^Lauf /, pages: 9 },
+};
 
 const args = process.argv.slice(2);
 const at = args.indexOf("--pictures");
@@ -74,21 +77,22 @@ for (const file of args) {
   }
   const said = heard.filter((m) => m.method === "Runtime.exceptionThrown" || m.method === "Log.entryAdded" && m.params.entry.level === "error");
   if (said.length) wrong.push(`${file}: console: ${JSON.stringify(said.map((m) => m.params))}`);
+  const words = WORDS[await ask(`document.documentElement.lang`)] ?? WORDS.en;
   const run = await ask(`document.querySelector(".run").textContent`);
   const rehearsal = await ask(`document.querySelector(".mark") !== null`);
   const { data } = await page("Page.printToPDF", { preferCSSPageSize: true, printBackground: true });
   const pdf = join(pictures ?? folder, "report.pdf");
   writeFileSync(pdf, Buffer.from(data, "base64"));
   const sheets = execFileSync("pdftotext", ["-layout", pdf, "-"]).toString().split("\f").slice(0, -1);
-  const id = run.replace(/^run /, "").split(" · ")[0];
+  const id = run.replace(words.run, "").split(" · ")[0];
   sheets.forEach((sheet, i) => {
     const flat = sheet.replace(/\s+/g, " ");
-    for (const [what, there] of [["the run id", flat.includes(id.slice(0, 40))], ["its number", flat.includes(`page ${i + 1}`)], ["REHEARSAL", !rehearsal || flat.includes("REHEARSAL")]]) {
+    for (const [what, there] of [["the run id", flat.includes(id.slice(0, 40))], ["its number", flat.includes(`${words.page} ${i + 1}`)], ["REHEARSAL", !rehearsal || flat.includes(words.rehearsal)]]) {
       if (!there) wrong.push(`${file}: page ${i + 1} does not carry ${what}`);
     }
   });
-  const body = sheets.filter((sheet) => !/annex, page \d+/.test(sheet.replace(/\s+/g, " "))).length;
-  if (body > PAGES) wrong.push(`${file}: ${body} pages before the annex, at most ${PAGES} are allowed`);
+  const body = sheets.filter((sheet) => !sheet.replace(/\s+/g, " ").includes(`${words.annex} `)).length;
+  if (body > words.pages) wrong.push(`${file}: ${body} pages before the annex, at most ${words.pages} are allowed`);
   console.log(`${file}: ${body} pages and ${sheets.length - body} of annex`);
   await call("Target.closeTarget", { targetId });
 }

@@ -7,7 +7,10 @@ use super::{
     context::Context,
     findings::{Finding, MOST},
 };
-use crate::report::Field;
+use crate::report::{
+    Field,
+    words::{Word, actions as w, frame, head, say},
+};
 
 /// A corrective action.
 #[derive(Clone, Debug)]
@@ -24,13 +27,13 @@ pub(super) struct Action {
 pub(super) fn actions(c: &Context<'_>, findings: &[Finding]) -> Vec<Action> {
     let action = |(i, f): (usize, &Finding)| {
         let id = Ref::action(i);
-        let noted = |field, none: &str| c.note_of(field, &id).unwrap_or_else(|| Text::new(none));
+        let noted = |field, none: &Word| c.note_of(field, &id).unwrap_or_else(|| Text::new(c.words.say(none, &[])));
         Action {
             what: f.recommendation.clone(),
-            owner: noted(Field::Owner, &no_owner(c)),
-            due: noted(Field::Due, "none yet"),
-            ticket: noted(Field::Ticket, "none yet"),
-            status: noted(Field::Status, "open"),
+            owner: c.note_of(Field::Owner, &id).unwrap_or_else(|| Text::new(no_owner(c))),
+            due: noted(Field::Due, &frame::NONE_YET),
+            ticket: noted(Field::Ticket, &frame::NONE_YET),
+            status: noted(Field::Status, &w::OPEN),
             retest: f.retest.clone(),
         }
     };
@@ -40,13 +43,14 @@ pub(super) fn actions(c: &Context<'_>, findings: &[Finding]) -> Vec<Action> {
 /// The maintainer of the scenario is proposed, and never assigned.
 fn no_owner(c: &Context<'_>) -> String {
     match c.about().owner.as_str() {
-        "" => "no owner yet".into(),
-        owner => format!("no owner yet (proposed: {owner})"),
+        "" => say!(c.words, w::NO_OWNER),
+        owner => say!(c.words, w::NO_OWNER_PROPOSED, owner),
     }
 }
 
 /// Section 13.
 pub(super) fn section(c: &Context<'_>, actions: &[Action]) -> Section {
+    let words = c.words;
     let rows = actions.iter().enumerate().map(|(i, a)| {
         Row::new([
             Text::new(Ref::action(i).0),
@@ -59,51 +63,51 @@ pub(super) fn section(c: &Context<'_>, actions: &[Action]) -> Section {
         ])
         .id(Ref::action(i))
     });
-    let head = ["Id", "Action", "Owner", "Due", "Ticket", "Status", "Proven when"];
-    let table = Table::new("", &head, rows.collect()).or("No finding asks for an action.");
+    let head = head!(words, w::ID, w::ACTION, w::OWNER, w::DUE, w::TICKET, w::STATUS, w::PROVEN_WHEN);
+    let table = Table::new("", head, rows.collect()).or(say!(words, w::NONE));
     let carried = Block::Table(carried(c));
-    let how =
-        "Owner, due date, ticket and status are noted with `drillmaster report annotate`; drillmaster assigns none.";
-    Section::new(Key::Actions, "Corrective actions", vec![Block::Table(table), carried, Block::Paragraph(how.into())])
+    let how = Block::Paragraph(say!(words, w::HOW).into());
+    Section::new(Key::Actions, say!(words, w::ACTIONS), vec![Block::Table(table), carried, how])
 }
 
 /// The actions of the last drill, and what this one shows about them.
 fn carried(c: &Context<'_>) -> Table {
-    let title = "Actions of the last drill of this scenario";
-    let head = ["Action", "Owner", "Due", "This drill"];
+    let words = c.words;
+    let title = say!(words, w::LAST);
+    let head = head!(words, w::ACTION, w::OWNER, w::DUE, w::THIS_DRILL);
     let Some(before) = &c.beside.before else {
-        return Table::new(title, &head, vec![]).or("None are known: no such drill was found beside this one.");
+        return Table::new(title, head, vec![]).or(say!(words, w::NO_LAST));
     };
     let rows = before.actions.iter().map(|a| {
         let (said, j) = match before.retest(c, a) {
-            Retest::Passed(j) => ("tested again and passed", Some(j)),
-            Retest::NotPassed(j) => ("tested again and not passed: carried over", Some(j)),
-            Retest::NotTested => ("not tested again: carried over", None),
+            Retest::Passed(j) => (w::PASSED, Some(j)),
+            Retest::NotPassed(j) => (w::NOT_PASSED, Some(j)),
+            Retest::NotTested => (w::NOT_TESTED, None),
         };
         Row::new([
-            Text::new(format!("{} of {}: {}", a.id.0, before.date, a.what)),
+            Text::new(say!(words, w::OF, a.id.0, before.date, a.what)),
             a.owner.clone().into(),
             a.due.clone().into(),
-            Text::new(said).see(j.map(Ref::judgement)),
+            Text::new(say!(words, said)).see(j.map(Ref::judgement)),
         ])
     });
-    Table::new(title, &head, rows.collect()).or("It asked for no action.").bounded(MOST)
+    Table::new(title, head, rows.collect()).or(say!(words, w::ASKED_NONE)).bounded(words, MOST)
 }
 
 /// Section 14.
 pub(super) fn plan_updates(c: &Context<'_>) -> Section {
-    let about = c.about();
+    let (about, words) = (c.about(), c.words);
     let tested = match &about.plan_under_test {
-        Some(plan) if plan.version.is_empty() => format!("{} (no version named)", plan.name),
-        Some(plan) => format!("{}, version {}", plan.name, plan.version),
-        None => "the scenario names none".into(),
+        Some(plan) if plan.version.is_empty() => say!(words, w::PLAN_NO_VERSION, plan.name),
+        Some(plan) => say!(words, w::PLAN_VERSION, plan.name, plan.version),
+        None => say!(words, w::NO_PLAN),
     };
-    let mut rows = vec![Row::new(["Plan under test".to_owned(), tested])];
+    let mut rows = vec![Row::new([say!(words, w::PLAN), tested])];
     let notes: Vec<Text> = c.notes(Field::PlanChange);
     if notes.is_empty() {
-        rows.push(Row::new(["Changes to plans and runbooks", "none noted yet"]));
+        rows.push(Row::new([say!(words, w::UPDATES), say!(words, w::NONE_NOTED)]));
     }
-    rows.extend(notes.into_iter().map(|note| Row::new([Text::new("Change"), note])));
+    rows.extend(notes.into_iter().map(|note| Row::new([Text::new(say!(words, w::CHANGE)), note])));
     let table = Table { rows, ..Table::default() };
-    Section::new(Key::PlanUpdates, "Changes to plans and runbooks", vec![Block::Table(table)])
+    Section::new(Key::PlanUpdates, say!(words, w::UPDATES), vec![Block::Table(table)])
 }

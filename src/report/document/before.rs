@@ -10,7 +10,10 @@ use super::{
 use crate::{
     event::{Event, Kind},
     model::{Exit, Judgement, Measure, Measured, Outcome},
-    report::{Field, Story},
+    report::{
+        Field, Story,
+        words::{Word, before as w, say},
+    },
     verdict::ReadRun,
 };
 
@@ -110,14 +113,14 @@ impl Before {
     }
 
     /// Why this drill cannot be compared with the one of the context; none if it can.
-    pub(super) fn incomparable(&self, c: &Context<'_>) -> Option<&'static str> {
+    pub(super) fn incomparable(&self, c: &Context<'_>) -> Option<Word> {
         let conclusive = matches!(c.story.exit, Some(Exit::Passed | Exit::Failed)) && c.is_confirmed();
         if c.subject.as_ref().map(|(subject, _)| subject) != Some(&self.subject) {
-            Some("it had another scenario or another cluster")
+            Some(w::OTHER)
         } else if !conclusive {
-            Some("this drill is not conclusive")
+            Some(w::THIS_OPEN)
         } else if !self.conclusive {
-            Some("that drill was not conclusive")
+            Some(w::THAT_OPEN)
         } else {
             None
         }
@@ -154,16 +157,14 @@ impl Before {
 
     /// The comparison, for page one.
     pub(super) fn said(&self, c: &Context<'_>) -> String {
-        let head = format!("{} ({})", self.date, short(&self.run, 80));
+        let words = c.words;
+        let head = say!(words, w::HEAD, self.date, short(&self.run, 80));
         if let Some(why) = self.incomparable(c) {
-            return format!("{head}: not compared, because {why}");
+            return say!(words, w::NOT_COMPARED, head, say!(words, why));
         }
         let now = c.subject.as_ref().map_or("", |(_, version)| version.as_str());
-        let same = if self.version == now {
-            "same scenario and cluster".to_owned()
-        } else {
-            format!("same scenario; cluster differs: Kubernetes {} → {now}", self.version)
-        };
+        let same =
+            if self.version == now { say!(words, w::SAME) } else { say!(words, w::OTHER_VERSION, self.version, now) };
         let mut changes = self.changes(c);
         // The objectives of services and data come first.
         changes.sort_by_key(|change| !matches!(change.now.of, Measured::Recovery | Measured::Loss));
@@ -171,17 +172,17 @@ impl Before {
             .iter()
             .take(3)
             .map(|change| {
-                let subject = c.judged.get(change.index).map(super::context::Judged::subject).unwrap_or_default();
+                let subject = c.judged.get(change.index).map(|j| j.subject(words)).unwrap_or_default();
                 let word = match change.is_better() {
-                    Some(true) => "better",
-                    Some(false) => "worse",
-                    None => "no clear change",
+                    Some(true) => w::BETTER,
+                    Some(false) => w::WORSE,
+                    None => w::NO_CHANGE,
                 };
                 let (then, now) = (at_most(change.then.most_us), at_most(change.now.most_us));
-                format!("{} {then} → {now}, {word}", short(&subject, 40))
+                say!(words, w::CHANGE, short(&subject, 40), then, now, say!(words, word))
             })
             .collect();
-        let said = if said.is_empty() { "nothing that both measured".to_owned() } else { said.join("; ") };
-        format!("{head}; {same}: {said}")
+        let said = if said.is_empty() { say!(words, w::NOTHING) } else { said.join("; ") };
+        say!(words, w::SAID, head, same, said)
     }
 }

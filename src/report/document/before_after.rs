@@ -2,40 +2,46 @@
 
 use super::{
     Block, Commands, Figure, Key, List, Ref, Row, Section, Table, Text, Tone,
-    context::{Context, clock},
+    context::{Context, clock, names},
     gaps,
     pictures::{Picture, zones},
 };
 use crate::{
     event::is_alertmanager,
-    model::{FindingState, StepResult, some},
-    report::{UndoLine, of_outside},
+    model::FindingState,
+    report::{
+        AUDIT_LOG, UndoLine,
+        words::{Word, back as w, frame, head, say},
+    },
 };
 
 /// Section 5.
 pub(super) fn preconditions(c: &Context<'_>) -> Section {
+    let words = c.words;
     let count = |state| c.story.findings.iter().filter(|f| f.state == state).count();
     let all = c.story.findings.len();
     let checks = if all == 0 {
-        "no pre-flight was made".to_owned()
+        say!(words, w::NO_PREFLIGHT)
     } else {
         let (pass, fail) = (count(FindingState::Pass), count(FindingState::Fail));
         let (unknown, skip) = (count(FindingState::Unknown), count(FindingState::Skip));
-        format!("{pass} of {all} checks passed, {fail} failed, {unknown} unknown, {skip} skipped: list in the annex")
+        say!(words, w::CHECKS, pass, all, fail, unknown, skip)
     };
-    let review = c.story.review.as_ref().map_or("no readiness review was made".to_owned(), |r| {
+    let reviewed = |r: &crate::model::Reviewed| {
         let t = &r.tally;
-        format!(
-            "{}, judged as {} at {}: {} pass, {} fail, {} unknown, {} waived, {} error: list in the annex",
-            r.verdict, r.environment, r.at, t.pass, t.fail, t.unknown, t.waived, t.error
-        )
-    });
+        let counts = (t.pass, t.fail, t.unknown, t.waived, t.error);
+        let (pass, fail, unknown, waived, error) = counts;
+        say!(words, w::REVIEW, r.verdict, r.environment, r.at, pass, fail, unknown, waived, error)
+    };
+    let review = c.story.review.as_ref().map_or_else(|| say!(words, w::NO_REVIEW), reviewed);
     let armed = c.history.armed_us;
+    let complete = |at| say!(words, w::COMPLETE_AT, clock(at));
+    let baseline = armed.map_or_else(|| say!(words, w::NEVER_ARMED), complete);
     let rows = vec![
-        ("Pre-flight", checks),
-        ("Readiness", review),
-        ("Baseline", armed.map_or("the drill was never armed".into(), |at| format!("complete at {}", clock(at)))),
-        ("Alerts before the first act", alerts_at(c, armed)),
+        (say!(words, w::PREFLIGHT), checks),
+        (say!(words, w::READINESS), review),
+        (say!(words, w::BASELINE), baseline),
+        (say!(words, w::ALERTS_BEFORE), alerts_at(c, armed)),
     ];
     let failed: Vec<Text> = c
         .story
@@ -46,45 +52,48 @@ pub(super) fn preconditions(c: &Context<'_>) -> Section {
         .collect();
     let mut blocks = vec![Block::Table(Table::facts(rows))];
     if !failed.is_empty() {
-        blocks.push(Block::List(List::new("Checks that did not pass", failed, "")));
+        blocks.push(Block::List(List::new(words, say!(words, w::NOT_PASSED), failed, String::new())));
     }
     blocks.push(Block::Table(backups(c)));
-    Section::new(Key::Preconditions, "Before: preconditions", blocks)
+    Section::new(Key::Preconditions, say!(words, w::PRECONDITIONS), blocks)
 }
 
 /// The alerts that Alertmanager had at an instant.
 fn alerts_at(c: &Context<'_>, at: Option<u64>) -> String {
-    let Some(at) = at else { return "unknown".into() };
+    let words = c.words;
+    let Some(at) = at else { return say!(words, frame::UNKNOWN) };
     let mut last = std::collections::BTreeMap::new();
     for point in c.history.alerts.iter().filter(|a| a.at <= at && is_alertmanager(&a.source)) {
         last.insert((&point.name, &point.labels), &point.state);
     }
     let on = last.into_iter().filter(|(_, state)| !state.is_empty());
-    let mut names: Vec<String> = on.map(|((name, _), state)| format!("{name} ({state})")).collect();
-    names.dedup();
-    if names.is_empty() { "none seen in Alertmanager".into() } else { some(&names) }
+    let mut seen: Vec<String> = on.map(|((name, _), state)| format!("{name} ({state})")).collect();
+    seen.dedup();
+    if seen.is_empty() { say!(words, w::NO_ALERTS) } else { names(words, &seen) }
 }
 
 fn backups(c: &Context<'_>) -> Table {
+    let words = c.words;
     let rows = c.history.state.results.iter().filter_map(|(step, result)| {
-        let StepResult::Backup(made) = result else { return None };
+        let made = result.backup()?;
         let held = made.volumes.iter().filter(|v| v.is_captured()).count();
-        let unknown = || "unknown".to_owned();
+        let unknown = || say!(words, frame::UNKNOWN);
         Some(Row::new([
-            format!("{} (step {step})", made.backup),
-            some(&made.namespaces),
+            say!(words, w::OF_STEP, made.backup, step),
+            names(words, &made.namespaces),
             made.items.map_or_else(unknown, |n| n.to_string()),
-            format!("{held} of {} captured", made.volumes.len()),
+            say!(words, w::CAPTURED, held, made.volumes.len()),
             made.completed.map_or_else(unknown, |at| at.to_string()),
             made.expires.map_or_else(unknown, |at| at.to_string()),
         ]))
     });
-    let head = ["Backup", "Namespaces", "Objects", "Volumes", "Completed", "Expires"];
-    Table::new("Backups of the drill", &head, rows.collect()).or("The drill made no backup.").bounded(20)
+    let head = head!(words, w::BACKUP, w::NAMESPACES, w::OBJECTS, w::VOLUMES, w::COMPLETED, w::EXPIRES);
+    Table::new(say!(words, w::BACKUPS), head, rows.collect()).or(say!(words, w::NO_BACKUP)).bounded(words, 20)
 }
 
 /// Section 10.
 pub(super) fn back(c: &Context<'_>) -> Section {
+    let words = c.words;
     let undo = c.story.undo_log.iter().enumerate().map(|(i, u)| {
         Row::new([
             Text::new(Ref::back(i).0),
@@ -96,33 +105,45 @@ pub(super) fn back(c: &Context<'_>) -> Section {
         ])
         .id(Ref::back(i))
     });
-    let head = ["Id", "Fault", "Target", "State", "Observed at", "Evidence"];
+    let head = head!(words, w::ID, w::FAULT, w::TARGET, w::STATE, w::OBSERVED_AT, w::EVIDENCE);
     let mut blocks: Vec<Block> = vec![];
     if let Some((picture, table)) = zones(c) {
-        let title = "Zones before, during and after".into();
+        let title = say!(words, w::ZONES);
         blocks.push(Block::Figure(Figure { title, picture: Picture::Zones(picture), table }));
     }
     blocks.push(Block::Table(sides(c)));
-    blocks.push(Block::Table(
-        Table::new("Undo log", &head, undo.collect()).or("Nothing was changed.").bounded(Table::MOST),
-    ));
+    let undo = Table::new(say!(words, w::UNDO_LOG), head, undo.collect());
+    blocks.push(Block::Table(undo.or(say!(words, w::NOTHING_CHANGED)).bounded(words, Table::MOST)));
     let open = c.story.undo_log.iter().filter(|u| is_open(u)).take(Table::MOST);
     blocks.extend(open.map(|u| {
         Block::Commands(Commands {
-            title: format!("By hand, for {} ({})", u.fault, u.target),
+            title: say!(words, w::BY_HAND, u.fault, u.target),
             lines: u.commands.iter().flat_map(|c| c.lines()).map(str::to_owned).collect(),
         })
     }));
     let outside = c.story.changed_outside.iter().map(|l| {
-        let remains = if l.remains { " (still changed)" } else { "" };
-        Text::new(format!("{:.1} s: {}{remains}", l.at, l.said)).tone(Tone::Warn)
+        let word = if l.remains { w::STILL_CHANGED } else { w::CHANGED };
+        Text::new(say!(words, word, format!("{:.1}", l.at), l.said)).tone(Tone::Warn)
     });
-    blocks.push(Block::List(List::new("Changed from outside", outside, "Nothing.")));
-    blocks.push(Block::Paragraph(of_outside(c.story).into()));
+    let list = |title: Word, items: Vec<Text>| {
+        Block::List(List::new(words, say!(words, title), items, say!(words, w::NOTHING)))
+    };
+    blocks.push(list(w::OUTSIDE, outside.collect()));
+    blocks.push(Block::Paragraph(of_outside(c).into()));
     let left = c.story.leftovers.iter();
-    let left = left.map(|l| format!("{} (expires {}); to remove it: {}", l.what, l.expires, l.remove_with));
-    blocks.push(Block::List(List::new("Left behind on purpose", left, "Nothing.")));
-    Section::new(Key::ReturnToNormal, "After: return to normal", blocks)
+    let left = left.map(|l| Text::new(say!(words, w::LEFT, l.what, l.expires, l.remove_with)));
+    blocks.push(list(w::LEFT_BEHIND, left.collect()));
+    Section::new(Key::ReturnToNormal, say!(words, w::RETURN), blocks)
+}
+
+/// How complete the list of changes from outside is: without an audit log, or with observation gaps, an empty list
+/// shows little.
+fn of_outside(c: &Context<'_>) -> String {
+    let said = match c.story.evidence.get(AUDIT_LOG) {
+        Some(read) => say!(c.words, w::AUDIT_LOG, read),
+        None => say!(c.words, w::NO_AUDIT_LOG),
+    };
+    if c.story.blind.is_empty() { said } else { say!(c.words, w::GAPS, said) }
 }
 
 fn is_open(u: &UndoLine) -> bool {
@@ -142,26 +163,27 @@ pub(super) fn reprotection_row(c: &Context<'_>) -> Option<Ref> {
 
 /// One row an item, before and after.
 fn sides(c: &Context<'_>) -> Table {
+    let words = c.words;
     let (armed, end) = (c.history.armed_us, c.history.end_us);
     let ready = |at: u64| {
         let of = c.history.nodes.values();
         let on = of.clone().filter(|s| s.at(at) == Some(1)).count();
-        format!("{on} of {} Ready", of.len())
+        say!(words, w::NODES_READY, on, of.len())
     };
     let pods = |at: u64| {
         let of_scope = |ns: &String| c.plan().is_none_or(|p| p.namespaces.contains(ns));
         let all = c.history.ready.iter().filter(|((ns, _), _)| of_scope(ns));
         let sum: i64 = all.filter_map(|(_, s)| s.at(at)).sum();
-        format!("{sum} ready")
+        say!(words, w::PODS_READY, sum)
     };
-    let before = |said: &dyn Fn(u64) -> String| armed.map_or("unknown".to_owned(), said);
+    let before = |said: &dyn Fn(u64) -> String| armed.map_or_else(|| say!(words, frame::UNKNOWN), said);
     let mut rows = vec![
-        Row::new(["Nodes".to_owned(), before(&ready), ready(end)]),
-        Row::new(["Pods of the scope".to_owned(), before(&pods), pods(end)]),
-        Row::new(["Alerts in Alertmanager".to_owned(), alerts_at(c, armed), alerts_at(c, Some(end))]),
+        Row::new([say!(words, w::NODES), before(&ready), ready(end)]),
+        Row::new([say!(words, w::PODS), before(&pods), pods(end)]),
+        Row::new([say!(words, w::ALERTS), alerts_at(c, armed), alerts_at(c, Some(end))]),
     ];
     if let (Some(said), Some(id)) = (gaps::protected(c), reprotection_row(c)) {
-        rows.push(Row::new(["Re-protection".to_owned(), "–".into(), said.to_owned()]).id(id));
+        rows.push(Row::new([say!(words, w::REPROTECTION), "–".into(), said]).id(id));
     }
-    Table::new("Before and after", &["Item", "Before the first act", "At the end"], rows)
+    Table::new(say!(words, w::BEFORE_AFTER), head!(words, w::ITEM, w::BEFORE, w::AFTER), rows)
 }

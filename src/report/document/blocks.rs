@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Picture;
+use super::{Cover, Picture};
+use crate::report::words::{Words, frame, say};
 
 /// A report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,15 @@ pub struct Document {
     /// What every page must say, such as that this was a rehearsal.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub mark: String,
+    /// The organisation on the cover, if one is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cover: Option<Cover>,
+    /// The code of the language.
+    #[serde(default)]
+    pub language: String,
+    /// The texts around the content, in that language.
+    #[serde(skip)]
+    pub words: Words,
     /// The eight parts, in order.
     pub parts: Vec<Part>,
 }
@@ -81,8 +91,8 @@ pub struct Section {
 }
 
 impl Section {
-    pub(crate) fn new(key: Key, title: &str, blocks: Vec<Block>) -> Self {
-        Self { key, title: title.to_owned(), blocks }
+    pub(crate) fn new(key: Key, title: String, blocks: Vec<Block>) -> Self {
+        Self { key, title, blocks }
     }
 }
 
@@ -289,34 +299,29 @@ impl Table {
     /// The number of rows that a table may have. Whatever has more is counted.
     pub(crate) const MOST: usize = 200;
 
-    pub(crate) fn new(title: &str, head: &[&str], rows: Vec<Row>) -> Self {
-        Self {
-            title: title.to_owned(),
-            head: head.iter().map(|h| (*h).to_owned()).collect(),
-            rows,
-            note: String::new(),
-        }
+    pub(crate) fn new(title: impl Into<String>, head: Vec<String>, rows: Vec<Row>) -> Self {
+        Self { title: title.into(), head, rows, note: String::new() }
     }
 
     /// A table of names and values.
-    pub(crate) fn facts<T: Into<Text>>(facts: impl IntoIterator<Item = (&'static str, T)>) -> Self {
+    pub(crate) fn facts<T: Into<Text>>(facts: impl IntoIterator<Item = (String, T)>) -> Self {
         let rows = facts.into_iter().map(|(name, value)| Row::new([Text::new(name), value.into()])).collect();
         Self { rows, ..Self::default() }
     }
 
     /// The text for a table without rows.
-    pub(crate) fn or(mut self, none: &str) -> Self {
+    pub(crate) fn or(mut self, none: String) -> Self {
         if self.rows.is_empty() {
-            self.note = none.to_owned();
+            self.note = none;
         }
         self
     }
 
     /// Keeps the first rows, and says how many more there are.
-    pub(crate) fn bounded(mut self, most: usize) -> Self {
+    pub(crate) fn bounded(mut self, words: &Words, most: usize) -> Self {
         if let Some(more) = self.rows.len().checked_sub(most).filter(|more| *more > 0) {
             self.rows.truncate(most);
-            self.note = format!("and {more} more: see journal.jsonl");
+            self.note = say!(words, frame::MORE, more);
         }
         self
     }
@@ -327,16 +332,21 @@ impl List {
     const MOST: usize = 100;
 
     /// A list, or the text for an empty one.
-    pub(crate) fn new<T: Into<Text>>(title: &str, items: impl IntoIterator<Item = T>, none: &str) -> Self {
+    pub(crate) fn new<T: Into<Text>>(
+        words: &Words,
+        title: String,
+        items: impl IntoIterator<Item = T>,
+        none: String,
+    ) -> Self {
         let mut items: Vec<Text> = items.into_iter().map(Into::into).collect();
         let more = items.len().saturating_sub(Self::MOST);
         items.truncate(Self::MOST);
         let note = match (items.is_empty(), more) {
-            (true, _) => none.to_owned(),
+            (true, _) => none,
             (_, 0) => String::new(),
-            _ => format!("and {more} more: see journal.jsonl"),
+            _ => say!(words, frame::MORE, more),
         };
-        Self { title: title.to_owned(), items, note }
+        Self { title, items, note }
     }
 }
 

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     model::{REHEARSAL, is_printable, printable},
-    report::Story,
+    report::{
+        Story,
+        words::{Words, frame as w, say},
+    },
     verdict::ReadRun,
 };
 
@@ -17,26 +20,30 @@ pub fn document(story: &Story, reading: &ReadRun, beside: &Beside) -> Document {
     let c = &context;
     let found = findings::findings(c);
     let planned = actions::actions(c, &found);
-    let part = |title: &str, sections: Vec<Section>| Part { title: title.to_owned(), sections };
+    let part = |title: String, sections: Vec<Section>| Part { title, sections };
+    let words = c.words;
     let parts = vec![
-        part("Executive summary", vec![page_one::section(c, &found, &planned)]),
-        part("What was tested, by whom, on whose authority", tested::sections(c)),
-        part("Results", vec![results::verdicts(c), results::measurements(c)]),
-        part("Timeline", vec![timeline::section(c), timeline::deviations(c)]),
-        part("Before and after", vec![before_after::preconditions(c), before_after::back(c)]),
+        part(say!(words, w::PART_SUMMARY), vec![page_one::section(c, &found, &planned)]),
+        part(say!(words, w::PART_TESTED), tested::sections(c)),
+        part(say!(words, w::PART_RESULTS), vec![results::verdicts(c), results::measurements(c)]),
+        part(say!(words, w::PART_TIMELINE), vec![timeline::section(c), timeline::deviations(c)]),
+        part(say!(words, w::PART_BEFORE_AFTER), vec![before_after::preconditions(c), before_after::back(c)]),
         part(
-            "Findings and corrective actions",
-            vec![findings::section(&found), actions::section(c, &planned), actions::plan_updates(c)],
+            say!(words, w::PART_FINDINGS),
+            vec![findings::section(c, &found), actions::section(c, &planned), actions::plan_updates(c)],
         ),
-        part("Control mapping and evidence", vec![controls::section(c), evidence::section(c)]),
-        part("Distribution and sign-off", vec![sign_off::section(c)]),
-        part("Annex", vec![annex::section(c)]),
+        part(say!(words, w::PART_CONTROLS), vec![controls::section(c), evidence::section(c)]),
+        part(say!(words, w::PART_SIGN_OFF), vec![sign_off::section(c)]),
+        part(say!(words, w::PART_ANNEX), vec![annex::section(c)]),
     ];
     let mut document = Document {
-        title: title(story),
+        title: title(story, words),
         run: short(&story.run, 120),
         date: story.started.split('T').next().unwrap_or_default().to_owned(),
-        mark: if story.is_rehearsal() { REHEARSAL.to_owned() } else { String::new() },
+        mark: if story.is_rehearsal() { say!(words, w::MARK) } else { String::new() },
+        cover: beside.organisation.cover.clone(),
+        language: words.language().to_owned(),
+        words: words.clone(),
         parts,
     };
     // Names and messages of others may hold characters that drive a terminal or turn the direction of the text.
@@ -49,8 +56,8 @@ pub fn document(story: &Story, reading: &ReadRun, beside: &Beside) -> Document {
 }
 
 /// The title of the scenario; the mark of a rehearsal stands beside it.
-fn title(story: &Story) -> String {
+fn title(story: &Story, words: &Words) -> String {
     let title =
         story.title.strip_prefix(REHEARSAL).map_or(story.title.as_str(), |rest| rest.trim_start_matches([':', ' ']));
-    if title.is_empty() { "a run without a title".into() } else { title.to_owned() }
+    if title.is_empty() { say!(words, w::NO_TITLE) } else { title.to_owned() }
 }

@@ -1,10 +1,11 @@
 //! Why an expectation was not met, as far as the journal shows it, and what to do about it. Nothing is guessed: if the
 //! journal shows no cause, the report says so.
 
-use super::context::{Context, Judged, at_most};
+use super::context::{Context, Judged, at_most, milestone, some_of};
 use crate::{
     event::StepEnd,
-    model::{Expectation, FilesRead, Outcome, OutsideWhat, StepResult, few},
+    model::{Expectation, FilesRead, Outcome, OutsideWhat, StepResult, WorkloadRef},
+    report::words::{Words, causes as w, say},
     verdict::RecoveryPhase,
 };
 
@@ -15,11 +16,11 @@ const NAMED: usize = 4;
 
 /// The cause, as far as the journal shows it.
 pub(super) fn cause(c: &Context<'_>, j: &Judged<'_>) -> String {
-    let mut said = missing(j);
+    let mut said = missing(c, j);
     match j.expectation {
         Some(Expectation::Service(_)) => said.push(phases_of(c, j)),
         Some(Expectation::Alert(_)) => said.extend(silences(c)),
-        Some(Expectation::Restore(e)) => said.extend(c.history.state.results.get(&e.of).map(restored)),
+        Some(Expectation::Restore(e)) => said.extend(c.history.state.results.get(&e.of).map(|r| restored(c.words, r))),
         Some(Expectation::Budgets(_)) => said.extend(budgets(c)),
         None if j.of.id == STEPS => said.extend(steps(c)),
         _ => {}
@@ -27,27 +28,48 @@ pub(super) fn cause(c: &Context<'_>, j: &Judged<'_>) -> String {
     let observed = j.of.evidence.iter().map(|e| format!("{}: {}", e.source, e.observed));
     let observed: Vec<String> = observed.collect();
     if !observed.is_empty() {
-        said.push(format!("Observed: {}", few(observed.iter(), NAMED, ("; ", "; and"))));
+        said.push(say!(c.words, w::OBSERVED, some_of(c.words, &observed, NAMED)));
     }
     said.retain(|s| !s.is_empty());
-    if said.is_empty() { "The journal does not show a cause.".into() } else { said.join(". ") }
+    if said.is_empty() { say!(c.words, w::NO_CAUSE) } else { said.join(". ") }
+}
+
+/// The checks of the readiness review that are about the same as an expectation, by the beginnings of their ids; and the
+/// names of its workloads, if it is about some.
+pub(super) fn checks(c: &Context<'_>, j: &Judged<'_>) -> (Vec<String>, Vec<String>) {
+    let name = |workload: &WorkloadRef| workload.name.clone();
+    let (areas, workloads): (&[&str], Vec<String>) = match j.expectation {
+        Some(Expectation::Budgets(_)) => (&["PDB-"], vec![]),
+        Some(Expectation::Replicas(e)) => (&["WRK-", "AFF-", "ZON-"], vec![name(&e.workload)]),
+        Some(Expectation::Placement(e)) => (&["AFF-", "ZON-"], vec![name(&e.workload)]),
+        Some(Expectation::Service(e)) => {
+            let probes = c.plan().map(|p| p.probes.as_slice()).unwrap_or_default();
+            let backed = probes.iter().filter(|p| p.name == e.probe).flat_map(|p| &p.backed_by);
+            (&["WRK-", "AFF-", "ZON-"], backed.map(name).collect())
+        }
+        Some(Expectation::Restore(_) | Expectation::Loss(_) | Expectation::Reprotected(_)) => {
+            (&["BCK-", "STO-"], vec![])
+        }
+        Some(Expectation::Alert(_)) | None => (&[], vec![]),
+    };
+    (areas.iter().map(|area| (*area).to_owned()).collect(), workloads)
 }
 
 /// The steps that failed, and why.
 fn steps(c: &Context<'_>) -> Option<String> {
     let failed = c.story.steps.iter().filter(|s| s.end.is_some_and(StepEnd::is_failure));
     let said: Vec<String> = failed.map(|s| format!("{} ({}): {}", s.name, s.verb, s.detail)).collect();
-    (!said.is_empty()).then(|| few(said.iter(), NAMED, ("; ", "; and")))
+    (!said.is_empty()).then(|| some_of(c.words, &said, NAMED))
 }
 
 /// Which parts of the proof were not shown.
-fn missing(j: &Judged<'_>) -> Vec<String> {
+fn missing(c: &Context<'_>, j: &Judged<'_>) -> Vec<String> {
     let parts = j.of.parts.iter().filter(|p| p.shown == Some(false));
     let parts: Vec<String> = parts.map(|p| format!("{} ({}): {}", p.part, p.subject, p.said)).collect();
     if parts.is_empty() {
         return vec![];
     }
-    vec![format!("Not shown: {}", few(parts.iter(), NAMED, ("; ", "; and")))]
+    vec![say!(c.words, w::NOT_SHOWN, some_of(c.words, &parts, NAMED))]
 }
 
 /// Where the time of a recovery went.
@@ -60,7 +82,7 @@ pub(super) fn phases_of(c: &Context<'_>, j: &Judged<'_>) -> String {
     let before = std::iter::once(0).chain(recovery.phases.iter().map(|p| p.at_us));
     let longest = before.zip(&recovery.phases).max_by_key(|(from, p)| p.at_us.saturating_sub(*from));
     longest.map_or_else(String::new, |(from, RecoveryPhase { name, at_us })| {
-        format!("The longest phase was until `{name}`: {} of {}", at_most(at_us - from), at_most(recovery.total_us()))
+        say!(c.words, w::LONGEST_PHASE, milestone(c.words, *name), at_most(at_us - from), at_most(recovery.total_us()))
     })
 }
 
@@ -68,25 +90,22 @@ pub(super) fn phases_of(c: &Context<'_>, j: &Judged<'_>) -> String {
 fn silences(c: &Context<'_>) -> Option<String> {
     let silenced = c.story.changed_outside.iter().filter(|l| matches!(l.change.what, OutsideWhat::Silenced { .. }));
     let said: Vec<&str> = silenced.map(|l| l.said.as_str()).collect();
-    (!said.is_empty()).then(|| few(said.iter(), NAMED, ("; ", "; and")))
+    (!said.is_empty()).then(|| some_of(c.words, &said, NAMED))
 }
 
 /// What a restore did not bring back, and what Velero says about it.
-fn restored(result: &StepResult) -> String {
+fn restored(words: &Words, result: &StepResult) -> String {
     let StepResult::Restore(r) = result else { return String::new() };
-    let mut said = vec![format!(
-        "Velero reports {} error(s) and {} warning(s)",
-        r.errors.map_or("an unknown number of".into(), |n| n.to_string()),
-        r.warnings.map_or("an unknown number of".into(), |n| n.to_string())
-    )];
+    let count = |n: Option<u64>| n.map_or_else(|| say!(words, w::MANY), |n| n.to_string());
+    let mut said = vec![say!(words, w::VELERO, count(r.errors), count(r.warnings))];
     if !r.differences.is_empty() {
-        let differs = few(r.differences.iter(), NAMED, ("; ", "; and"));
-        said.push(format!("{} of {} objects differ: {differs}", r.differences.len(), r.objects));
+        let differs = some_of(words, &r.differences, NAMED);
+        said.push(say!(words, w::DIFFER, r.differences.len(), r.objects, differs));
     }
     match &r.files {
-        FilesRead::Unreadable { why } => said.push(format!("the files of the volumes could not be read: {why}")),
+        FilesRead::Unreadable { why } => said.push(say!(words, w::UNREADABLE, why)),
         files if !files.wrong().is_empty() => {
-            said.push(format!("files differ: {}", few(files.wrong().iter(), NAMED, ("; ", "; and"))));
+            said.push(say!(words, w::FILES_DIFFER, some_of(words, &files.wrong(), NAMED)));
         }
         _ => {}
     }
@@ -98,55 +117,41 @@ fn budgets(c: &Context<'_>) -> Option<String> {
     let lowest = c.history.budgets.iter().filter_map(|((namespace, name), (healthy, desired))| {
         let least = healthy.0.iter().map(|(_, v)| *v).min()?;
         let wanted = desired.0.last()?.1;
-        Some(format!("{namespace}/{name}: {wanted} healthy pods required, {least} at the lowest"))
+        Some(say!(c.words, w::BUDGET, namespace, name, wanted, least))
     });
     let lowest: Vec<String> = lowest.collect();
-    (!lowest.is_empty()).then(|| few(lowest.iter(), NAMED, ("; ", "; and")))
+    (!lowest.is_empty()).then(|| some_of(c.words, &lowest, NAMED))
 }
 
 /// What to change.
 pub(super) fn recommendation(c: &Context<'_>, j: &Judged<'_>) -> String {
     if j.of.outcome == Outcome::Inconclusive {
-        return observe_better(j).into();
+        return observe_better(c.words, j);
     }
+    let words = c.words;
     match j.expectation {
-        Some(Expectation::Service(_)) => {
-            "Shorten the longest phase of the recovery, or agree on another objective with the owner of the function."
-                .into()
-        }
-        Some(Expectation::Replicas(e)) => format!(
-            "Check the room on the other nodes and the start time of the pods of {}: `drillmaster check --for zone`.",
-            e.workload
-        ),
-        Some(Expectation::Placement(e)) => format!("Spread {} with topologySpreadConstraints.", e.workload),
-        Some(Expectation::Budgets(_)) => {
-            "Give each critical workload exactly one budget that allows a disruption: `drillmaster check --for drain`."
-                .into()
-        }
-        Some(Expectation::Alert(e)) => format!(
-            "Correct the rule, the route or the silence of {}: `drillmaster check --prometheus URL --alertmanager URL`.",
-            e.name
-        ),
-        Some(Expectation::Loss(_)) => "Make backups more often than the objective, or replicate the data.".into(),
-        Some(Expectation::Restore(_)) => {
-            "Correct the backup so that it holds what the comparison names; try it with `restore-to-scratch`.".into()
-        }
-        None => format!("Read the steps and the return to normal of run {}, and correct what they name.", c.story.run),
+        Some(Expectation::Service(_)) => say!(words, w::DO_SERVICE),
+        Some(Expectation::Replicas(e)) => say!(words, w::DO_REPLICAS, e.workload),
+        Some(Expectation::Placement(e)) => say!(words, w::DO_PLACEMENT, e.workload),
+        Some(Expectation::Budgets(_)) => say!(words, w::DO_BUDGETS),
+        Some(Expectation::Alert(e)) => say!(words, w::DO_ALERT, e.name),
+        Some(Expectation::Loss(_)) => say!(words, w::DO_LOSS),
+        Some(Expectation::Restore(_)) => say!(words, w::DO_RESTORE),
+        Some(Expectation::Reprotected(_)) => say!(words, w::DO_REPROTECTED),
+        None => say!(words, w::DO_STEPS, c.story.run),
     }
 }
 
 /// What would make an inconclusive judgement conclusive, by the first part of the proof that is missing.
-fn observe_better(j: &Judged<'_>) -> &'static str {
+fn observe_better(words: &Words, j: &Judged<'_>) -> String {
     let missing = j.of.parts.iter().find(|p| p.shown == Some(false)).map(|p| p.part.as_str());
     match missing {
-        Some("baseline") => {
-            "Start the drill only when the subject is healthy, and let it observe longer before it acts."
-        }
-        Some("reach") => "Choose a fault that hits the subject, or name what answers the probe with `backedBy`.",
-        Some("sight") => "Give the observers a way that survives the fault, so that they see the whole time.",
-        Some("denominator") => "Make the backup or the count cover everything that should be there.",
-        Some("bound") => "Measure more often, so that the error bar is smaller than the distance to the objective.",
-        Some("own recovery") => "Let the fault last longer than the objective before anything is undone.",
-        _ => "Read the reason, and change the drill so that it can be observed.",
+        Some("baseline") => say!(words, w::SEE_BASELINE),
+        Some("reach") => say!(words, w::SEE_REACH),
+        Some("sight") => say!(words, w::SEE_SIGHT),
+        Some("denominator") => say!(words, w::SEE_DENOMINATOR),
+        Some("bound") => say!(words, w::SEE_BOUND),
+        Some("own recovery") => say!(words, w::SEE_OWN),
+        _ => say!(words, w::SEE_REASON),
     }
 }

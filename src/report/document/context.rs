@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use super::{Before, Ref, Rest, Text, Tone, before::subject};
 use crate::{
-    event::{Event, Kind},
-    model::{About, Expectation, Judgement, Measure, OrNewer, Outcome, Plan, StepName},
-    report::{Field, Note, Story},
-    verdict::{History, ReadRun},
+    event::{Event, Keepsake, Kind},
+    model::{About, Expectation, Judgement, Measure, OrNewer, Outcome, Plan, Severity, StepName},
+    report::{
+        Field, Known, Note, Organisation, Story,
+        words::{Word, Words, frame as w, say},
+    },
+    verdict::{History, Milestone, ReadRun},
 };
 
 /// What stands beside the journal: notes of people, and the signature.
@@ -19,6 +22,10 @@ pub struct Beside {
     pub signature: Signature,
     /// The last drill of the same scenario.
     pub before: Option<Before>,
+    /// The drills of the same scenario before that one, the newest first.
+    pub earlier: Vec<Before>,
+    /// Whom the report belongs to, and its language.
+    pub organisation: Organisation,
 }
 
 /// Whether the evidence is signed.
@@ -56,17 +63,18 @@ impl Judged<'_> {
     }
 
     /// What it is about, in few words.
-    pub fn subject(&self) -> String {
+    pub fn subject(&self, words: &Words) -> String {
         match self.expectation {
             Some(Expectation::Service(e)) => e.probe.clone(),
             Some(Expectation::Replicas(e)) => e.workload.to_string(),
             Some(Expectation::Placement(e)) => e.workload.to_string(),
-            Some(Expectation::Alert(e)) => format!("alert {}", e.name),
+            Some(Expectation::Alert(e)) => say!(words, w::SUBJECT_ALERT, e.name),
             Some(Expectation::Loss(e)) => e.data.clone(),
-            Some(Expectation::Restore(e)) => format!("restore {}", e.of),
-            Some(Expectation::Budgets(_)) => "disruption budgets".into(),
-            None if self.of.id == "afterwards" => "the workloads afterwards".into(),
-            None if self.of.id == "steps" => "the steps".into(),
+            Some(Expectation::Restore(e)) => say!(words, w::SUBJECT_RESTORE, e.of),
+            Some(Expectation::Reprotected(_)) => say!(words, w::SUBJECT_REPROTECTION),
+            Some(Expectation::Budgets(_)) => say!(words, w::SUBJECT_BUDGETS),
+            None if self.of.id == "afterwards" => say!(words, w::SUBJECT_AFTERWARDS),
+            None if self.of.id == "steps" => say!(words, w::SUBJECT_STEPS),
             None => self.of.expectation.clone(),
         }
     }
@@ -83,6 +91,10 @@ pub(super) struct EventNumbers {
     pub first_act: Option<u64>,
     pub results: BTreeMap<StepName, u64>,
     pub gates: Vec<Gate>,
+    /// What the run kept beside its journal: kind, file, size, SHA-256.
+    pub kept: Vec<(Keepsake, String, u64, String)>,
+    /// What it could not keep, and why.
+    pub not_kept: Vec<(Keepsake, String)>,
 }
 
 /// A decision that a person was asked for.
@@ -115,6 +127,10 @@ impl EventNumbers {
                 Kind::Judged { .. } => places.judged = Some(seq),
                 Kind::RunEnded { .. } => places.ended = Some(seq),
                 Kind::PreflightDone { .. } => places.preflight.push(seq),
+                Kind::EvidenceKept { what, file, size, sha256 } => {
+                    places.kept.push((*what, file.clone(), *size, sha256.clone()));
+                }
+                Kind::EvidenceMissing { what, why } => places.not_kept.push((*what, why.to_string())),
                 Kind::FaultApplied { .. } if places.first_act.is_none() => places.first_act = Some(seq),
                 Kind::StepResult { step, .. } => {
                     places.results.insert(step.clone(), seq);
@@ -143,6 +159,7 @@ pub(super) struct Context<'a> {
     pub story: &'a Story,
     pub history: &'a History,
     pub beside: &'a Beside,
+    pub words: &'a Words,
     pub places: EventNumbers,
     pub judged: Vec<Judged<'a>>,
     /// Scenario, cluster and kind of run, and the version of Kubernetes.
@@ -165,6 +182,7 @@ impl<'a> Context<'a> {
             story,
             history,
             beside,
+            words: &beside.organisation.words,
             places: EventNumbers::of(&reading.kept),
             judged: judged.collect(),
             subject: subject(&reading.kept),
@@ -198,28 +216,39 @@ impl<'a> Context<'a> {
 
     /// The notes of a field, in the order in which they were made.
     pub fn notes(&self, field: Field) -> Vec<Text> {
-        self.beside.notes.iter().filter(|n| n.field == field).map(|n| Text::new(n.said())).collect()
+        self.beside.notes.iter().filter(|n| n.field == field).map(|n| self.note(n)).collect()
     }
 
     /// The newest note of a field, or the text for none.
-    pub fn note_or(&self, field: Field, none: &str) -> Text {
-        self.notes(field).pop().unwrap_or_else(|| Text::new(none))
+    pub fn note_or(&self, field: Field, none: &Word) -> Text {
+        self.notes(field).pop().unwrap_or_else(|| Text::new(self.words.say(none, &[])))
     }
 
     /// The newest note of a field about an action.
     pub fn note_of(&self, field: Field, of: &Ref) -> Option<Text> {
         let mut own = self.beside.notes.iter().rev();
-        own.find(|n| n.field == field && n.of == of.0).map(|n| Text::new(n.said()))
+        own.find(|n| n.field == field && n.of == of.0).map(|n| self.note(n))
     }
 
     /// The business function, with its tier.
     pub fn function(&self) -> String {
+        let words = self.words;
         match (self.about.business_function.as_str(), self.about.tier) {
-            ("", None) => "no function named".into(),
-            ("", Some(tier)) => format!("no function named (tier {tier})"),
-            (name, None) => format!("{name} (no tier named)"),
-            (name, Some(tier)) => format!("{name} (tier {tier})"),
+            ("", None) => say!(words, w::NO_FUNCTION),
+            ("", Some(tier)) => say!(words, w::NO_FUNCTION_TIER, tier),
+            (name, None) => say!(words, w::FUNCTION_NO_TIER, name),
+            (name, Some(tier)) => say!(words, w::FUNCTION_TIER, name, tier),
         }
+    }
+
+    /// A note with its author, in one line.
+    fn note(&self, note: &Note) -> Text {
+        let known = match note.known {
+            Known::Account => say!(self.words, w::BY_ACCOUNT),
+            Known::Asserted => say!(self.words, w::ASSERTED),
+        };
+        let at = note.at.strftime("%Y-%m-%d %H:%M UTC");
+        Text::new(say!(self.words, w::NOTED, note.text, note.by, known, at))
     }
 }
 
@@ -237,8 +266,56 @@ fn measured(story: &Story, history: &History) -> Vec<Option<Measure>> {
 }
 
 /// An outcome as a cell.
-pub(super) fn outcome(outcome: Outcome) -> Text {
-    Text::new(outcome.to_string()).tone(tone(outcome))
+pub(super) fn outcome(words: &Words, outcome: Outcome) -> Text {
+    let said = match outcome {
+        Outcome::Pass => say!(words, w::PASS),
+        Outcome::Fail => say!(words, w::FAIL),
+        Outcome::Inconclusive => say!(words, w::INCONCLUSIVE),
+        Outcome::Skipped => say!(words, w::SKIPPED),
+        Outcome::Waived => say!(words, w::WAIVED),
+    };
+    Text::new(said).tone(tone(outcome))
+}
+
+/// A severity in words.
+pub(super) fn severity(words: &Words, severity: Severity) -> String {
+    match severity {
+        Severity::Critical => say!(words, w::CRITICAL),
+        Severity::High => say!(words, w::HIGH),
+        Severity::Medium => say!(words, w::MEDIUM),
+        Severity::Low => say!(words, w::LOW),
+    }
+}
+
+/// The end of a phase in words.
+pub(super) fn milestone(words: &Words, milestone: Milestone) -> String {
+    match milestone {
+        Milestone::FirstFailure => say!(words, w::MILESTONE_FIRST_FAILURE),
+        Milestone::NodesNotReady => say!(words, w::MILESTONE_NOT_READY),
+        Milestone::Alerted => say!(words, w::MILESTONE_ALERTED),
+        Milestone::UndoBegan => say!(words, w::MILESTONE_UNDO),
+        Milestone::RestoreCompleted => say!(words, w::MILESTONE_RESTORED),
+        Milestone::RestoredReady => say!(words, w::MILESTONE_RESTORED_READY),
+        Milestone::Recovered => say!(words, w::MILESTONE_RECOVERED),
+    }
+}
+
+/// How many names one line contains.
+const NAMES: usize = 8;
+
+/// The first names of a list and the number of the others, for use within a line.
+pub(super) fn names<T: std::fmt::Display>(words: &Words, all: &[T]) -> String {
+    let shown: Vec<String> = all.iter().take(NAMES).map(ToString::to_string).collect();
+    let (shown, more) = (shown.join(", "), all.len().saturating_sub(NAMES));
+    if more > 0 { say!(words, w::NAMES_MORE, shown, more) } else { shown }
+}
+
+/// The first texts of a list, and how many more there are.
+pub(super) fn some_of<T: std::fmt::Display>(words: &Words, all: &[T], most: usize) -> String {
+    let shown: Vec<String> = all.iter().take(most).map(ToString::to_string).collect();
+    let more = all.len().saturating_sub(most);
+    let more = if more > 0 { say!(words, w::AND_MORE, more) } else { String::new() };
+    shown.join("; ") + &more
 }
 
 pub(super) fn tone(outcome: Outcome) -> Tone {

@@ -10,6 +10,7 @@ mod build;
 mod causes;
 mod context;
 mod controls;
+mod cover;
 mod evidence;
 mod findings;
 mod gaps;
@@ -28,6 +29,8 @@ pub use blocks::{
 };
 pub use build::document;
 pub use context::{Beside, Signature};
+pub use cover::{Cover, Logo};
 pub use pictures::{
-    AxisRow, Bar, Group, Moment, Picture, Predicted, Predictions, State, TimeAxis, Waterfall, Zone, Zones,
+    AxisRow, Bar, Group, Moment, Picture, Predicted, Predictions, State, TimeAxis, Trend, TrendPoint, TrendRow,
+    Waterfall, Zone, Zones,
 };

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     model::{Dur, Exit, Expectation, FindingState, Outcome},
-    report::Field,
+    report::{
+        Field,
+        words::{Words, frame, head, page_one as w, say},
+    },
 };
 
 /// The five verdicts of page one.
@@ -37,13 +40,13 @@ impl Badge {
         }
     }
 
-    fn words(self) -> &'static str {
+    fn said(self, words: &Words) -> String {
         match self {
-            Self::Passed => "PASSED",
-            Self::Failed => "FAILED",
-            Self::NotProven => "NOT PROVEN",
-            Self::Stopped => "STOPPED",
-            Self::NotRestored => "CLUSTER NOT RESTORED",
+            Self::Passed => say!(words, w::PASSED),
+            Self::Failed => say!(words, w::FAILED),
+            Self::NotProven => say!(words, w::NOT_PROVEN),
+            Self::Stopped => say!(words, w::STOPPED),
+            Self::NotRestored => say!(words, w::NOT_RESTORED),
         }
     }
 
@@ -58,36 +61,41 @@ impl Badge {
 
 /// Section 6.
 pub(super) fn section(c: &Context<'_>, findings: &[Finding], actions: &[Action]) -> Section {
+    let words = c.words;
+    let since_or_limits = [(say!(words, w::SINCE), since(c)), (say!(words, w::RESTRICTIONS), restrictions(c))];
+    let by_people = [
+        (say!(words, w::AUTHORISED), c.note_or(Field::Authorisation, &frame::NOT_RECORDED)),
+        (say!(words, w::SIGN_OFF), c.note_or(Field::SignOff, &frame::NONE_YET)),
+    ];
     let blocks = vec![
         Block::Verdict(verdict(c)),
         Block::Table(objectives(c)),
-        Block::Pair { left: list_of_strengths(c), right: gaps(findings) },
-        Block::Table(next(actions)),
-        Block::Table(Table::facts([("Since the last drill", since(c)), ("Restrictions", restrictions(c))])),
-        Block::Table(Table::facts([
-            ("Authorised", c.note_or(Field::Authorisation, "not recorded")),
-            ("Sign-off", c.note_or(Field::SignOff, "none yet")),
-        ])),
+        Block::Pair { left: list_of_strengths(c), right: gaps(c, findings) },
+        Block::Table(next(c, actions)),
+        Block::Table(Table::facts(since_or_limits)),
+        Block::Table(Table::facts(by_people)),
     ];
-    Section::new(Key::Summary, "Executive summary", blocks)
+    Section::new(Key::Summary, say!(words, frame::PART_SUMMARY), blocks)
 }
 
 fn verdict(c: &Context<'_>) -> Verdict {
     let badge = Badge::of(c);
     let rehearsal = c.story.is_rehearsal();
-    let words = if rehearsal { format!("REHEARSAL {}", badge.words()) } else { badge.words().to_owned() };
+    let words = c.words;
+    let said = badge.said(words);
+    let said = if rehearsal { say!(words, w::REHEARSAL, said) } else { said };
     let mut sentence = sentence(c, badge);
     let is_predicted = matches!(badge, Badge::Passed | Badge::Failed | Badge::NotProven);
     if rehearsal && is_predicted && c.story.other_rules.is_none() {
-        sentence.said = format!("Predicted: {}", sentence.said);
+        sentence.said = say!(words, w::PREDICTED, sentence.said);
     }
     let ended = c.places.ended.map(Rest::Event);
     let sentence = sentence.rests(c.base()).rests(ended).rests(every(&FAULTS));
     let evidence = match &c.beside.signature {
-        Signature::Unsigned => Text::new("Evidence: UNSIGNED.").tone(Tone::Warn),
-        Signature::By(key) => Text::new(format!("Evidence: signed with key {key}.")),
+        Signature::Unsigned => Text::new(say!(words, w::UNSIGNED)).tone(Tone::Warn),
+        Signature::By(key) => Text::new(say!(words, w::SIGNED, key)),
     };
-    Verdict { badge: Text::new(words).tone(badge.tone()), sentence, notes: vec![cluster(c, badge), evidence] }
+    Verdict { badge: Text::new(said).tone(badge.tone()), sentence, notes: vec![cluster(c, badge), evidence] }
 }
 
 /// At most 25 words for each badge: subject, number, unit, reference.
@@ -95,52 +103,44 @@ fn sentence(c: &Context<'_>, badge: Badge) -> Text {
     let count = |outcome| c.judged.iter().filter(|j| j.of.outcome == outcome).count();
     let required = c.judged.len() - count(Outcome::Skipped) - count(Outcome::Waived);
     let first = |outcome| c.judged.iter().find(|j| j.of.outcome == outcome);
-    let named = |j: Option<&Judged<'_>>| j.map(|j| format!(" First: {}.", brief(j))).unwrap_or_default();
+    let words = c.words;
+    let named = |j: Option<&Judged<'_>>| j.map(|j| say!(words, w::FIRST, brief(words, j))).unwrap_or_default();
     let refs = |j: Option<&Judged<'_>>| j.map(Judged::id);
     match badge {
         Badge::Passed => {
             let closest = closest(c);
-            let used = closest.and_then(|j| Some((brief(j), j.measured?)));
-            let used = used.map(|(subject, m)| {
-                format!(" The closest, {subject}, used {} of {}.", at_most(m.most_us), at_most(m.objective_us))
-            });
-            Text::new(format!("All {required} required expectations passed.{}", used.unwrap_or_default()))
-                .see(refs(closest))
+            let used = closest.and_then(|j| Some((brief(words, j), j.measured?)));
+            let used =
+                used.map(|(subject, m)| say!(words, w::CLOSEST, subject, at_most(m.most_us), at_most(m.objective_us)));
+            Text::new(say!(words, w::ALL_PASSED, required, used.unwrap_or_default())).see(refs(closest))
         }
         Badge::Failed => {
             let failed = first(Outcome::Fail);
-            Text::new(format!("{} of {required} required expectations failed.{}", count(Outcome::Fail), named(failed)))
-                .see(refs(failed))
+            Text::new(say!(words, w::SOME_FAILED, count(Outcome::Fail), required, named(failed))).see(refs(failed))
         }
-        Badge::NotProven if c.story.other_rules.is_some() => {
-            Text::new("The verdict was made by the rules of another version. This version did not confirm it.")
-        }
+        Badge::NotProven if c.story.other_rules.is_some() => Text::new(say!(words, w::OTHER_RULES)),
         Badge::NotProven => {
             let open = first(Outcome::Inconclusive);
-            Text::new(format!(
-                "Nothing failed, but {} of {required} required expectations could not be judged.{}",
-                count(Outcome::Inconclusive),
-                named(open)
-            ))
-            .see(refs(open))
+            Text::new(say!(words, w::SOME_NOT_JUDGED, count(Outcome::Inconclusive), required, named(open)))
+                .see(refs(open))
         }
         Badge::Stopped => Text::new(stopped(c)),
         Badge::NotRestored => {
             let faults = &c.history.state.faults;
             let open = faults.iter().filter(|f| f.state.is_open()).count();
             let who = match c.story.exit {
-                Some(Exit::Residue) => "A person has to do it.",
-                _ => "Run drillmaster recover.",
+                Some(Exit::Residue) => say!(words, w::BY_A_PERSON),
+                _ => say!(words, w::BY_RECOVER),
             };
-            Text::new(format!("{open} of {} changes of the drill are not undone. {who}", faults.len()))
+            Text::new(say!(words, w::NOT_UNDONE, open, faults.len(), who))
                 .see(super::before_after::open_rows(c).into_iter().take(1))
         }
     }
 }
 
 /// The subject in at most four words.
-fn brief(j: &Judged<'_>) -> String {
-    short(&j.subject().split_whitespace().take(4).collect::<Vec<_>>().join(" "), 60)
+fn brief(words: &Words, j: &Judged<'_>) -> String {
+    short(&j.subject(words).split_whitespace().take(4).collect::<Vec<_>>().join(" "), 60)
 }
 
 /// The pass with the smallest margin, as a share of its objective.
@@ -152,37 +152,34 @@ fn closest<'a, 'b>(c: &'b Context<'a>) -> Option<&'b Judged<'a>> {
 }
 
 fn stopped(c: &Context<'_>) -> String {
+    let words = c.words;
     let all = c.plan().map_or(0, |p| p.steps.len());
     let done = c.story.steps.iter().filter(|s| s.end == Some(crate::event::StepEnd::Done)).count();
     match c.story.exit {
         Some(Exit::Refused) => {
             let refused = c.story.findings.iter().filter(|f| f.refuses()).count();
-            format!("The pre-flight refused the drill: {refused} check(s) did not hold. Nothing was changed.")
+            say!(words, w::REFUSED, refused)
         }
-        Some(Exit::Internal) => format!("drillmaster itself failed. {done} of {all} steps were done."),
-        Some(_) => format!("The drill was stopped before its end. {done} of {all} steps were done."),
-        None => format!("The run has no end in its journal. {done} of {all} steps were done."),
+        Some(Exit::Internal) => say!(words, w::DRILLMASTER_FAILED, done, all),
+        Some(_) => say!(words, w::STOPPED_EARLY, done, all),
+        None => say!(words, w::NO_END, done, all),
     }
 }
 
 fn cluster(c: &Context<'_>, badge: Badge) -> Text {
+    let words = c.words;
     let rests = every(&FAULTS);
     if badge == Badge::NotRestored {
-        return Text::new("Cluster: NOT RESTORED.").tone(Tone::Bad).rests(rests);
+        return Text::new(say!(words, w::CLUSTER_NOT_RESTORED)).tone(Tone::Bad).rests(rests);
     }
     if c.history.state.faults.is_empty() {
-        return Text::new("Cluster: not changed.").rests(rests);
+        return Text::new(say!(words, w::CLUSTER_UNCHANGED)).rests(rests);
     }
     let left = c.story.leftovers.len();
     let outside = c.story.changed_outside.iter().filter(|l| l.remains).count();
-    let mut said = "Cluster: as before".to_owned();
-    if left > 0 {
-        said += &format!("; {left} object(s) left behind on purpose");
-    }
-    if outside > 0 {
-        said += &format!("; {outside} change(s) of others remain");
-    }
-    Text::new(said + ".").rests(rests).rests(every(&[
+    let left = if left > 0 { say!(words, w::LEFT_BEHIND, left) } else { String::new() };
+    let outside = if outside > 0 { say!(words, w::OTHERS_REMAIN, outside) } else { String::new() };
+    Text::new(say!(words, w::CLUSTER_AS_BEFORE, left, outside)).rests(rests).rests(every(&[
         "LeftBehind",
         "LeftoverGone",
         "ChangedOutside",
@@ -193,12 +190,11 @@ fn cluster(c: &Context<'_>, badge: Badge) -> Text {
 
 /// One row for each objective of a service or of data.
 fn objectives(c: &Context<'_>) -> Table {
-    let achieved = if c.story.is_rehearsal() { "Predicted, worst case" } else { "Achieved, worst case" };
+    let words = c.words;
+    let achieved = if c.story.is_rehearsal() { w::ACHIEVED_PREDICTED } else { w::ACHIEVED };
     let rows = c.judged.iter().filter_map(|j| objective(c, j)).collect();
-    let head = ["Function", "Event", "Objective", achieved, "Margin", "Result"];
-    Table::new("", &head, rows)
-        .or("No objective set: no expectation measures a recovery time or a loss of data.")
-        .bounded(8)
+    let head = head!(words, w::FUNCTION, w::EVENT, w::OBJECTIVE, achieved, w::MARGIN, w::RESULT);
+    Table::new("", head, rows).or(say!(words, w::NO_OBJECTIVE)).bounded(words, 8)
 }
 
 fn objective(c: &Context<'_>, j: &Judged<'_>) -> Option<Row> {
@@ -207,31 +203,32 @@ fn objective(c: &Context<'_>, j: &Judged<'_>) -> Option<Row> {
         Expectation::Loss(e) => ("RPO", e.rpo, e.of.as_ref()),
         _ => return None,
     };
-    let event = c.history.fault_step(of).map_or("the fault did not happen".into(), |step| step.0);
+    let words = c.words;
+    let event = c.history.fault_step(of).map_or_else(|| say!(words, w::NO_FAULT), |step| step.0);
     let achieved = match (j.measured, j.of.outcome) {
         (Some(m), _) => at_most(m.most_us),
         (None, Outcome::Pass) => short(&j.of.because, 80),
-        (None, _) => format!("not measured: {}", short(&j.of.because, 80)),
+        (None, _) => say!(words, w::NOT_MEASURED, short(&j.of.because, 80)),
     };
     let margin = j.measured.map_or_else(
         || "–".to_owned(),
         |m| match u64::try_from(m.margin_us()) {
             Ok(left) => at_least(left),
-            Err(_) => format!("missed by {}", at_most(m.margin_us().unsigned_abs())),
+            Err(_) => say!(words, w::MISSED_BY, at_most(m.margin_us().unsigned_abs())),
         },
     );
     let result = match j.of.outcome {
-        _ if !c.is_confirmed() => Text::new("not confirmed").tone(Tone::Warn),
-        Outcome::Pass => Text::new("met").tone(Tone::Good),
-        Outcome::Fail => Text::new("not met").tone(Tone::Bad),
-        Outcome::Inconclusive => Text::new("not proven").tone(Tone::Warn),
-        Outcome::Skipped => Text::new("not asked").tone(Tone::Soft),
-        Outcome::Waived => Text::new("waived").tone(Tone::Soft),
+        _ if !c.is_confirmed() => Text::new(say!(words, w::NOT_CONFIRMED)).tone(Tone::Warn),
+        Outcome::Pass => Text::new(say!(words, w::MET)).tone(Tone::Good),
+        Outcome::Fail => Text::new(say!(words, w::NOT_MET)).tone(Tone::Bad),
+        Outcome::Inconclusive => Text::new(say!(words, w::UNPROVEN)).tone(Tone::Warn),
+        Outcome::Skipped => Text::new(say!(words, w::NOT_ASKED)).tone(Tone::Soft),
+        Outcome::Waived => Text::new(say!(words, w::WAIVED)).tone(Tone::Soft),
     };
-    let words = |text: &str| Text::new(short(text, 60));
+    let brief = |text: &str| Text::new(short(text, 60));
     Some(Row::new([
-        words(&format!("{}: {}", c.function(), j.subject())),
-        words(&event),
+        brief(&format!("{}: {}", c.function(), j.subject(words))),
+        brief(&event),
         Text::new(format!("{name} {objective}")),
         Text::new(achieved).see([j.id()]).rests(c.base()),
         Text::new(margin),
@@ -240,17 +237,19 @@ fn objective(c: &Context<'_>, j: &Judged<'_>) -> Option<Row> {
 }
 
 fn list_of_strengths(c: &Context<'_>) -> List {
+    let words = c.words;
     let found = strengths(c);
     let note = match found.len() {
-        0 if !c.has_acted() => "None: the drill changed nothing, so it showed nothing.",
-        0 => "The evidence supports no strength.",
-        1 | 2 => "The evidence supports no other strength.",
-        _ => "",
+        0 if !c.has_acted() => say!(words, w::NONE_NOTHING_CHANGED),
+        0 => say!(words, w::NO_STRENGTH),
+        1 | 2 => say!(words, w::NO_OTHER_STRENGTH),
+        _ => String::new(),
     };
-    List { title: "Strengths".into(), items: found, note: note.into() }
+    List { title: say!(words, w::STRENGTHS), items: found, note }
 }
 
-fn gaps(findings: &[Finding]) -> List {
+fn gaps(c: &Context<'_>, findings: &[Finding]) -> List {
+    let words = c.words;
     let mut known = std::collections::BTreeSet::new();
     let named = findings.iter().enumerate().filter(|(_, f)| known.insert(f.subject.clone()));
     let items: Vec<Text> = named
@@ -261,15 +260,16 @@ fn gaps(findings: &[Finding]) -> List {
         })
         .collect();
     let note = match (items.len(), findings.len()) {
-        (0, _) => "The journal shows no gap.".to_owned(),
-        (shown, all) if all > shown => format!("{} more in Findings.", all - shown),
-        (1 | 2, _) => "The journal shows no other gap.".to_owned(),
+        (0, _) => say!(words, w::NO_GAP),
+        (shown, all) if all > shown => say!(words, w::MORE_GAPS, all - shown),
+        (1 | 2, _) => say!(words, w::NO_OTHER_GAP),
         _ => String::new(),
     };
-    List { title: "Gaps".into(), items, note }
+    List { title: say!(words, w::GAPS), items, note }
 }
 
-fn next(actions: &[Action]) -> Table {
+fn next(c: &Context<'_>, actions: &[Action]) -> Table {
+    let words = c.words;
     let rows = actions.iter().take(3).enumerate().map(|(i, a)| {
         Row::new([
             Text::new(short(&a.what, 120)).see([Ref::action(i)]),
@@ -278,31 +278,31 @@ fn next(actions: &[Action]) -> Table {
             Text::new(a.retest.clone()),
         ])
     });
-    Table::new("Next", &["Action", "Owner", "Due", "Proven when"], rows.collect()).or("No finding asks for an action.")
+    let head = head!(words, w::ACTION, w::OWNER, w::DUE, w::PROVEN_WHEN);
+    Table::new(say!(words, w::NEXT), head, rows.collect()).or(say!(words, w::NO_ACTION))
 }
 
 fn since(c: &Context<'_>) -> Text {
+    let words = c.words;
     let started = c.places.started.map(Rest::Event);
     match (&c.beside.before, &c.story.previous) {
         (Some(before), _) => Text::new(before.said(c)).rests(started).rests(c.base()),
-        (None, Some(head)) => Text::new(format!(
-            "no drill of this scenario was found beside this one; the run before on this cluster was {} (exit {})",
-            short(&head.run, 80),
-            head.exit.code()
-        ))
-        .rests(started),
-        (None, None) => Text::new("no earlier run is known on this cluster"),
+        (None, Some(head)) => {
+            Text::new(say!(words, w::NO_OTHER_DRILL, short(&head.run, 80), head.exit.code())).rests(started)
+        }
+        (None, None) => Text::new(say!(words, w::NO_OTHER_RUN)),
     }
 }
 
 fn restrictions(c: &Context<'_>) -> Text {
+    let words = c.words;
     let skipped = c.story.findings.iter().filter(|f| f.state == FindingState::Unknown).count();
     let mut said: Vec<String> = c.story.caveats.iter().take(3).map(|caveat| short(caveat, 160)).collect();
     if c.story.caveats.len() > said.len() {
-        said.push(format!("{} more in Objectives, scenario and assumptions", c.story.caveats.len() - said.len()));
+        said.push(say!(words, w::MORE_RESTRICTIONS, c.story.caveats.len() - said.len()));
     }
     if skipped > 0 {
-        said.push(format!("{skipped} pre-flight check(s) could not be made"));
+        said.push(say!(words, w::CHECKS_NOT_MADE, skipped));
     }
-    if said.is_empty() { Text::new("none known") } else { Text::new(said.join(" ")) }
+    if said.is_empty() { Text::new(say!(words, w::NONE_KNOWN)) } else { Text::new(said.join(" ")) }
 }

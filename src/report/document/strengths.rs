@@ -10,7 +10,10 @@ use super::{
     findings::{FAULTS, every},
     results::predicted_well,
 };
-use crate::model::{Expectation, FilesRead, StepResult, VolumesRule};
+use crate::{
+    model::{Expectation, FilesRead, StepResult, VolumesRule},
+    report::words::{say, strengths as w},
+};
 
 /// Page one has room for this many.
 const MOST: usize = 3;
@@ -41,7 +44,7 @@ pub(super) fn strengths(c: &Context<'_>) -> Vec<Text> {
 /// A strength that rests on a judgement.
 fn line(c: &Context<'_>, j: &Judged<'_>, said: String) -> (String, Text) {
     let act = c.places.first_act.map(Rest::Event);
-    (j.subject(), Text::new(said).see([j.id()]).rests(c.base()).rests(act))
+    (j.subject(c.words), Text::new(said).see([j.id()]).rests(c.base()).rests(act))
 }
 
 /// An action of the last drill was tested again, and its expectation passed.
@@ -53,12 +56,8 @@ fn corrected(c: &Context<'_>) -> Vec<(String, Text)> {
     });
     passed
         .map(|(action, j)| {
-            let said = format!(
-                "Action {} of {} was tested again: {} passes now.",
-                action.id.0,
-                before.date,
-                short(&j.subject(), 60)
-            );
+            let subject = short(&j.subject(c.words), 60);
+            let said = say!(c.words, w::TESTED_AGAIN, action.id.0, before.date, subject);
             line(c, j, said)
         })
         .collect()
@@ -70,20 +69,21 @@ fn better(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
     let change = before.changes(c).into_iter().find(|change| change.index == j.index)?;
     change.is_better().filter(|better| *better)?;
     let (then, now) = (at_most(change.then.most_us), at_most(change.now.most_us));
-    Some(line(c, j, format!("{} took {now}, after {then} on {}.", short(&j.subject(), 60), before.date)))
+    Some(line(c, j, say!(c.words, w::FASTER, short(&j.subject(c.words), 60), now, then, before.date)))
 }
 
 /// Objects and files came back equal.
 fn equal(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
     let Some(Expectation::Restore(e)) = j.expectation else { return None };
     let Some(StepResult::Restore(restored)) = c.history.state.results.get(&e.of) else { return None };
-    let files = match &restored.files {
-        FilesRead::Compared { files, .. } if e.volumes == Some(VolumesRule::Identical) => format!(" and {files} files"),
-        _ => String::new(),
-    };
     e.objects?;
     let namespace = short(&restored.namespace, 60);
-    let said = format!("All {} objects{files} of {namespace} came back equal.", restored.objects);
+    let said = match &restored.files {
+        FilesRead::Compared { files, .. } if e.volumes == Some(VolumesRule::Identical) => {
+            say!(c.words, w::EQUAL_FILES, restored.objects, files, namespace)
+        }
+        _ => say!(c.words, w::EQUAL, restored.objects, namespace),
+    };
     let (subject, text) = line(c, j, said);
     Some((subject, text.rests(c.places.results.get(&e.of).copied().map(Rest::Event))))
 }
@@ -97,12 +97,11 @@ fn early(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
         return None;
     }
     let (left, objective) = (at_least(margin), at_most(m.objective_us));
-    let of = j.of.of.as_ref().map(|of| format!(" after {}", short(of, 40))).unwrap_or_default();
+    let of = j.of.of.as_ref().map(|of| say!(c.words, w::AFTER, short(of, 40))).unwrap_or_default();
+    let subject = short(&j.subject(c.words), 60);
     let said = match j.expectation {
-        Some(Expectation::Loss(_)) => {
-            format!("{} lost {left} less than its objective of {objective}{of}.", short(&j.subject(), 60))
-        }
-        _ => format!("{} was back {left} before its objective of {objective}{of}.", short(&j.subject(), 60)),
+        Some(Expectation::Loss(_)) => say!(c.words, w::LOST_LESS, subject, left, objective, of),
+        _ => say!(c.words, w::BACK_EARLY, subject, left, objective, of),
     };
     Some(line(c, j, said))
 }
@@ -114,7 +113,7 @@ fn alerted(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
         return None;
     }
     let (took, limit) = (at_most(m.most_us), at_most(m.objective_us));
-    let said = format!("Alert {} reached Alertmanager for every target within {took} of {limit}.", short(&e.name, 60));
+    let said = say!(c.words, w::ALERTED, short(&e.name, 60), took, limit);
     Some(line(c, j, said))
 }
 
@@ -122,7 +121,7 @@ fn alerted(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
 fn refused(c: &Context<'_>, j: &Judged<'_>) -> Option<(String, Text)> {
     let Some(Expectation::Budgets(e)) = j.expectation else { return None };
     e.while_degraded?;
-    Some(line(c, j, "Every eviction during the fault got the answer that its budget requires.".into()))
+    Some(line(c, j, say!(c.words, w::BUDGETS_ANSWERED)))
 }
 
 /// People decided in time.
@@ -133,7 +132,7 @@ fn decided(c: &Context<'_>) -> Option<(String, Text)> {
         return None;
     }
     let slowest = gates.iter().filter_map(|g| Some(g.answer.as_ref()?.at_us.saturating_sub(g.opened_us))).max()?;
-    let said = format!("All {} decision(s) came in time; the slowest took {}.", gates.len(), at_most(slowest));
+    let said = say!(c.words, w::DECIDED, gates.len(), at_most(slowest));
     let rests = gates.iter().flat_map(|g| [Some(g.seq), g.answer.as_ref().map(|a| a.seq)]).flatten().map(Rest::Event);
     Some(("decisions".into(), Text::new(said).rests(rests).rests(c.base()).rests(every(&FAULTS[1..2]))))
 }

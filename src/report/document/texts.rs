@@ -6,6 +6,10 @@ impl Document {
     /// Calls a function with every text that a format shows.
     pub(super) fn each_text(&mut self, f: &mut impl FnMut(&mut String)) {
         [&mut self.title, &mut self.run, &mut self.date].into_iter().for_each(&mut *f);
+        if let Some(cover) = &mut self.cover {
+            f(&mut cover.name);
+            f(&mut cover.marking);
+        }
         for part in &mut self.parts {
             f(&mut part.title);
             for section in &mut part.sections {
@@ -72,6 +76,7 @@ fn picture(picture: &mut Picture, f: &mut impl FnMut(&mut String)) {
         Picture::Zones(zones) => {
             zones.moments.iter_mut().flat_map(|m| &mut m.zones).for_each(|zone| f(&mut zone.name));
         }
+        Picture::Trend(trend) => trend.rows.iter_mut().for_each(|row| f(&mut row.label)),
         Picture::Predictions(p) => p.rows.iter_mut().for_each(|row| f(&mut row.name)),
     }
 }

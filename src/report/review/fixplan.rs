@@ -42,14 +42,25 @@ pub fn fix_plan(review: &Review) -> String {
 
 /// The change that fixes a finding. A change whose text could drive a terminal is left to a person.
 fn remedy(ruling: &Ruling) -> Option<&Remedy> {
+    ruling.remedy.as_ref().filter(|remedy| shows(remedy))
+}
+
+fn shows(remedy: &Remedy) -> bool {
     // A line break is harmless, because it stays inside its quotes.
     let shows = |text: &str| text.chars().all(|c| c == '\n' || is_printable(c));
-    ruling.remedy.as_ref().filter(|remedy| match &remedy.change {
+    match &remedy.change {
         Change::Create(object) => shows(&object.to_string()),
         Change::Patch { kind, namespace, name, body, .. } => {
             [kind, namespace, name].into_iter().all(|word| shows(word)) && shows(&body.to_string())
         }
-    })
+    }
+}
+
+/// A change as lines to read and run, with its caution; none if its text could drive a terminal.
+pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
+    let caution = (!remedy.caution.is_empty()).then(|| format!("# CAUTION: {}", printable(&remedy.caution)));
+    let command = shows(remedy).then(|| command(&remedy.change))?;
+    Some(caution.into_iter().chain(command.lines().map(str::to_owned)).collect())
 }
 
 fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
@@ -61,10 +72,15 @@ fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
     if !remedy.caution.is_empty() {
         let _ = writeln!(out, "# CAUTION: {}", printable(&remedy.caution));
     }
-    match &remedy.change {
+    out.push_str(&command(&remedy.change));
+}
+
+/// The command that makes a change. No name in it can become a command.
+fn command(change: &Change) -> String {
+    match change {
         Change::Create(object) => {
             let text = serde_json::to_string_pretty(object).unwrap_or_default();
-            let _ = writeln!(out, "kubectl --context \"$CONTEXT\" create --filename - <<'EOF'\n{text}\nEOF");
+            format!("kubectl --context \"$CONTEXT\" create --filename - <<'EOF'\n{text}\nEOF\n")
         }
         Change::Patch { kind, namespace, name, strategic, body } => {
             let mut words = vec!["patch".to_owned(), format!("{}/{name}", kind.to_lowercase())];
@@ -73,7 +89,7 @@ fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
             }
             let sort = if *strategic { "strategic" } else { "merge" };
             words.extend(["--type".to_owned(), sort.to_owned(), "--patch".to_owned(), body.to_string()]);
-            let _ = writeln!(out, "kubectl --context \"$CONTEXT\" {}", shell(&words));
+            format!("kubectl --context \"$CONTEXT\" {}\n", shell(&words))
         }
     }
 }

@@ -8,6 +8,7 @@ mod prometheus;
 mod sarif;
 
 pub use fixplan::fix_plan;
+pub(in crate::report) use fixplan::lines as fix_lines;
 pub use html::html;
 pub use human::{human, markdown};
 pub use junit::{junit as review_junit, junit_by_check as review_junit_by_check};

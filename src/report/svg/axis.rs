@@ -1,7 +1,10 @@
 //! The run on one time axis.
 
 use super::{AXIS, Canvas, LEFT, ROW, WIDE, grid, seconds};
-use crate::report::document::{AxisRow, TimeAxis};
+use crate::report::{
+    document::{AxisRow, TimeAxis},
+    words::{Words, pictures as w, say},
+};
 
 /// A part of the picture has at most this many rows, so that it fits on a printed page.
 const ROWS: usize = 40;
@@ -15,7 +18,7 @@ enum Line<'a> {
     Note(&'a str),
 }
 
-pub(super) fn draw(axis: &TimeAxis, title: &str) -> Vec<String> {
+pub(super) fn draw(words: &Words, axis: &TimeAxis, title: &str) -> Vec<String> {
     let mut parts: Vec<Vec<Line<'_>>> = vec![vec![]];
     for group in &axis.groups {
         let mut lines = vec![Line::Heading(group.title.clone())];
@@ -26,7 +29,7 @@ pub(super) fn draw(axis: &TimeAxis, title: &str) -> Vec<String> {
             if full {
                 // A heading alone at the end of a part would say nothing.
                 let heading = matches!(line, Line::Heading(_));
-                parts.push(if heading { vec![] } else { vec![Line::Heading(format!("{}, continued", group.title))] });
+                parts.push(if heading { vec![] } else { vec![Line::Heading(say!(words, w::CONTINUED, group.title))] });
             }
             if let Some(part) = parts.last_mut() {
                 part.push(line);
@@ -34,11 +37,11 @@ pub(super) fn draw(axis: &TimeAxis, title: &str) -> Vec<String> {
         }
     }
     let count = parts.len();
-    let title = |i: usize| if count > 1 { format!("{title}, part {} of {count}", i + 1) } else { title.to_owned() };
-    parts.iter().enumerate().map(|(i, lines)| part(axis, lines, &title(i))).collect()
+    let title = |i: usize| if count > 1 { say!(words, w::PART, title, i + 1, count) } else { title.to_owned() };
+    parts.iter().enumerate().map(|(i, lines)| part(words, axis, lines, &title(i))).collect()
 }
 
-fn part(axis: &TimeAxis, lines: &[Line<'_>], title: &str) -> String {
+fn part(words: &Words, axis: &TimeAxis, lines: &[Line<'_>], title: &str) -> String {
     let x = |us: u64| LEFT + us.min(axis.end_us) as f64 * AXIS / axis.end_us.max(1) as f64;
     let high = |line: &Line<'_>| match line {
         Line::Heading(_) => ROW + 6.0,
@@ -54,22 +57,22 @@ fn part(axis: &TimeAxis, lines: &[Line<'_>], title: &str) -> String {
             Line::Heading(text) => canvas.text("head", 4.0, y + 18.0, text),
             Line::Note(text) => canvas.text("aside", 4.0, y + 12.0, text),
             Line::Row(row) if !row.values.is_empty() => numbers(&mut canvas, axis, row, y, &x),
-            Line::Row(row) => bars(&mut canvas, row, y, &x),
+            Line::Row(row) => bars(words, &mut canvas, row, y, &x),
         }
         y += high(line);
     }
     for (from, to) in &axis.blind {
-        let said = format!("not observed: the API server could not be reached, {} to {}", seconds(*from), seconds(*to));
+        let said = say!(words, w::BLIND, seconds(*from), seconds(*to));
         canvas.rect("blind", (x(*from), 16.0), (x(*to) - x(*from), bottom - 16.0), &said);
     }
     canvas.finish(title)
 }
 
-fn bars(canvas: &mut Canvas, row: &AxisRow, y: f64, x: &impl Fn(u64) -> f64) {
+fn bars(words: &Words, canvas: &mut Canvas, row: &AxisRow, y: f64, x: &impl Fn(u64) -> f64) {
     canvas.label(y, &row.label);
     for bar in &row.bars {
         let (from, to) = (x(bar.from_us), x(bar.to_us));
-        let said = format!("{} {} to {}", bar.state.word(), seconds(bar.from_us), seconds(bar.to_us));
+        let said = say!(words, w::BAR, bar.state.said(words), seconds(bar.from_us), seconds(bar.to_us));
         canvas.bar(bar.state, (from, y), to - from, &said);
     }
 }

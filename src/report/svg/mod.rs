@@ -3,12 +3,16 @@
 
 mod axis;
 mod predictions;
+mod trend;
 mod waterfall;
 mod zones;
 
 use std::fmt::Write;
 
-use super::document::{Picture, State};
+use super::{
+    document::{Picture, State},
+    words::Words,
+};
 
 /// The width of every picture, in its own units.
 const WIDE: f64 = 820.0;
@@ -20,12 +24,13 @@ const AXIS: f64 = WIDE - LEFT - 16.0;
 const ROW: f64 = 18.0;
 
 /// The picture, in as many parts as a printed page needs.
-pub(super) fn svg(picture: &Picture, title: &str) -> Vec<String> {
+pub(super) fn svg(words: &Words, picture: &Picture, title: &str) -> Vec<String> {
     match picture {
-        Picture::TimeAxis(axis) => axis::draw(axis, title),
-        Picture::Waterfall(waterfall) => vec![waterfall::draw(waterfall, title)],
-        Picture::Zones(zones) => vec![zones::draw(zones, title)],
-        Picture::Predictions(predictions) => predictions::draw(predictions, title),
+        Picture::TimeAxis(axis) => axis::draw(words, axis, title),
+        Picture::Waterfall(waterfall) => vec![waterfall::draw(words, waterfall, title)],
+        Picture::Zones(zones) => vec![zones::draw(words, zones, title)],
+        Picture::Predictions(predictions) => predictions::draw(words, predictions, title),
+        Picture::Trend(trend) => vec![trend::draw(words, trend, title)],
     }
 }
 

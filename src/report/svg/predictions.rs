@@ -1,16 +1,19 @@
 //! What was predicted, as a frame, and what was measured, as a bar in it.
 
 use super::{AXIS, Canvas, LEFT, ROW, grid, seconds};
-use crate::report::document::{Predicted, Predictions};
+use crate::report::{
+    document::{Predicted, Predictions},
+    words::{Words, pictures as w, say},
+};
 
 /// A part of the picture has at most this many rows.
 const ROWS: usize = 30;
 
-pub(super) fn draw(predictions: &Predictions, title: &str) -> Vec<String> {
-    predictions.rows.chunks(ROWS).map(|rows| part(rows, title)).collect()
+pub(super) fn draw(words: &Words, predictions: &Predictions, title: &str) -> Vec<String> {
+    predictions.rows.chunks(ROWS).map(|rows| part(words, rows, title)).collect()
 }
 
-fn part(rows: &[Predicted], title: &str) -> String {
+fn part(words: &Words, rows: &[Predicted], title: &str) -> String {
     let last = rows.iter().map(|r| r.to_us.max(r.measured_us.map_or(0, |(_, to)| to))).max().unwrap_or(0);
     let end_us = last.max(1_000_000);
     let end_us = end_us + end_us / 12;
@@ -21,20 +24,20 @@ fn part(rows: &[Predicted], title: &str) -> String {
     let mut y = 22.0;
     for row in rows {
         canvas.label(y, &row.name);
-        let said = format!("predicted {} to {}", seconds(row.from_us), seconds(row.to_us));
+        let said = say!(words, w::PREDICTED, seconds(row.from_us), seconds(row.to_us));
         canvas.rect("predicted", (x(row.from_us), y + 2.0), (x(row.to_us) - x(row.from_us), 13.0), &said);
         match row.measured_us {
             Some((from, to)) => {
-                let said = format!("measured {} to {}", seconds(from), seconds(to));
+                let said = say!(words, w::MEASURED, seconds(from), seconds(to));
                 canvas.rect("measured", (x(from) - 1.0, y + 5.0), ((x(to) - x(from)).max(3.0), 7.0), &said);
             }
             None if x(row.to_us) > LEFT + AXIS * 0.85 => {
-                canvas.text("value", x(row.from_us) - 4.0, y + 12.0, "not measured");
+                canvas.text("value", x(row.from_us) - 4.0, y + 12.0, &say!(words, w::NOT_MEASURED));
             }
-            None => canvas.text("aside", x(row.to_us) + 4.0, y + 12.0, "not measured"),
+            None => canvas.text("aside", x(row.to_us) + 4.0, y + 12.0, &say!(words, w::NOT_MEASURED)),
         }
         y += ROW;
     }
-    canvas.text("aside", LEFT, y + 14.0, "frame: predicted; solid: measured; in seconds after the fault");
+    canvas.text("aside", LEFT, y + 14.0, &say!(words, w::FRAME));
     canvas.finish(title)
 }

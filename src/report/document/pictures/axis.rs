@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rows;
-use crate::{
-    model::few,
-    report::document::{
+use crate::report::{
+    document::{
         Row, Table,
-        context::{Context, clock},
+        context::{Context, clock, some_of},
     },
+    words::{Word, Words, head, pictures as w, say},
 };
 
 /// The picture.
@@ -87,18 +87,19 @@ pub enum State {
 
 impl State {
     /// The state in words.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Done => "done",
-            Self::Suppressed => "suppressed",
-            Self::NotTested => "not tested",
-            Self::Pending => "pending",
-            Self::Fault => "fault",
-            Self::Firing => "firing",
-            Self::Down => "down",
-            Self::Failed => "FAILED or open",
-        }
+    pub(in crate::report) fn said(self, words: &Words) -> String {
+        let word: Word = match self {
+            Self::Up => w::UP,
+            Self::Done => w::DONE,
+            Self::Suppressed => w::SUPPRESSED,
+            Self::NotTested => w::NOT_TESTED,
+            Self::Pending => w::PENDING,
+            Self::Fault => w::FAULT,
+            Self::Firing => w::FIRING,
+            Self::Down => w::DOWN,
+            Self::Failed => w::FAILED,
+        };
+        say!(words, word)
     }
 }
 
@@ -124,7 +125,7 @@ pub(in crate::report::document) fn time_axis(c: &Context<'_>) -> (TimeAxis, Tabl
         kept.1 = if joined { kept.1.max(next.1) } else { kept.1 };
         joined
     });
-    let table = table(&groups, &blind);
+    let table = table(c.words, &groups, &blind);
     (TimeAxis { end_us, groups, blind }, table)
 }
 
@@ -164,28 +165,29 @@ fn thinned(values: Vec<(u64, i64)>, closest: u64) -> Vec<(u64, i64)> {
     all
 }
 
-fn table(groups: &[Group], blind: &[(u64, u64)]) -> Table {
+fn table(words: &Words, groups: &[Group], blind: &[(u64, u64)]) -> Table {
     let mut rows: Vec<Row> = vec![];
     for group in groups {
         for row in &group.rows {
-            rows.push(Row::new([group.title.clone(), row.label.clone(), said(row)]));
+            rows.push(Row::new([group.title.clone(), row.label.clone(), said(words, row)]));
         }
         if !group.note.is_empty() {
-            rows.push(Row::new([group.title.clone(), "others".into(), group.note.clone()]));
+            rows.push(Row::new([group.title.clone(), say!(words, w::OTHERS), group.note.clone()]));
         }
     }
     for (from, to) in blind {
-        let said = format!("{} to {}", clock(*from), clock(*to));
-        rows.push(Row::new(["Not observed".to_owned(), "API server".into(), said]));
+        let said = say!(words, crate::report::words::results::FROM_TO, clock(*from), clock(*to));
+        rows.push(Row::new([say!(words, w::UNSEEN), say!(words, w::API_SERVER), said]));
     }
-    Table::new("", &["Group", "Row", "What happened"], rows).or("Nothing was observed.").bounded(400)
+    let head = head!(words, w::GROUP, w::ROW, w::WHAT);
+    Table::new("", head, rows).or(say!(words, w::NOTHING)).bounded(words, 400)
 }
 
-fn said(row: &AxisRow) -> String {
-    let bars = row.bars.iter().map(|b| format!("{} {} to {}", b.state.word(), clock(b.from_us), clock(b.to_us)));
-    let values = row.values.iter().map(|(at, value)| format!("{value} from {}", clock(*at)));
+fn said(words: &Words, row: &AxisRow) -> String {
+    let bars = row.bars.iter().map(|b| say!(words, w::BAR, b.state.said(words), clock(b.from_us), clock(b.to_us)));
+    let values = row.values.iter().map(|(at, value)| say!(words, w::VALUE, value, clock(*at)));
     let all: Vec<String> = bars.chain(values).collect();
-    if all.is_empty() { "nothing observed".into() } else { few(all.iter(), CHANGES, ("; ", "; and")) }
+    if all.is_empty() { say!(words, w::NOTHING_SEEN) } else { some_of(words, &all, CHANGES) }
 }
 
 #[cfg(test)]

@@ -2,15 +2,18 @@
 
 mod axis;
 mod rows;
+mod trend;
 mod zones;
 
 pub(super) use axis::time_axis;
+pub(super) use trend::trend;
 pub(super) use zones::zones;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use axis::{AxisRow, Bar, Group, State, TimeAxis};
+pub use trend::{Trend, TrendPoint, TrendRow};
 pub use zones::{Moment, Zone, Zones};
 
 /// A picture.
@@ -25,6 +28,8 @@ pub enum Picture {
     Zones(Zones),
     /// What was predicted, and what was measured.
     Predictions(Predictions),
+    /// What was measured in this drill and in the ones before.
+    Trend(Trend),
 }
 
 /// The phases of a recovery.

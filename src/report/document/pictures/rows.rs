@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{AxisRow, Bar, Group, State};
-use crate::report::document::context::{Context, short};
+use crate::report::{
+    document::context::{Context, short},
+    words::{Word, Words, pictures as w, say},
+};
 
 /// At most this many rows of a group are drawn.
 const MOST: usize = 60;
@@ -14,16 +17,16 @@ pub(super) fn groups(c: &Context<'_>, end_us: u64) -> Vec<Group> {
 }
 
 /// A group that draws the rows that changed, and counts the others.
-fn group(title: &str, changed: Vec<AxisRow>, unchanged: usize, as_what: &str) -> Group {
+fn group(words: &Words, title: Word, changed: Vec<AxisRow>, unchanged: Option<(usize, Word)>) -> Group {
     let more = changed.len().saturating_sub(MOST);
     let mut notes = vec![];
     if more > 0 {
-        notes.push(format!("+{more} more that changed: see journal.jsonl"));
+        notes.push(say!(words, w::MORE_CHANGED, more));
     }
-    if unchanged > 0 {
-        notes.push(format!("+{unchanged} unchanged ({as_what})"));
+    if let Some((count, as_what)) = unchanged.filter(|(count, _)| *count > 0) {
+        notes.push(say!(words, w::UNCHANGED, count, say!(words, as_what)));
     }
-    Group { title: title.to_owned(), rows: changed.into_iter().take(MOST).collect(), note: notes.join("; ") }
+    Group { title: say!(words, title), rows: changed.into_iter().take(MOST).collect(), note: notes.join("; ") }
 }
 
 fn row(label: &str, bars: Vec<Bar>) -> AxisRow {
@@ -42,7 +45,7 @@ fn steps(c: &Context<'_>, end_us: u64) -> Group {
         }
     };
     let rows = steps.into_iter().map(|(name, span)| row(&name.0, vec![bar(span)]));
-    group("Steps", rows.collect(), 0, "")
+    group(c.words, w::STEPS, rows.collect(), None)
 }
 
 fn faults(c: &Context<'_>, end_us: u64) -> Group {
@@ -52,7 +55,7 @@ fn faults(c: &Context<'_>, end_us: u64) -> Group {
         let state = if f.state.is_open() { State::Failed } else { State::Fault };
         row(&f.id.0, vec![Bar { from_us: f.sent_us.unwrap_or(0), to_us, state }])
     });
-    group("Faults, until put back", rows.collect(), 0, "")
+    group(c.words, w::FAULTS, rows.collect(), None)
 }
 
 fn nodes(c: &Context<'_>, end_us: u64) -> Group {
@@ -74,7 +77,7 @@ fn nodes(c: &Context<'_>, end_us: u64) -> Group {
         let label = if zone.is_empty() { node.to_owned() } else { format!("{zone}: {node}") };
         changed.push(row(&label, bars.collect()));
     }
-    group("Nodes, by zone", changed, unchanged, "Ready the whole time")
+    group(c.words, w::NODES, changed, Some((unchanged, w::NODES_SAME)))
 }
 
 /// Splits a name into words and numbers, so that node-2 comes before node-10.
@@ -110,7 +113,7 @@ fn pods(c: &Context<'_>) -> Group {
         }
         changed.push(AxisRow { label: short(workload, 80), bars: vec![], values: series.0.clone() });
     }
-    group("Ready pods", changed, unchanged, "the same number since before the first act")
+    group(c.words, w::PODS, changed, Some((unchanged, w::PODS_SAME)))
 }
 
 fn probes(c: &Context<'_>) -> Group {
@@ -134,7 +137,7 @@ fn probes(c: &Context<'_>) -> Group {
             changed.push(row(probe, bars));
         }
     }
-    group("Probes", changed, unchanged, "answered the whole time")
+    group(c.words, w::PROBES, changed, Some((unchanged, w::PROBES_SAME)))
 }
 
 fn alerts(c: &Context<'_>, end_us: u64) -> Group {
@@ -163,7 +166,7 @@ fn alerts(c: &Context<'_>, end_us: u64) -> Group {
         });
         changed.push(row(&format!("{source} {name}"), bars.collect()));
     }
-    group("Alerts: Prometheus (P), Alertmanager (A)", changed, unchanged, "the same state since before the first act")
+    group(c.words, w::ALERTS, changed, Some((unchanged, w::ALERTS_SAME)))
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::document::{
-    Row, Table,
-    context::{Context, clock},
+use crate::report::{
+    document::{
+        Row, Table,
+        context::{Context, clock},
+    },
+    words::{Word, Words, pictures as w, say},
 };
 
 /// At most this many zones are drawn.
@@ -50,10 +53,10 @@ pub(in crate::report::document) fn zones(c: &Context<'_>) -> Option<(Zones, Tabl
     let names: BTreeSet<&str> = c.history.zones.values().map(String::as_str).filter(|z| !z.is_empty()).collect();
     let armed = c.history.armed_us.filter(|_| !names.is_empty() && c.has_acted())?;
     let worst = worst(c, armed);
-    let moments = [("before", armed), ("during", worst), ("after", c.history.end_us)];
-    let at = |(name, at_us): (&str, u64)| Moment { name: name.to_owned(), at_us, zones: state(c, &names, at_us) };
+    let moments = [(w::BEFORE, armed), (w::DURING, worst), (w::AFTER, c.history.end_us)];
+    let at = |(name, at_us): (Word, u64)| Moment { name: say!(c.words, name), at_us, zones: state(c, &names, at_us) };
     let moments: Vec<Moment> = moments.into_iter().map(at).collect();
-    let table = table(&moments, names.len());
+    let table = table(c.words, &moments, names.len());
     Some((Zones { moments }, table))
 }
 
@@ -106,20 +109,19 @@ fn state(c: &Context<'_>, names: &BTreeSet<&str>, at: u64) -> Vec<Zone> {
     zones.into_values().collect()
 }
 
-fn table(moments: &[Moment], zones: usize) -> Table {
-    let heads: Vec<String> = std::iter::once("Zone".to_owned())
-        .chain(moments.iter().map(|m| format!("{} ({})", m.name, clock(m.at_us))))
+fn table(words: &Words, moments: &[Moment], zones: usize) -> Table {
+    let heads: Vec<String> = std::iter::once(say!(words, w::ZONE))
+        .chain(moments.iter().map(|m| say!(words, w::MOMENT, m.name, clock(m.at_us))))
         .collect();
-    let heads: Vec<&str> = heads.iter().map(String::as_str).collect();
     let first = moments.first().map(|m| m.zones.as_slice()).unwrap_or_default();
     let rows = first.iter().enumerate().map(|(i, zone)| {
         let cells = moments.iter().filter_map(|m| m.zones.get(i));
-        let cells = cells.map(|z| format!("{} of {} nodes up, {} ready pods", z.up, z.nodes, z.pods));
+        let cells = cells.map(|z| say!(words, w::ZONE_SAYS, z.up, z.nodes, z.pods));
         Row::new(std::iter::once(zone.name.clone()).chain(cells))
     });
-    let mut table = Table::new("", &heads, rows.collect());
+    let mut table = Table::new("", heads, rows.collect());
     if zones > MOST {
-        table.note = format!("and {} more zones: see journal.jsonl", zones - MOST);
+        table.note = say!(words, w::MORE_ZONES, zones - MOST);
     }
     table
 }

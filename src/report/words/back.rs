@@ -1,0 +1,57 @@
+//! Before and after.
+
+super::words! { "back",
+    PRECONDITIONS = "Before: preconditions";
+    RETURN = "After: return to normal";
+    NO_PREFLIGHT = "no pre-flight was made";
+    CHECKS = "{0} of {1} checks passed, {2} failed, {3} unknown, {4} skipped: list in the annex";
+    NO_REVIEW = "no readiness review was made";
+    REVIEW = "{0}, judged as {1} at {2}: {3} pass, {4} fail, {5} unknown, {6} waived, {7} error: list in the annex";
+    PREFLIGHT = "Pre-flight";
+    READINESS = "Readiness";
+    BASELINE = "Baseline";
+    NEVER_ARMED = "the drill was never armed";
+    COMPLETE_AT = "complete at {0}";
+    ALERTS_BEFORE = "Alerts before the first act";
+    NOT_PASSED = "Checks that did not pass";
+    NO_ALERTS = "none seen in Alertmanager";
+    OF_STEP = "{0} (step {1})";
+    CAPTURED = "{0} of {1} captured";
+    BACKUP = "Backup";
+    NAMESPACES = "Namespaces";
+    OBJECTS = "Objects";
+    VOLUMES = "Volumes";
+    COMPLETED = "Completed";
+    EXPIRES = "Expires";
+    BACKUPS = "Backups of the drill";
+    NO_BACKUP = "The drill made no backup.";
+    ID = "Id";
+    FAULT = "Fault";
+    TARGET = "Target";
+    STATE = "State";
+    OBSERVED_AT = "Observed at";
+    EVIDENCE = "Evidence";
+    ZONES = "Zones before, during and after";
+    UNDO_LOG = "Undo log";
+    NOTHING_CHANGED = "Nothing was changed.";
+    BY_HAND = "By hand, for {0} ({1})";
+    STILL_CHANGED = "{0} s: {1} (still changed)";
+    CHANGED = "{0} s: {1}";
+    OUTSIDE = "Changed from outside";
+    NOTHING = "Nothing.";
+    AUDIT_LOG = "Audit log: {0}.";
+    NO_AUDIT_LOG = "No audit log was read, so it is unknown who deleted something.";
+    GAPS = "{0} Changes during the observation gaps may be missing.";
+    LEFT = "{0} (expires {1}); to remove it: {2}";
+    LEFT_BEHIND = "Left behind on purpose";
+    NODES = "Nodes";
+    NODES_READY = "{0} of {1} Ready";
+    PODS = "Pods of the scope";
+    PODS_READY = "{0} ready";
+    ALERTS = "Alerts in Alertmanager";
+    REPROTECTION = "Re-protection";
+    BEFORE_AFTER = "Before and after";
+    ITEM = "Item";
+    BEFORE = "Before the first act";
+    AFTER = "At the end";
+}

@@ -1,0 +1,53 @@
+//! Findings that are not the judgement of an expectation.
+
+super::words! { "gaps",
+    THE_CLUSTER = "the cluster";
+    NOT_UNDONE = "{0} of the drill's changes are not undone, the first is {1}";
+    NOT_UNDONE_CAUSE = "The undo of each change, and what was observed about it, is in the section Return to normal.";
+    NOT_UNDONE_DO = "Run `drillmaster recover`, or the commands in the section Return to normal.";
+    NOT_UNDONE_RETEST = "every change is put back";
+    REFUSED = "The pre-flight refused: {0}: {1}";
+    CORRECT_IT = "Correct what was observed.";
+    CHECK_HOLDS = "the check {0} holds";
+    THE_DRILL = "the drill";
+    STOPPED = "The drill was stopped before its end";
+    DRILLMASTER_FAILED = "drillmaster itself failed during the drill";
+    NO_END = "The run has no end in its journal";
+    NO_REASON = "The journal does not show the reason.";
+    RECOVER = "Run `drillmaster recover`, then the drill again.";
+    REMOVE_REASON = "Remove the reason, then run the drill again.";
+    TO_ITS_END = "a drill of {0} runs to its end";
+    NO_EXPECTATION = "The scenario has no expectation for it.";
+    CRITICAL = "critical workloads";
+    CRITICAL_TITLE = "No expectation judges {0} critical workload(s): {1}";
+    CRITICAL_DO = "Add a `replicas` expectation for each of them, or a probe with `backedBy`.";
+    CRITICAL_RETEST = "the scenario judges every critical workload";
+    OBJECTIVE = "The {0} of {1} was not measured: no expectation measures it";
+    OBJECTIVE_RPO_DO = "Add a data probe and a `loss` expectation to the scenario.";
+    OBJECTIVE_DO = "Add a `service` expectation to the scenario.";
+    OBJECTIVE_RETEST = "the scenario measures the {0}";
+    UNPROTECTED = "No Completed backup after the restore was observed";
+    UNPROTECTED_CAUSE = "No step of the drill took a backup after the restore, and drillmaster does not watch the schedules.";
+    UNPROTECTED_DO = "Add a step `reprotected` after the last heal, or look for the next scheduled backup by hand.";
+    UNPROTECTED_RETEST = "a step `reprotected` after the restore succeeds";
+    OUTSIDE_SUBJECT = "changes from outside";
+    OUTSIDE = "{0} change(s) came from outside the drill, {1} remain: {2}";
+    OUTSIDE_DO = "Tell people and pause automation before the next drill, or plan for these changes.";
+    OUTSIDE_RETEST = "no change from outside in the next drill";
+    WAIVED = "A critical finding is waived: {0} {1}";
+    WAIVED_CAUSE = "{0}. Waived by: {1}";
+    WAIVED_DO = "Correct it before the waiver ends; `drillmaster explain {0}` says how.";
+    WAIVED_RETEST = "the check {0} holds without a waiver";
+    PROTECTED = "backup {0} was Completed after the restore of {1}, which carries the labels of this run";
+    PROTECTION_NOT_ASKED = "not asked: the drill did not restore the application in place";
+    PROTECTION_NOT_SEEN = "not observed: no Completed backup after the restore";
+    PROTECTION_SEEN = "a backup was Completed after the restore";
+    OVERDUE_SUBJECT = "action {0}";
+    OVERDUE = "Action {0} of {1} is {2} day(s) overdue: {3}";
+    OVERDUE_CAUSE = "Owner: {0}. Due: {1}. Status: {2}.";
+    OVERDUE_DO = "Do it, or agree on another date.";
+    OVERDUE_RETEST = "the expectation of the action passes";
+    WORSE = "{0} took {1}, after {2} on {3}";
+    WORSE_DO = "Find what changed since run {0}.";
+    WORSE_RETEST = "{0} is not slower than {1}";
+}
