@@ -34,7 +34,7 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     settings.keep_passes = junit && args.junit_per == JunitPer::Object;
     let (mut object_set, target) = read_input(args).await?;
     if let Some(path) = &args.target {
-        object_set.target = Some(Box::new(other(path)?));
+        object_set.target = Some(Box::new(other(path).await?));
     }
     for path in &args.scan {
         object_set.scans.extend(
@@ -109,6 +109,7 @@ fn settings(args: &CheckArgs) -> Result<ReviewSettings, Failure> {
         drills: args.drills.iter().cloned().collect(),
         no_waivers: args.no_waivers,
         allow_unknown: args.allow_unknown,
+        kubernetes: args.kubernetes_version,
         ..ReviewSettings::default()
     };
     if let Some(path) = &args.readiness {
@@ -167,19 +168,19 @@ async fn read_input(args: &CheckArgs) -> Result<(ObjectSet, String), Failure> {
             "nothing to check: give files or directories, `-` for standard input, a capture (--capture FILE) or a cluster (--context NAME)",
         ));
     }
-    let object_set = manifests(&args.paths).map_err(|why| Failure::new(Exit::Invalid, why))?;
+    let object_set = manifests(&args.paths, &place::here()).await.map_err(|why| Failure::new(Exit::Invalid, why))?;
     let names: Vec<String> = args.paths.iter().map(|p| p.display().to_string()).collect();
     Ok((object_set, names.join(", ")))
 }
 
 /// Reads the environment to compare with (`--target`).
-fn other(path: &PathBuf) -> Result<ObjectSet, Failure> {
+async fn other(path: &PathBuf) -> Result<ObjectSet, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--target: {why}"));
     let packed = path.extension().is_some_and(|e| e == "gz" || e == "tgz");
     let object_set = if packed {
         open_capture(path).map(|(object_set, _)| object_set).map_err(wrong)?
     } else {
-        manifests(std::slice::from_ref(path)).map_err(wrong)?
+        manifests(std::slice::from_ref(path), &place::here()).await.map_err(wrong)?
     };
     if object_set.is_empty() {
         return Err(wrong(format!("{} contains no object", shown(path))));

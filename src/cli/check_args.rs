@@ -41,6 +41,10 @@ pub(super) struct CheckArgs {
     /// depout, alerts)
     #[arg(long = "for", value_name = "DRILL", value_delimiter = ',', value_parser = ["drain", "node", "zone", "region", "restore", "netpart", "depout", "alerts"])]
     pub drills: Vec<String>,
+    /// The version of Kubernetes that the objects are meant for, such as 1.34; otherwise that of the second cluster, of
+    /// the cluster, or the newest that drillmaster knows
+    #[arg(long, value_name = "VERSION", value_parser = minor_version, hide_short_help = true)]
+    pub kubernetes_version: Option<u32>,
     /// How strictly to judge; overrides the readiness file
     #[arg(long, value_enum)]
     pub environment: Option<EnvironmentArg>,
@@ -145,4 +149,14 @@ pub(super) struct ExplainArgs {
     pub check: String,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// The minor version of Kubernetes in a text such as `1.34` or `v1.34.2`.
+fn minor_version(text: &str) -> Result<u32, String> {
+    let mut parts = text.trim_start_matches('v').split('.');
+    let (major, minor) = (parts.next(), parts.next().and_then(|minor| minor.parse().ok()));
+    match (major, minor) {
+        (Some("1"), Some(minor)) if parts.all(|part| part.chars().all(|c| c.is_ascii_digit())) => Ok(minor),
+        _ => Err(format!("`{text}` is not a version of Kubernetes: write it like 1.34")),
+    }
 }

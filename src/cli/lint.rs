@@ -59,7 +59,7 @@ impl Linter {
     fn folder(&mut self, folder: &Path, talk: TalkArgs) -> Result<(), Failure> {
         let invalid = |why: String| Failure::new(Exit::Invalid, why);
         let (before, mut others) = (self.checked, 0);
-        for path in files::below(folder).map_err(invalid)? {
+        for path in files::below(folder).map_err(invalid)?.into_iter().map(files::Entry::path) {
             let text = match self.text(&path) {
                 Ok(text) => text,
                 // It may be a file of drillmaster, and the others are checked all the same.

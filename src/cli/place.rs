@@ -19,6 +19,11 @@ use crate::{
     world::{ConnectError, Here, Reach, connect, own_cluster},
 };
 
+/// This machine, for the programs that render Kustomizations and charts.
+pub(super) fn here() -> Here {
+    Here::now()
+}
+
 /// Mistakes in a file, shown as the Rust compiler shows them: with the line and a caret.
 pub(super) fn invalid(problems: &Problems) -> Failure {
     let count = problems.list.len();

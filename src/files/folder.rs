@@ -5,17 +5,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The YAML and JSON files below a folder, in order. Hidden files and folders are left out.
+/// An entry below a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A file.
+    File(PathBuf),
+    /// A link to something that does not exist.
+    Dangling(PathBuf),
+}
+
+impl Entry {
+    /// Its path.
+    pub fn path(self) -> PathBuf {
+        match self {
+            Self::File(path) | Self::Dangling(path) => path,
+        }
+    }
+}
+
+/// The YAML and JSON files below a folder, in order, and `Kustomization` files. Hidden files and folders are left out.
 ///
 /// # Errors
 /// A folder cannot be read.
-pub fn below(folder: &Path) -> Result<Vec<PathBuf>, String> {
+pub fn below(folder: &Path) -> Result<Vec<Entry>, String> {
     let mut files = vec![];
     walk(folder, &mut files)?;
     Ok(files)
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
+fn walk(folder: &Path, files: &mut Vec<Entry>) -> Result<(), String> {
     let say = |e: std::io::Error| format!("cannot read {}: {e}", folder.display());
     let entries = fs::read_dir(folder).map_err(say)?.map(|entry| entry.map(|entry| entry.path()));
     let mut entries = entries.collect::<Result<Vec<PathBuf>, _>>().map_err(say)?;
@@ -28,8 +46,10 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
         }
         if entry.is_dir() {
             walk(&entry, files)?;
-        } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json") {
-            files.push(entry);
+        } else if entry.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+            || entry.file_name().is_some_and(|name| name == "Kustomization")
+        {
+            files.push(if entry.exists() { Entry::File(entry) } else { Entry::Dangling(entry) });
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ mod read;
 mod write;
 
 pub use fold::{cut, fold, fold_lines};
-pub use folder::below;
+pub use folder::{Entry, below};
 pub use limited::Limited;
 pub use out::{Printed, columns, columns_out, json_for_terminal, print, print_data, print_json, printed};
 pub use read::{own, own_file, regular, text, text_of_bytes};

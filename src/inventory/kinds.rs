@@ -125,12 +125,51 @@ pub const KINDS: &[KindOf] = &[
     kind("policy.networking.k8s.io", &["v1alpha1"], "baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy"),
     kind("networking.istio.io", &["v1", "v1beta1"], "destinationrules", "DestinationRule"),
     kind("gateway.networking.k8s.io", &["v1"], "httproutes", "HTTPRoute"),
+    kind("gateway.networking.k8s.io", &["v1"], "grpcroutes", "GRPCRoute"),
+    kind("gateway.networking.k8s.io", &["v1", "v1alpha3", "v1alpha2"], "tlsroutes", "TLSRoute"),
+    kind("gateway.networking.k8s.io", &["v1alpha2"], "tcproutes", "TCPRoute"),
+    kind("gateway.networking.k8s.io", &["v1alpha2"], "udproutes", "UDPRoute"),
     kind("monitoring.coreos.com", &["v1alpha1"], "prometheusagents", "PrometheusAgent"),
     kind("monitoring.coreos.com", &["v1alpha1"], "scrapeconfigs", "ScrapeConfig"),
     kind("monitoring.coreos.com", &["v1"], "thanosrulers", "ThanosRuler"),
     kind("monitoring.googleapis.com", &["v1"], "podmonitorings", "PodMonitoring"),
     kind("elasticsearch.k8s.elastic.co", &["v1"], "elasticsearches", "Elasticsearch"),
+    kind("apps.openshift.io", &["v1"], "deploymentconfigs", "DeploymentConfig"),
+    kind("postgresql.cnpg.io", &["v1"], "scheduledbackups", "ScheduledBackup"),
+    kind("postgresql.cnpg.io", &["v1"], "poolers", "Pooler"),
+    kind("kafka.strimzi.io", &["v1", "v1beta2"], "kafkas", "Kafka"),
+    kind("kafka.strimzi.io", &["v1", "v1beta2"], "kafkanodepools", "KafkaNodePool"),
+    kind("rabbitmq.com", &["v1beta1"], "rabbitmqclusters", "RabbitmqCluster"),
+    kind("mongodbcommunity.mongodb.com", &["v1"], "mongodbcommunity", "MongoDBCommunity"),
+    kind("grafana.integreatly.org", &["v1beta1"], "grafanas", "Grafana"),
 ];
+
+/// Kinds of Kubernetes that files often put into a wrong or a removed group, and the group that has them.
+const HOMES: [(&str, &str); 16] = [
+    ("Deployment", "apps"),
+    ("StatefulSet", "apps"),
+    ("DaemonSet", "apps"),
+    ("ReplicaSet", "apps"),
+    ("Job", "batch"),
+    ("CronJob", "batch"),
+    ("HorizontalPodAutoscaler", "autoscaling"),
+    ("PodDisruptionBudget", "policy"),
+    ("Ingress", "networking.k8s.io"),
+    ("NetworkPolicy", "networking.k8s.io"),
+    ("Pod", ""),
+    ("Service", ""),
+    ("Secret", ""),
+    ("ConfigMap", ""),
+    ("ServiceAccount", ""),
+    ("PersistentVolumeClaim", ""),
+];
+
+/// The group under which an object is kept. A group without a dot belongs to Kubernetes, so a Deployment of `extensions`
+/// or of a misspelt group is the Deployment of `apps` for everybody who looks for Deployments.
+pub(super) fn home<'a>(kind: &str, group: &'a str) -> &'a str {
+    let of = || HOMES.iter().find(|(k, _)| *k == kind).map(|(_, home)| *home);
+    if group.contains('.') { group } else { of().unwrap_or(group) }
+}
 
 /// The kinds, as `kind.group`, that a simulated cluster contains completely.
 pub const SIMULATED: &[&str] = &[

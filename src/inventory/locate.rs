@@ -98,7 +98,11 @@ impl Lines {
     }
 
     fn items(&self) -> &[usize] {
-        let Some(Members::Map(map)) = self.nodes.last().map(|root| &root.members) else { return &[] };
+        let map = match self.nodes.last().map(|root| &root.members) {
+            Some(Members::Map(map)) => map,
+            Some(Members::List(items)) => return items,
+            _ => return &[],
+        };
         match map.get("items").map(|(_, items)| &self.nodes[*items].members) {
             Some(Members::List(items)) => items,
             _ => &[],

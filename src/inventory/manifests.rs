@@ -2,6 +2,7 @@
 //! document is reported, and all others are still read.
 
 use std::{
+    collections::BTreeMap,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,56 +12,112 @@ use serde_json::Value;
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
+    folders::{Part, parts},
     locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
     object_set::{ObjectSet, ReviewSource},
+    render,
     trim::trimmed,
+    yaml::yaml_mistake,
 };
-use crate::{files, kubernetes::objects::Pod};
+use crate::{files, kubernetes::objects::Pod, world::Here};
 
 /// The size limit of a file. No manifest is larger.
 const LARGEST: u64 = 512 << 20;
 
-/// Reads manifests. `-` is standard input.
+/// Reads manifests. `-` is standard input. Kustomizations and charts are rendered.
 ///
 /// # Errors
-/// A path cannot be read at all.
-pub fn manifests(paths: &[PathBuf]) -> Result<ObjectSet, String> {
+/// A path cannot be read at all, or a Kustomization or chart cannot be rendered.
+pub async fn manifests(paths: &[PathBuf], here: &Here) -> Result<ObjectSet, String> {
     let mut object_set = ObjectSet { source: ReviewSource::Manifests, ..ObjectSet::default() };
-    for path in paths {
-        if path.as_os_str() == "-" {
-            let mut bytes = vec![];
-            let say = |e: std::io::Error| format!("cannot read standard input: {e}");
-            std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes).map_err(say)?;
-            if bytes.len() as u64 > LARGEST {
-                return Err(format!("standard input is larger than {} MiB, which is the limit", LARGEST >> 20));
+    let (parts, notes) = parts(paths)?;
+    object_set.notes = notes;
+    let mut rendered: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for part in parts {
+        match part {
+            Part::Stdin => stdin(&mut object_set)?,
+            Part::File(path) => read_file(&mut object_set, &path)?,
+            Part::Kustomization(folder) => {
+                let text = render::kustomize(&folder, here).await?;
+                once(&text, &folder, &mut rendered)?;
+                read_rendered(&mut object_set, &folder.join("kustomization.yaml"), &text);
             }
-            let text = files::text_of_bytes(bytes).map_err(say)?;
-            read_text(&mut object_set, "<stdin>", &text);
-            object_set.stdin = Some(text);
-        } else if path.is_dir() {
-            let files = files::below(path)?;
-            if files.is_empty() {
-                return Err(format!("{} contains no .yaml, .yml or .json file", path.display()));
+            Part::Chart(folder) => {
+                let text = render::chart(&folder, here).await?;
+                read_rendered(&mut object_set, &folder.join("Chart.yaml"), &text);
             }
-            for file in files {
-                read_file(&mut object_set, &file)?;
-            }
-        } else {
-            read_file(&mut object_set, path)?;
         }
     }
+    object_set.tell_unrelated();
     object_set.settle();
     Ok(object_set)
+}
+
+fn stdin(object_set: &mut ObjectSet) -> Result<(), String> {
+    let mut bytes = vec![];
+    let say = |e: std::io::Error| format!("cannot read standard input: {e}");
+    std::io::stdin().take(LARGEST + 1).read_to_end(&mut bytes).map_err(say)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("standard input is larger than {} MiB, which is the limit", LARGEST >> 20));
+    }
+    let text = files::text_of_bytes(bytes).map_err(say)?;
+    read_text(object_set, "<stdin>", &text);
+    object_set.stdin = Some(text);
+    Ok(())
+}
+
+/// Two Kustomizations of one folder that render the same object are variants: a cluster gets only one of them.
+fn once(text: &str, folder: &Path, rendered: &mut BTreeMap<String, PathBuf>) -> Result<(), String> {
+    for (_, document) in documents(text) {
+        let Ok(value) = parse(document) else { continue };
+        let word = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
+        let key = [word("/kind"), word("/metadata/namespace"), word("/metadata/name")].join("/");
+        let before = rendered.insert(key, folder.to_owned());
+        if let Some(before) = before.filter(|before| before != folder) {
+            let (a, b) = (before.display(), folder.display());
+            return Err(format!(
+                "{a} and {b} are variants of one application, and a cluster gets only one of them: name one, as in drillmaster check {b}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Adds what a Kustomization or a chart renders to. Its objects have no lines of their own in any file.
+fn read_rendered(object_set: &mut ObjectSet, file: &Path, text: &str) {
+    let name: Arc<str> = file.display().to_string().into();
+    for (_, document) in documents(text) {
+        match parse(document) {
+            Ok(Value::Null) => {}
+            Ok(value) => put_at(object_set, value, &name),
+            Err((_, why)) => {
+                object_set.broken = true;
+                object_set.notes.push(format!("{name}: {why}"));
+            }
+        }
+    }
+}
+
+/// Adds the objects of a rendered document.
+fn put_at(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>) {
+    if is_list(&value) {
+        for item in value["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+            put_at(object_set, item, file);
+        }
+    } else {
+        put_one(object_set, value, file, 1);
+    }
+}
+
+fn is_list(value: &Value) -> bool {
+    value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array()
 }
 
 /// Adds manifests from a text.
 pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
     let name: Arc<str> = file.into();
-    if text.trim_start().starts_with('{')
-        && let Ok(value) = serde_json::from_str::<Value>(text)
-    {
-        put(object_set, value, text, &name, 1);
+    if text.trim_start().starts_with(['{', '[']) && read_json(object_set, &name, text) {
         return;
     }
     for (line, document) in documents(text) {
@@ -82,14 +139,33 @@ pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
     }
 }
 
+/// Reads a text of JSON values: one, several one after the other (also one a line), or arrays of them. False if it is
+/// not JSON; nothing was added then.
+fn read_json(object_set: &mut ObjectSet, name: &Arc<str>, text: &str) -> bool {
+    let mut values = vec![];
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let (mut at, mut line) = (0, 1);
+    while let Some(value) = stream.next() {
+        let Ok(value) = value else { return false };
+        let (begin, end) = (at + (text[at..].len() - text[at..].trim_start().len()), stream.byte_offset());
+        line += text[at..begin].matches('\n').count();
+        values.push((value, begin..end, line));
+        line += text[begin..end].matches('\n').count();
+        at = end;
+    }
+    for (value, place, line) in values {
+        put(object_set, value, &text[place], name, line);
+    }
+    true
+}
+
 /// Adds the objects of a document. The items of a list have their own lines.
 fn put(object_set: &mut ObjectSet, mut value: Value, document: &str, file: &Arc<str>, line: usize) {
-    let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List")) && value["items"].is_array();
-    let items =
-        if list { value["items"].take().as_array_mut().map(std::mem::take).unwrap_or_default() } else { vec![] };
-    if !list {
-        return put_one(object_set, value, file, line);
-    }
+    let items = match &mut value {
+        Value::Array(items) => std::mem::take(items),
+        value if is_list(value) => value["items"].as_array_mut().map(std::mem::take).unwrap_or_default(),
+        _ => return put_one(object_set, value, file, line),
+    };
     let kind = value["kind"].as_str().and_then(|k| k.strip_suffix("List")).unwrap_or("").to_owned();
     let lines = lines_of_items(document, items.len());
     for (i, mut item) in items.into_iter().enumerate() {
@@ -117,6 +193,11 @@ fn put_one(object_set: &mut ObjectSet, value: Value, file: &Arc<str>, line: usiz
             .notes
             .push(format!("{file}:{line}: this document is encrypted with SOPS, so its content cannot be checked"));
         return;
+    }
+    // Chart.yaml, a dashboard, a file of docker compose: a document without any field of an object is counted.
+    let foreign = ["apiVersion", "kind", "metadata"].iter().all(|field| value.get(field).is_none());
+    if foreign && !value.is_null() {
+        return object_set.unrelated.push(Arc::clone(file));
     }
     if let Err(why) = object_set.put(value, Origin { file: Arc::clone(file), line }) {
         object_set.broken = true;
@@ -149,7 +230,9 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
     {
         return Ok(value);
     }
-    serde_saphyr::from_str::<Value>(text).map_err(|error| {
+    // Comments are only read past; the parser keeps a few of them otherwise, and refuses more.
+    let options = serde_saphyr::options! { emit_comments: false };
+    serde_saphyr::from_str_with_options::<Value>(text, options).map_err(|error| {
         if let Some((line, _)) = text.lines().enumerate().find(|(_, l)| l.contains("{{")) {
             return (
                 line,
@@ -157,8 +240,10 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
             );
         }
         let line = error.location().map_or(0, |l| usize::try_from(l.line()).unwrap_or(1).saturating_sub(1));
-        let said = error.to_string();
-        (line, format!("this is not YAML: {}", said.lines().next().unwrap_or("unknown error")))
+        let said = yaml_mistake(&error);
+        let said =
+            said.split_once(": ").filter(|(at, _)| at.starts_with("line ")).map_or(said.as_str(), |(_, why)| why);
+        (line, format!("this is not YAML: {said}"))
     })
 }
 

@@ -105,7 +105,21 @@ fn unread(kind: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let bare = said.contains("expected a string") && (said.contains("boolean") || said.contains("integer"));
     let fix = if bare { "; put the name, namespace or label in quotes" } else { "" };
-    format!("its metadata cannot be read: {said}{fix}")
+    format!("its metadata cannot be read: {}{fix}", plainly(&said))
+}
+
+/// The message of the JSON reader, without the names of Rust types.
+fn plainly(said: &str) -> String {
+    let said = said.split(" at line ").next().unwrap_or(said);
+    let Some((found, expected)) = said.split_once(", expected ") else { return said.to_owned() };
+    let belongs = match expected.split(' ').next().unwrap_or("") {
+        "struct" | "a" if expected.ends_with("map") || expected.starts_with("struct") => "a map",
+        _ if expected.starts_with("a sequence") => "a list",
+        _ if expected.starts_with("a string") || expected.starts_with("a borrowed") => "a text",
+        _ if expected.starts_with(['u', 'i']) => "a number",
+        _ => return found.to_owned(),
+    };
+    format!("{found}, where {belongs} belongs")
 }
 
 /// Reads an object.
@@ -212,7 +226,8 @@ fn editors(fields: Option<&Value>) -> Vec<Value> {
 
 fn typed<T: serde::de::DeserializeOwned>(mut map: Map<String, Value>, kind: &str, name: &str) -> Result<T, String> {
     map.values_mut().for_each(without_nulls);
-    serde_json::from_value(Value::Object(map)).map_err(|e| format!("{kind} {name} cannot be read: {e}"))
+    serde_json::from_value(Value::Object(map))
+        .map_err(|e| format!("{kind} {name} cannot be read: {}", plainly(&e.to_string())))
 }
 
 /// Removes labels that are not texts. YAML allows them, and the API server does not; without this, a check would fail

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     alike::Alike,
-    kinds::{KINDS, KindOf, SIMULATED, key},
+    kinds::{KINDS, KindOf, SIMULATED, home, key},
     object::{Decoded, Object, Origin, decode},
     readings::Readings,
     scans::Scan,
@@ -75,6 +75,8 @@ pub struct ObjectSet {
     pub stdin: Option<String>,
     /// Whether part of the input was damaged.
     pub broken: bool,
+    /// The file of each document that is not an object of Kubernetes.
+    pub unrelated: Vec<Arc<str>>,
     /// One shared copy of each text, while objects are added.
     pub words: BTreeMap<Box<str>, Arc<str>>,
     /// What equal pods share, while objects are added.
@@ -107,7 +109,7 @@ impl ObjectSet {
                 object.kind = self.word(&object.kind);
                 object.group = self.word(&object.group);
                 object.version = self.word(&object.version);
-                let key = key(&object.kind, &object.group);
+                let key = key(&object.kind, home(&object.kind, &object.group));
                 self.objects.entry(key).or_default().push(*object);
             }
         }
@@ -146,6 +148,7 @@ impl ObjectSet {
             self.objects.entry(key).or_default().extend(objects);
         }
         self.notes.extend(part.notes);
+        self.unrelated.extend(part.unrelated);
     }
 
     /// All objects of a kind, or why they were not seen.
@@ -184,6 +187,17 @@ impl ObjectSet {
             let text = "the simulation does not include this kind".to_owned();
             self.gaps.insert(kind, Gap { why: Unseen::NoData, text });
         }
+    }
+
+    /// Adds one note about the documents that are not objects of Kubernetes.
+    pub fn tell_unrelated(&mut self) {
+        let files: std::collections::BTreeSet<&str> = self.unrelated.iter().map(|file| &**file).collect();
+        let Some(first) = files.first() else { return };
+        let (documents, more) = (self.unrelated.len(), if files.len() > 1 { ", …" } else { "" });
+        self.notes.push(format!(
+            "{documents} documents in {} files have no apiVersion, kind and metadata: they are not objects of Kubernetes and were left out ({first}{more})",
+            files.len()
+        ));
     }
 
     /// How many objects there are of each kind.

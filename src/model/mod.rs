@@ -81,7 +81,7 @@ pub use result::{
     Restored, StepResult, VolumeInfo, VolumesDone,
 };
 pub use revert::Revert;
-pub use review::{CheckSummary, Concern, Readiness, Review, Reviewed};
+pub use review::{CheckSummary, Concern, Coverage, LeftOut, Readiness, Review, Reviewed, Unjudged};
 pub use ruling::{Change, Class, Environment, Remedy, Ruling, Severity, State, Subject, Tally, Unseen};
 pub use secret::{SHORT_SECRET, Secret, SecretRef, WebhookUrl, has_secret_mark, secret_mark};
 pub use shell::shell;

@@ -147,6 +147,62 @@ pub struct CheckSummary {
     pub experimental: bool,
     /// Its counts.
     pub tally: Tally,
+    /// Why it judged nothing; none if it judged something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unjudged: Option<Unjudged>,
+}
+
+/// Why a check judged nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unjudged {
+    /// Files do not show it: a cluster or a capture does.
+    NeedsCluster,
+    /// It needs a planned drill.
+    NeedsDrill,
+    /// It needs a readiness file.
+    NeedsReadinessFile,
+    /// The input has no object that it applies to.
+    NoObject,
+}
+
+impl fmt::Display for Unjudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NeedsCluster => "need a cluster",
+            Self::NeedsDrill => "need a planned drill",
+            Self::NeedsReadinessFile => "need a readiness file",
+            Self::NoObject => "apply to no object here",
+        })
+    }
+}
+
+/// Objects that no check judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LeftOut {
+    /// The namespace, or what else they have in common.
+    pub what: String,
+    /// How many there are.
+    pub objects: usize,
+    /// Why they were left out, and how to have them judged.
+    pub why: String,
+}
+
+/// The checks and objects that a review judged, and those that it left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Coverage {
+    /// The number of checks that judged something.
+    pub judged: usize,
+    /// The number of checks that judged nothing, by reason.
+    #[serde(default)]
+    pub unjudged: BTreeMap<Unjudged, usize>,
+    /// Objects that no check judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+    /// Why the review cannot say that the input is ready, although nothing blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<String>,
 }
 
 /// A whole review.
@@ -168,6 +224,9 @@ pub struct Review {
     pub objects: BTreeMap<String, usize>,
     /// The counts of all checks.
     pub tally: Tally,
+    /// Which checks judged something, and which objects were left out.
+    #[serde(default)]
+    pub coverage: Coverage,
     /// Every check that was run, in the order of the catalogue.
     pub checks: Vec<CheckSummary>,
     /// Every result that is not a pass, the most serious first.

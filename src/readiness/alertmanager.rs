@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     Case,
     alerts::{label_sets, soonest},
+    values::fits,
 };
 use crate::{
     inventory::yaml_mistake,
@@ -15,6 +16,8 @@ use crate::{
     world::Silence,
 };
 
+const NO_PEER: &str = "the bindings name no Alertmanager";
+const NAME_ONE: &str = "name one: alertmanager: [URL]";
 const REACH: &str = "Alertmanager must be reachable from here";
 /// The default of `group_wait` in Alertmanager, in seconds.
 const GROUP_WAIT: f64 = 30.0;
@@ -34,12 +37,7 @@ fn configurations(case: &Case<'_>) -> Result<Vec<Configuration>, String> {
 pub(super) fn told(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let configs = match configurations(case) {
         Ok(configs) if configs.is_empty() => {
-            return Finding::unknown(
-                "alerts-told",
-                "the bindings name no Alertmanager",
-                "name one: alertmanager: [URL]",
-            )
-            .advisory();
+            return Finding::unknown("alerts-told", NO_PEER, NAME_ONE).advisory();
         }
         Ok(configs) => configs,
         Err(why) => return Finding::unknown("alerts-told", why, REACH).advisory(),
@@ -69,6 +67,9 @@ pub(super) fn told(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
 
 pub(super) fn silenced(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let mut hits = vec![];
+    if case.facts.silences.is_empty() {
+        return Finding::unknown("alerts-not-silenced", NO_PEER, NAME_ONE).advisory();
+    }
     for answer in &case.facts.silences {
         let silences = match answer {
             Ok(silences) => silences,
@@ -165,8 +166,10 @@ fn seconds(text: &str) -> Option<f64> {
 #[serde(default)]
 struct InhibitRule {
     source_match: BTreeMap<String, String>,
+    source_match_re: BTreeMap<String, String>,
     source_matchers: Vec<String>,
     target_match: BTreeMap<String, String>,
+    target_match_re: BTreeMap<String, String>,
     target_matchers: Vec<String>,
 }
 
@@ -174,6 +177,9 @@ struct InhibitRule {
 pub(super) fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
     let mut hits = vec![];
     let configs = match configurations(case) {
+        Ok(configs) if configs.is_empty() => {
+            return Finding::unknown("alerts-not-inhibited", NO_PEER, NAME_ONE).advisory();
+        }
         Ok(configs) => configs,
         Err(why) => return Finding::unknown("alerts-not-inhibited", why, REACH),
     };
@@ -181,11 +187,12 @@ pub(super) fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Findi
         let firing = case.facts.firing.iter().flatten().flatten();
         for source in firing {
             for rule in &config.inhibit_rules {
-                let is_source = matches_all(&rule.source_match, &rule.source_matchers, &source.labels);
+                let is_source =
+                    matches_all((&rule.source_match, &rule.source_match_re), &rule.source_matchers, &source.labels);
                 for alert in expected.iter().filter(|a| !a.suppressed) {
                     let target = label_sets(alert, case.plan)
                         .into_iter()
-                        .any(|l| matches_all(&rule.target_match, &rule.target_matchers, &l));
+                        .any(|l| matches_all((&rule.target_match, &rule.target_match_re), &rule.target_matchers, &l));
                     if is_source && target {
                         hits.push(format!("{} fires and inhibits {}", source.name, alert.name));
                     }
@@ -204,16 +211,23 @@ pub(super) fn inhibited(case: &Case<'_>, expected: &[AlertExpectation]) -> Findi
     }
 }
 
-fn matches_all(map: &BTreeMap<String, String>, matchers: &[String], labels: &BTreeMap<String, String>) -> bool {
-    map.iter().all(|(k, v)| labels.get(k) == Some(v))
+type Labels = BTreeMap<String, String>;
+
+/// Whether the parts of an inhibition rule match: texts and expressions by label, and matchers. Without any part, a rule
+/// matches nothing.
+fn matches_all((equal, like): (&Labels, &Labels), matchers: &[String], labels: &Labels) -> bool {
+    equal.iter().all(|(k, v)| labels.get(k) == Some(v))
+        && like.iter().all(|(k, v)| labels.get(k).is_some_and(|label| fits(v, label)))
         && matchers.iter().all(|m| match m.split_once('=') {
-            Some((name, value)) if !name.ends_with(['!', '~']) && !value.starts_with('~') => {
+            Some((name, value))
+                if !name.ends_with(['!', '~']) && !value.starts_with('~') && !m.contains(['{', ',']) =>
+            {
                 labels.get(name.trim()).is_some_and(|l| l == value.trim().trim_matches('"'))
             }
             // A matcher other than plain equality may match, so the match is not ruled out.
             _ => true,
         })
-        && (!map.is_empty() || !matchers.is_empty())
+        && !(equal.is_empty() && like.is_empty() && matchers.is_empty())
 }
 
 #[cfg(test)]

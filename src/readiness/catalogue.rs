@@ -2,9 +2,10 @@
 
 use super::{
     areas::{
-        affinity, alarms, alerting, backups, budgets, certificates, drift, governance, images, isolation, logging,
-        mesh, metrics, monitors, network, parity, plan, probes, rbac, reach, references, resources, restorable,
-        routing, scanned, secrets, storage, stores, synced, tokens, usage, workloads, zones,
+        affinity, alarms, alerting, apis, audit, backups, budgets, certificates, copied, drift, governance, images,
+        isolation, logging, mesh, metrics, monitors, network, operated, parity, plan, pod_security, probes, rbac,
+        reach, references, resources, restorable, routing, scanned, secrets, storage, stores, synced, tokens, usage,
+        workloads, zones,
     },
     check::{ALERTS, Check, DEPOUT, DRAIN, NETPART, NODE, REGION, RESTORE, ZONE},
     drill,
@@ -30,14 +31,23 @@ pub(crate) const AREAS: &[Area] = &[
         title: "Network policies and mesh",
         checks: &[isolation::CHECKS, network::CHECKS, reach::CHECKS, mesh::CHECKS, governance::NETWORK],
     },
-    Area { name: "rbac", title: "Rights and audit", checks: &[rbac::CHECKS, tokens::CHECKS, governance::RIGHTS] },
+    Area { name: "pods", title: "Pod security", checks: &[pod_security::CHECKS] },
+    Area {
+        name: "rbac",
+        title: "Rights and audit",
+        checks: &[rbac::CHECKS, tokens::CHECKS, audit::CHECKS, governance::RIGHTS],
+    },
     Area {
         name: "secrets",
         title: "Secrets",
         checks: &[secrets::CHECKS, stores::CHECKS, synced::CHECKS, certificates::CHECKS],
     },
     Area { name: "images", title: "Images", checks: &[images::CHECKS, scanned::CHECKS, governance::IMAGES] },
-    Area { name: "workloads", title: "Replicas and workloads", checks: &[workloads::CHECKS, references::CHECKS] },
+    Area {
+        name: "workloads",
+        title: "Replicas and workloads",
+        checks: &[workloads::CHECKS, references::CHECKS, operated::CHECKS],
+    },
     Area { name: "resources", title: "Requests, limits, capacity", checks: &[resources::CHECKS, usage::USAGE] },
     Area { name: "budgets", title: "Disruption budgets", checks: &[budgets::CHECKS] },
     Area { name: "affinity", title: "Affinity and tolerations", checks: &[affinity::CHECKS] },
@@ -55,8 +65,8 @@ pub(crate) const AREAS: &[Area] = &[
         checks: &[alerting::CHECKS, alarms::CHECKS, routing::CHECKS],
     },
     Area { name: "logging", title: "Logging", checks: &[logging::CHECKS] },
-    Area { name: "backups", title: "Backups", checks: &[backups::CHECKS, restorable::CHECKS] },
-    Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS, parity::TARGET] },
+    Area { name: "backups", title: "Backups", checks: &[backups::CHECKS, restorable::CHECKS, copied::CHECKS] },
+    Area { name: "plan", title: "Plan and platform", checks: &[plan::CHECKS, parity::TARGET, apis::CHECKS] },
     Area { name: "drift", title: "Drift, access, profiling", checks: &[drift::CHECKS, parity::PARITY] },
 ];
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::picture::{Picture, Work};
 use crate::{
     inventory::{Gap, Object},
-    model::{Class, Severity, State, Subject, Unseen},
+    model::{Class, Severity, State, Subject, Unjudged, Unseen},
 };
 
 /// The input that a check needs. A review without this input skips the check.
@@ -88,6 +88,23 @@ pub(crate) struct CheckFinding {
     pub pointer: String,
     pub observed: String,
     pub unseen: Option<Unseen>,
+    /// For a skip: why the check judged nothing.
+    pub unjudged: Unjudged,
+}
+
+impl CheckFinding {
+    /// A skip for a reason.
+    pub fn skip(observed: String) -> Self {
+        Self {
+            state: State::Skip,
+            severity: None,
+            subject: Subject::default(),
+            pointer: String::new(),
+            observed,
+            unseen: None,
+            unjudged: Unjudged::NoObject,
+        }
+    }
 }
 
 /// The findings of a check so far.
@@ -131,6 +148,22 @@ impl Say {
         self.push(State::Skip, subject.into(), "", why);
     }
 
+    /// The check lacks an input, and judges nothing.
+    pub fn lacks(&mut self, what: Unjudged, why: impl Into<String>) {
+        self.skip(Subject::default(), why);
+        if let Some(last) = self.found.last_mut() {
+            last.unjudged = what;
+        }
+    }
+
+    /// The files refer to something that they do not contain. The cluster may have it, so this never blocks.
+    pub fn unresolved(&mut self, subject: impl Into<Subject>, pointer: impl Into<String>, why: impl Into<String>) {
+        self.push(State::Unknown, subject.into(), pointer, why);
+        if let Some(last) = self.found.last_mut() {
+            (last.unseen, last.severity) = (Some(Unseen::NoData), Some(Severity::Low));
+        }
+    }
+
     /// The object could not be examined.
     pub fn unknown(&mut self, subject: impl Into<Subject>, why: Unseen, text: impl Into<String>) {
         self.push(State::Unknown, subject.into(), "", text);
@@ -146,7 +179,8 @@ impl Say {
 
     fn push(&mut self, state: State, subject: Subject, pointer: impl Into<String>, observed: impl Into<String>) {
         let (pointer, observed) = (pointer.into(), observed.into());
-        self.found.push(CheckFinding { state, severity: None, subject, pointer, observed, unseen: None });
+        let unjudged = Unjudged::NoObject;
+        self.found.push(CheckFinding { state, severity: None, subject, pointer, observed, unseen: None, unjudged });
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[],
         [
-            "The records of other runs in the namespace drillmaster can all be read, and none of them has an open undo. If a run was recovered but the end of its session was not seen, the machines that it took away run again.",
+            "The records of other runs in the namespace drillmaster can all be read, and none of them has an open undo. If a run was recovered but the end of its session was not seen, the node host sees that the machines that it took away run again.",
             "Run `drillmaster recover --from-cluster --context NAME`",
             "If two drills run at the same time, each one takes the effects of the other for its own.",
         ],
@@ -228,7 +228,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[RESTORE],
         [
-            "No Backup is unfinished. The check refuses the run if no Backup runs and all ReadyToStart Backups are older than 60 s, or if no Backup runs or is ReadyToStart and a queued one is older than 150 s. Any other unfinished Backup is reported, because the backup of the drill waits for it, but does not refuse the run.",
+            "No Backup is unfinished; one that is being deleted does not count. The check refuses the run if no Backup runs and all ReadyToStart Backups are older than 60 s, or if no Backup runs or is ReadyToStart and a queued one is older than 150 s. Any other unfinished Backup is reported, because the backup of the drill waits for it, but does not refuse the run. The check is skipped if no step takes a backup.",
             "Run the command that the finding names: it makes Velero look at the stuck Backup again, or restarts the Velero server. If another Backup is running, start the drill at another hour",
             "Velero runs one backup at a time. A backup that never starts blocks all later ones.",
         ],
@@ -238,7 +238,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[RESTORE],
         [
-            "drillmaster downloads the resource list of the newest Completed Backup from the place where it runs. Without such a Backup the result is unknown, which does not refuse the run.",
+            "drillmaster downloads the resource list of the newest Completed Backup from the place where it runs. Without such a Backup the result is unknown, which does not refuse the run. The check is skipped if no step needs Velero.",
             "Give the storage location a publicUrl that is reachable from here",
             "drillmaster proves what a backup holds by downloading and reading it.",
         ],
@@ -248,7 +248,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[RESTORE],
         [
-            "The backup step captures each claim of its namespaces by its `volumes` method. A claim whose volume cannot be seen is not captured, and neither is a hostPath volume. Snapshots do not capture local volumes. File-system backup does not capture claims that no pod mounts or that their pods exclude. Claims that the deletion lists under mayBeLost are accepted. The check does not refuse the run if no step deletes a namespace.",
+            "The backup step captures each claim of its namespaces by its `volumes` method. A claim whose volume cannot be seen is not captured, and neither is a hostPath volume. Snapshots do not capture local volumes. File-system backup does not capture claims that no pod mounts or that their pods exclude. Claims that the deletion lists under mayBeLost are accepted. The check does not refuse the run if no step deletes a namespace, and is skipped if no step needs Velero.",
             "Use volumes that Velero can copy, or another capture method",
             "A volume that the backup does not hold comes back empty, and the restore reports no error.",
         ],
@@ -268,7 +268,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::Critical,
         &[RESTORE],
         [
-            "For each storage location whose spec.config.s3Url is a Service of this cluster (SERVICE.NAMESPACE.svc): if a pod of that namespace is on a node that goes away, a ready pod of that namespace is on a node that stays. Every other store passes.",
+            "For each storage location whose spec.config.s3Url is a Service of this cluster (SERVICE.NAMESPACE.svc): if a pod of that namespace is on a node that goes away, a ready pod of that namespace is on a node that stays. Nodes that are only drained stay. Every other store passes. The check is skipped if no step needs Velero.",
             "Keep the backups outside the failure domain",
             "If the store goes away with the cluster, its backups cannot be used to recover.",
         ],
@@ -298,7 +298,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[ALERTS],
         [
-            "No silence of any Alertmanager, active or pending, can match the labels of an expected alert. A label whose value is not known before the drill counts as a match. Alerts with `suppressed: true` are not checked.",
+            "No silence of any Alertmanager, active or pending, can match the labels of an expected alert. A label whose value is not known before the drill counts as a match, and so does an expression that is more than a choice of words; the name of the alert is always known. If the bindings name no Alertmanager, the result is unknown, which does not refuse the run. Alerts with `suppressed: true` are not checked.",
             "Expire the silence, or expect `suppressed: true`",
             "Alertmanager notifies nobody of a silenced alert.",
         ],
@@ -308,7 +308,7 @@ pub(super) const CHECKS: [Check; COUNT] = [
         Severity::High,
         &[ALERTS],
         [
-            "No alert that is pending or firing now is the source of an Alertmanager inhibition rule whose target matches an expected alert. The `equal` labels of the rule are not looked at. Alerts with `suppressed: true` are not checked.",
+            "No alert that is pending or firing now is the source of an Alertmanager inhibition rule whose target matches an expected alert. The `equal` labels of the rule are not looked at, and a matcher that is not a plain equality counts as a match. If the bindings name no Alertmanager, the result is unknown, which does not refuse the run. Alerts with `suppressed: true` are not checked.",
             "Resolve the inhibiting alert, or expect `suppressed: true`",
             "Alertmanager notifies nobody of an inhibited alert.",
         ],

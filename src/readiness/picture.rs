@@ -2,7 +2,7 @@
 //! selects are found without a look at every object. Built once for each review.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
@@ -12,6 +12,9 @@ use serde_json::Value;
 pub(crate) use super::work::{Cont, Work};
 use super::{
     check::Say,
+    operators::{Operated, operated_pods},
+    rights::Rights,
+    scope::{Scope, is_test_hook},
     settings::ReviewSettings,
     work::{autoscalers, work},
 };
@@ -25,19 +28,15 @@ use crate::{
     model::Subject,
 };
 
-/// Namespaces that a review leaves out unless the user names them: a new cluster gets them
-/// from its installation and not from a backup.
-const NOT_JUDGED: [&str; 6] =
-    ["kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage", "drillmaster"];
-
 /// Kinds of workload, by their key in the inventory.
-pub(super) const WORKLOADS: [&str; 9] = [
+pub(crate) const WORKLOADS: [&str; 10] = [
     "Deployment.apps",
     "StatefulSet.apps",
     "DaemonSet.apps",
     "ReplicaSet.apps",
     "Rollout.argoproj.io",
     "ReplicationController",
+    "DeploymentConfig.apps.openshift.io",
     "Job.batch",
     "CronJob.batch",
     "Pod",
@@ -59,16 +58,26 @@ pub(crate) struct Picture<'a> {
     pub works: Vec<Work<'a>>,
     /// Workloads of namespaces that are not in scope.
     pub platform: Vec<Work<'a>>,
+    /// Which namespaces are judged.
+    pub scope: Scope,
+    /// Workloads that a chart runs only for `helm test`. No check judges them.
+    pub tests: Vec<&'a Object>,
     /// The time of the review.
     pub now: jiff::Timestamp,
     by_namespace: BTreeMap<&'a str, Vec<usize>>,
     by_label: BTreeMap<(&'a str, String, String), Vec<usize>>,
     pods: BTreeMap<(&'a str, String), Vec<&'a Pod>>,
+    /// All pods of a namespace, with those that no controller owns.
+    standing: BTreeMap<&'a str, Vec<&'a Pod>>,
+    /// Pods that operators will create, by namespace.
+    operated: BTreeMap<&'a str, Vec<Operated>>,
     nodes: BTreeMap<&'a str, &'a Node>,
     by_name: BTreeMap<(&'a str, &'a str, &'a str), usize>,
     services: BTreeMap<&'a str, Vec<(&'a Object, Selector)>>,
     /// Positions in the lists of `services`, by the first label that each selector names.
     selecting: BTreeMap<(&'a str, String, String), Vec<usize>>,
+    /// The rights of all subjects; evaluated at the first use.
+    rights: OnceCell<Rights<'a>>,
     /// Nodes that can run a pod, by the node constraints of the pod: most pods have the same ones.
     eligible: RefCell<BTreeMap<String, Rc<Eligible<'a>>>>,
 }
@@ -77,10 +86,15 @@ impl<'a> Picture<'a> {
     /// Builds the index.
     pub fn new(object_set: &'a ObjectSet, settings: &'a ReviewSettings, now: jiff::Timestamp) -> Self {
         let scaled = autoscalers(object_set);
-        let (mut works, mut platform) = (vec![], vec![]);
+        let scope = Scope::of(object_set, settings);
+        let (mut works, mut platform, mut tests) = (vec![], vec![], vec![]);
         for object in WORKLOADS.iter().flat_map(|key| object_set.any(key)) {
+            if is_test_hook(object) {
+                tests.push(object);
+                continue;
+            }
             if let Some(work) = work(object, &scaled, settings) {
-                if in_scope(settings, &object.metadata.namespace) {
+                if scope.holds(&object.metadata.namespace) {
                     works.push(work.at(works.len()));
                 } else {
                     platform.push(work);
@@ -92,14 +106,19 @@ impl<'a> Picture<'a> {
             settings,
             works,
             platform,
+            scope,
+            tests,
             now,
             by_namespace: BTreeMap::new(),
             by_label: BTreeMap::new(),
             pods: BTreeMap::new(),
+            standing: BTreeMap::new(),
+            operated: operated_pods(object_set),
             nodes: object_set.nodes.iter().map(|n| (n.metadata.name.as_str(), n)).collect(),
             by_name: BTreeMap::new(),
             services: BTreeMap::new(),
             selecting: BTreeMap::new(),
+            rights: OnceCell::new(),
             eligible: RefCell::default(),
         };
         picture.index();
@@ -115,7 +134,11 @@ impl<'a> Picture<'a> {
                 self.by_label.entry((namespace, key.clone(), value.clone())).or_default().push(i);
             }
         }
+        for pod in &self.object_set.standing {
+            self.standing.entry(pod.metadata.namespace.as_str()).or_default().push(pod);
+        }
         for pod in &self.object_set.pods {
+            self.standing.entry(pod.metadata.namespace.as_str()).or_default().push(pod);
             if let Some(owner) = owner_of(pod) {
                 self.pods.entry((pod.metadata.namespace.as_str(), owner)).or_default().push(pod);
             }
@@ -150,6 +173,21 @@ impl<'a> Picture<'a> {
         candidates.iter().map(|i| &self.works[*i]).filter(|w| selector.matches(&w.labels)).collect()
     }
 
+    /// Whether a selector selects a pod that exists or will exist: one of a workload of any namespace in the input,
+    /// one that runs, one that an operator creates, or one whose label a controller sets when it creates the pod.
+    pub fn reaches(&self, namespace: &str, selector: &Selector) -> bool {
+        if !self.select(namespace, selector).is_empty() {
+            return true;
+        }
+        let of_platform = self.platform.iter().filter(|w| w.namespace() == namespace);
+        let here = of_platform.clone().any(|w| selector.matches(&w.labels));
+        let running = self.standing.get(namespace).into_iter().flatten();
+        let operated = self.operated.get(namespace).into_iter().flatten();
+        here || running.into_iter().any(|pod| selector.matches(&pod.metadata.labels))
+            || operated.into_iter().any(|pod| pod.may_match(selector))
+            || self.in_namespace(namespace).into_iter().chain(of_platform).any(|w| w.may_get(selector))
+    }
+
     /// The workload of a finding.
     pub fn work(&self, of: &Subject) -> Option<&Work<'a>> {
         Some(&self.works[*self.by_name.get(&(of.namespace.as_str(), of.kind.as_str(), of.name.as_str()))?])
@@ -170,7 +208,7 @@ impl<'a> Picture<'a> {
 
     /// Whether a namespace is in scope.
     pub fn in_scope(&self, namespace: &str) -> bool {
-        in_scope(self.settings, namespace)
+        self.scope.holds(namespace)
     }
 
     /// Namespaces that hold a workload in scope.
@@ -208,6 +246,11 @@ impl<'a> Picture<'a> {
             Rc::new(Eligible { zones: nodes.iter().map(|n| n.zone()).collect(), nodes })
         };
         Rc::clone(self.eligible.borrow_mut().entry(says_of_nodes(&spec)).or_insert_with(find))
+    }
+
+    /// What subjects may do.
+    pub fn rights(&self) -> &Rights<'a> {
+        self.rights.get_or_init(|| Rights::of(self.object_set))
     }
 
     /// A node by its name.
@@ -255,14 +298,6 @@ impl<'a> Picture<'a> {
     pub fn age(&self, time: &str) -> Option<i64> {
         let then: jiff::Timestamp = time.parse().ok()?;
         Some(self.now.as_second() - then.as_second())
-    }
-}
-
-fn in_scope(settings: &ReviewSettings, namespace: &str) -> bool {
-    if settings.namespaces.is_empty() {
-        !NOT_JUDGED.contains(&namespace) && !settings.platform.iter().any(|p| p == namespace)
-    } else {
-        settings.namespaces.iter().any(|n| n == namespace)
     }
 }
 

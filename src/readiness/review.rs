@@ -9,8 +9,9 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    areas::operated::CHECKS as OPERATED,
     catalogue::{AREAS, Area},
-    check::{Check, CheckFinding, Needs, Say},
+    check::{ALERTS, Check, CheckFinding, DEPOUT, DRAIN, NETPART, NODE, Needs, REGION, RESTORE, Say, ZONE},
     pattern::matches,
     picture::Picture,
     settings::ReviewSettings,
@@ -18,7 +19,10 @@ use super::{
 };
 use crate::{
     inventory::{ObjectSet, ReviewSource},
-    model::{CheckSummary, Class, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally},
+    model::{
+        CheckSummary, Class, Coverage, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally,
+        Unjudged,
+    },
 };
 
 /// Runs all checks that the settings select.
@@ -60,6 +64,7 @@ pub fn review(
             tally.add(state, count);
         }
     }
+    let coverage = coverage(&picture, &checks, profile);
     let mut notes = object_set.notes.clone();
     notes.extend(
         object_set
@@ -72,10 +77,11 @@ pub fn review(
         schema_version: "1".into(),
         target: target.to_owned(),
         at,
-        verdict: verdict(&results, &checks),
+        verdict: verdict(&results, &checks, &coverage),
         profile: profile.to_owned(),
         objects: object_set.counts(),
         tally,
+        coverage,
         checks,
         results,
         passes,
@@ -85,7 +91,7 @@ pub fn review(
 }
 
 /// Areas of the profile `security`.
-const SECURITY: [&str; 4] = ["network", "rbac", "secrets", "images"];
+const SECURITY: [&str; 5] = ["network", "pods", "rbac", "secrets", "images"];
 
 fn asked(check: &Check, area: &Area, settings: &ReviewSettings, profile: &str) -> bool {
     let named = |patterns: &[String]| matches(patterns, check.id) || matches(patterns, check.name);
@@ -98,6 +104,65 @@ fn asked(check: &Check, area: &Area, settings: &ReviewSettings, profile: &str) -
     // A check named with --only runs in every profile.
     let wanted = if settings.only.is_empty() { in_profile } else { named(&settings.only) };
     wanted && !named(&settings.skip)
+}
+
+/// The areas that decide about a kind of drill: one of them must have judged something.
+const DECIDES: [(&str, &[&str]); 8] = [
+    (DRAIN, &["workloads", "budgets"]),
+    (NODE, &["workloads"]),
+    (ZONE, &["workloads", "zones"]),
+    (REGION, &["backups"]),
+    (RESTORE, &["backups"]),
+    (NETPART, &["network"]),
+    (DEPOUT, &["network", "secrets", "images"]),
+    (ALERTS, &["alerting"]),
+];
+
+/// Counts the checks that judged something, and collects the reasons that keep the review from a verdict.
+fn coverage(picture: &Picture<'_>, checks: &[CheckSummary], profile: &str) -> Coverage {
+    let mut coverage = Coverage {
+        judged: checks.iter().filter(|c| c.unjudged.is_none()).count(),
+        left_out: picture.scope.left_out(picture.object_set, &picture.tests),
+        ..Coverage::default()
+    };
+    for reason in checks.iter().filter_map(|c| c.unjudged) {
+        *coverage.unjudged.entry(reason).or_default() += 1;
+    }
+    let settings = picture.settings;
+    let judged = |area: &Area, gate: Option<&str>| {
+        let of_gate = |c: &Check| gate.is_none_or(|gate| c.gates.is_empty() || c.gates.contains(&gate));
+        let here = |id: &str| checks.iter().any(|c| c.id == id && c.unjudged.is_none());
+        area.checks().any(|c| of_gate(c) && here(c.id))
+    };
+    if !settings.only.is_empty() {
+        // A pattern for everything asks for no area in particular.
+        let named = |c: &Check| settings.only.iter().any(|p| p != "*" && matches(std::slice::from_ref(p), c.id));
+        for area in AREAS.iter().filter(|area| area.name != "drill" && area.checks().any(|c| named(c))) {
+            if !judged(area, None) {
+                coverage.undecided.push(format!("--only asks for {}, and nothing of it could be judged", area.title));
+            }
+        }
+    } else if profile == "security" {
+        for area in AREAS.iter().filter(|area| SECURITY.contains(&area.name) && !judged(area, None)) {
+            coverage.undecided.push(format!("nothing of {} could be judged", area.title));
+        }
+    } else if picture.works.is_empty()
+        && !OPERATED.iter().any(|own| checks.iter().any(|c| c.id == own.id && c.unjudged.is_none()))
+    {
+        let text = "no workload was judged, so nothing says that this input is ready (name checks with --only to judge the rest alone)";
+        coverage.undecided.push(text.into());
+    }
+    for drill in settings.drills.iter().filter(|_| settings.only.is_empty()) {
+        let areas = DECIDES.iter().find(|(name, _)| *name == drill.as_str()).map_or(&[][..], |(_, areas)| areas);
+        let mut deciding = AREAS.iter().filter(|area| areas.contains(&area.name)).peekable();
+        let titles: Vec<&str> = deciding.clone().map(|area| area.title).collect();
+        if deciding.peek().is_some() && !deciding.any(|area| judged(area, Some(drill))) {
+            let why =
+                if picture.is_cluster() { "" } else { ": files do not show it; review the cluster (--context NAME)" };
+            coverage.undecided.push(format!("--for {drill}: nothing of {} could be judged{why}", titles.join(", ")));
+        }
+    }
+    coverage
 }
 
 struct Whole<'a, 'b> {
@@ -114,7 +179,10 @@ impl Whole<'_, '_> {
         let severity = settings.severity.get(check.id).copied().unwrap_or(check.severity);
         let mut tally = Tally::default();
         let mut skips: BTreeMap<String, (usize, Subject)> = BTreeMap::new();
-        for found in answers(check, self.picture) {
+        let all = answers(check, self.picture);
+        let judged = all.iter().any(|found| found.state != State::Skip);
+        let unjudged = all.iter().map(|found| found.unjudged).min().unwrap_or(Unjudged::NoObject);
+        for found in all {
             match found.state {
                 State::Pass => {
                     tally.add(State::Pass, 1);
@@ -136,14 +204,7 @@ impl Whole<'_, '_> {
         for (why, (count, subject)) in skips {
             let (observed, subject) =
                 if count == 1 { (why, subject) } else { (format!("{why} ({count} objects)"), Subject::default()) };
-            let found = CheckFinding {
-                state: State::Skip,
-                severity: None,
-                subject,
-                pointer: String::new(),
-                observed,
-                unseen: None,
-            };
+            let found = CheckFinding { subject, ..CheckFinding::skip(observed) };
             let ruling = self.ruling(check, severity, found);
             self.results.push(ruling);
         }
@@ -160,6 +221,7 @@ impl Whole<'_, '_> {
             security: SECURITY.contains(&area.name),
             experimental: !super::examples::proven(check.id),
             tally,
+            unjudged: (!judged).then_some(unjudged),
         });
     }
 
@@ -204,11 +266,15 @@ impl Whole<'_, '_> {
 fn answers(check: &Check, picture: &Picture<'_>) -> Vec<CheckFinding> {
     let mut say = Say::default();
     if check.needs == Needs::Cluster && !picture.is_cluster() {
-        say.skip(Subject::default(), "this check needs a cluster: manifests do not show it");
+        say.lacks(Unjudged::NeedsCluster, "this check needs a cluster: manifests do not show it");
+        return say.found;
+    }
+    if check.needs == Needs::Drill {
+        say.lacks(Unjudged::NeedsDrill, "this check needs a planned drill (drillmaster plan SCENARIO)");
         return say.found;
     }
     if check.needs == Needs::ReadinessFile && !picture.settings.has_readiness_file && !picture.is_cluster() {
-        say.skip(Subject::default(), "no readiness file was given (--readiness FILE)");
+        say.lacks(Unjudged::NeedsReadinessFile, "no readiness file was given (--readiness FILE)");
         return say.found;
     }
     match catch_unwind(AssertUnwindSafe(|| (check.run)(picture, &mut say))) {
@@ -217,14 +283,10 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<CheckFinding> {
                 say.skip(Subject::default(), "this check applies to no object here");
             }
         }
-        Err(_) => say.found.push(CheckFinding {
-            state: State::Error,
-            severity: None,
-            subject: Subject::default(),
-            pointer: String::new(),
-            observed: "the check failed with an internal error: please report this".into(),
-            unseen: None,
-        }),
+        Err(_) => {
+            let text = "the check failed with an internal error: please report this".to_owned();
+            say.found.push(CheckFinding { state: State::Error, ..CheckFinding::skip(text) });
+        }
     }
     say.found
 }
@@ -254,13 +316,15 @@ fn rank(r: &Ruling) -> (bool, State, Severity, &str, &Subject, &str, &str) {
 }
 
 /// A fail outranks an unknown, and an unknown outranks ready. A review in which nothing passed and
-/// nothing failed cannot determine the readiness.
-fn verdict(results: &[Ruling], checks: &[CheckSummary]) -> Readiness {
+/// nothing failed, or that judged nothing of an area that the user asked for, cannot determine the readiness.
+fn verdict(results: &[Ruling], checks: &[CheckSummary], coverage: &Coverage) -> Readiness {
     let in_the_way = |states: &[State]| results.iter().any(|r| r.blocking && !r.known && states.contains(&r.state));
     let passed = checks.iter().any(|c| c.tally.pass > 0);
     if in_the_way(&[State::Fail]) {
         Readiness::NotReady
-    } else if in_the_way(&[State::Unknown, State::Error]) || (!passed && results.iter().all(|r| r.state != State::Fail))
+    } else if in_the_way(&[State::Unknown, State::Error])
+        || !coverage.undecided.is_empty()
+        || (!passed && results.iter().all(|r| r.state != State::Fail))
     {
         Readiness::CannotDetermine
     } else if results.iter().any(|r| matches!(r.state, State::Fail | State::Unknown | State::Error)) {
@@ -293,5 +357,5 @@ pub fn against_baseline(review: &mut Review, earlier: &Review) {
     let known = review.results.iter().filter(|r| r.known).count();
     review.notes.push(format!("compared with the baseline: {known} findings are known, {} are gone", gone.len()));
     review.gone = Some(gone);
-    review.verdict = verdict(&review.results, &review.checks);
+    review.verdict = verdict(&review.results, &review.checks, &review.coverage);
 }

@@ -44,6 +44,8 @@ pub struct ReviewSettings {
     pub allow_unknown: bool,
     /// Whether each object that passed is listed.
     pub keep_passes: bool,
+    /// The minor version of Kubernetes that files are meant for; none for the newest that drillmaster knows.
+    pub kubernetes: Option<u32>,
 }
 
 impl ReviewSettings {

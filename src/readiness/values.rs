@@ -70,6 +70,15 @@ pub(crate) fn is_withheld(config: &Object, wanted: impl Fn(&str) -> bool) -> boo
     config.map("/data").into_iter().flatten().any(|(key, value)| value == LEFT_OUT && wanted(key))
 }
 
+/// The value of a flag of a pod's containers, as `--flag=value` or `--flag value`.
+pub(crate) fn flag<'a>(pod: &'a Object, name: &str) -> Option<&'a str> {
+    let containers = pod.list("/spec/containers").iter();
+    let words: Vec<&str> = containers.flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args"))).collect();
+    let joined = words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let apart = || words.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1]);
+    joined.or_else(apart)
+}
+
 /// The host of a URL, without user and password; empty if there is none.
 pub(crate) fn host(url: &str) -> &str {
     let authority = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or("");

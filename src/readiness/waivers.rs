@@ -39,13 +39,14 @@ pub(crate) fn apply(picture: &Picture<'_>, results: &mut Vec<Ruling>, checks: &m
     }
     for (waiver, _, used) in &waivers {
         if judge(waiver, today).is_ok() {
-            if *used == 0 {
+            let ran = checks.iter().any(|c| glob(&waiver.check, &c.id) || glob(&waiver.check, &c.name));
+            if *used == 0 && ran {
                 complaints.push((
                     Severity::Low,
                     waiver.check.clone(),
                     "this waiver applies to no finding: remove it".into(),
                 ));
-            } else if waiver.object.as_ref().is_none_or(|o| o == "*") && *used > 10 {
+            } else if *used > 0 && waiver.object.as_ref().is_none_or(|o| o == "*") && *used > 10 {
                 let text = format!("this waiver applies to {used} findings at once: name the objects");
                 complaints.push((Severity::Low, waiver.check.clone(), text));
             }
@@ -89,11 +90,12 @@ fn report(complaints: Vec<(Severity, String, String)>, results: &mut Vec<Ruling>
         severity: Severity::Medium,
         class: Class::Advisory,
         gates: vec![],
-        rule: "Each waiver names an existing check and has a reason, an owner and an end date that is not past and at most 90 days ahead. It applies to at least one finding; without an object, or with `*`, it applies to at most 10. A check of class Blocks needs approvedBy, another person than the owner; a check of the pre-flight cannot be waived. Each attestation has an end date that is not past.".into(),
+        rule: "Each waiver names an existing check and has a reason, an owner and an end date that is not past and at most 90 days ahead. It applies to at least one finding, if its check was made; without an object, or with `*`, it applies to at most 10. If it names a check of class Blocks (also by a pattern), it needs approvedBy, another person than the owner; a check of the pre-flight cannot be waived. Annotations on objects without a finding are not examined. Each attestation has an end date that is not past.".into(),
         fix: "Renew the waiver with a reason, or remove it".into(),
         security: false,
         experimental: false,
         tally: crate::model::Tally::default(),
+        unjudged: None,
     });
 }
 
@@ -103,8 +105,10 @@ fn day(text: &str) -> Result<Date, String> {
 
 fn judge(waiver: &Waiver, today: Date) -> Result<(), String> {
     let until = day(&waiver.until)?;
-    let known = catalogue::all().find(|c| glob(&waiver.check, c.id));
-    let Some(check) = known else { return Err("this check does not exist".into()) };
+    let known: Vec<_> = catalogue::all().filter(|c| glob(&waiver.check, c.id) || glob(&waiver.check, c.name)).collect();
+    if known.is_empty() {
+        return Err("this check does not exist".into());
+    }
     if waiver.reason.trim().is_empty() || waiver.owner.trim().is_empty() {
         return Err("a waiver needs a reason and an owner".into());
     }
@@ -115,13 +119,14 @@ fn judge(waiver: &Waiver, today: Date) -> Result<(), String> {
     {
         return Err(format!("until {until} is more than {LONGEST_DAYS} days ahead: this waiver has no effect"));
     }
-    if check.needs == Needs::Drill {
+    if known.iter().all(|check| check.needs == Needs::Drill) {
         return Err(
             "a check of the pre-flight cannot be waived: the drill could break something that it cannot repair".into(),
         );
     }
-    if check.class == Class::Blocks && waiver.approved_by.as_ref().is_none_or(|who| *who == waiver.owner) {
-        return Err("this check blocks drills: its waiver needs approvedBy, another person than the owner".into());
+    let blocks = known.iter().any(|check| check.class == Class::Blocks && check.needs != Needs::Drill);
+    if blocks && waiver.approved_by.as_ref().is_none_or(|who| *who == waiver.owner) {
+        return Err("such a check blocks drills: its waiver needs approvedBy, another person than the owner".into());
     }
     Ok(())
 }

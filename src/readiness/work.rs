@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::settings::ReviewSettings;
 use crate::{
     inventory::{Object, ObjectSet},
-    kubernetes::objects::PodSpec,
+    kubernetes::{Selector, objects::PodSpec},
 };
 
-/// A workload: a Deployment, StatefulSet, DaemonSet, CronJob, Rollout or ReplicationController, or a
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+const POD_INDEX: &str = "apps.kubernetes.io/pod-index";
+
+/// A workload: a Deployment, StatefulSet, DaemonSet, CronJob, Rollout, ReplicationController or DeploymentConfig, or a
 /// ReplicaSet, Job or Pod without a controller.
 #[derive(Debug)]
 pub(crate) struct Work<'a> {
@@ -25,6 +28,8 @@ pub(crate) struct Work<'a> {
     pub pointer: &'static str,
     /// Labels of its pods.
     pub labels: BTreeMap<String, String>,
+    /// Whether its template has no labels. Its selector then says which labels are meant.
+    pub unlabelled: bool,
     /// Its minimum number of pods: the minimum of its autoscaler, or its own number; none for kinds
     /// without such a number.
     pub replicas: Option<u64>,
@@ -72,7 +77,10 @@ impl<'a> Work<'a> {
 
     /// Whether its kind runs permanently and can have several pods.
     pub fn is_replicated_kind(&self) -> bool {
-        matches!(self.kind, "Deployment" | "StatefulSet" | "Rollout" | "ReplicaSet" | "ReplicationController")
+        matches!(
+            self.kind,
+            "Deployment" | "StatefulSet" | "Rollout" | "ReplicaSet" | "ReplicationController" | "DeploymentConfig"
+        )
     }
 
     /// Whether its pods end by themselves.
@@ -101,6 +109,43 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// The service account of its pods. `serviceAccount` is the old name of the field.
+    pub fn account(&self) -> &'a str {
+        let named = |field: &str| self.spec()[field].as_str().filter(|name| !name.is_empty());
+        named("serviceAccountName").or_else(|| named("serviceAccount")).unwrap_or("default")
+    }
+
+    /// Whether its pods match a selector once their controller has set its labels. Each controller sets labels of its
+    /// own on the pods that it creates, so no manifest contains them.
+    pub fn may_get(&self, selector: &Selector) -> bool {
+        let set = |key: &str| match self.kind {
+            "StatefulSet" => {
+                matches!(key, POD_NAME | POD_INDEX | "controller-revision-hash")
+            }
+            "Deployment" | "ReplicaSet" => key == "pod-template-hash",
+            "Rollout" => key == "rollouts-pod-template-hash",
+            "DaemonSet" => matches!(key, "controller-revision-hash" | "pod-template-generation"),
+            "Job" | "CronJob" => {
+                key.starts_with("batch.kubernetes.io/") || matches!(key, "job-name" | "controller-uid")
+            }
+            _ => false,
+        };
+        let mut own = selector.clone();
+        let (runtime, fixed): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            own.match_labels.into_iter().partition(|(key, _)| set(key));
+        own.match_labels = fixed;
+        own.match_expressions.retain(|e| !set(&e.key));
+        let first = self.object.at("/spec/ordinals/start").as_u64().unwrap_or(0);
+        let ordinal =
+            |text: &str| text.parse().is_ok_and(|n: u64| n >= first && n < first + self.replicas.unwrap_or(1));
+        let fits = |(key, value): (&String, &String)| match key.as_str() {
+            POD_NAME => value.strip_prefix(self.name()).and_then(|v| v.strip_prefix('-')).is_some_and(ordinal),
+            POD_INDEX => ordinal(value),
+            _ => true,
+        };
+        own.matches(&self.labels) && runtime.iter().all(fits)
+    }
+
     /// Annotations of its pods.
     pub fn pod_annotation(&self, key: &str) -> Option<&'a str> {
         if self.pointer == "/spec" {
@@ -108,6 +153,17 @@ impl<'a> Work<'a> {
         }
         let template = self.pointer.strip_suffix("/spec").unwrap_or("");
         self.object.at(&format!("{template}/metadata/annotations")).get(key)?.as_str()
+    }
+
+    /// All annotations of its pods.
+    pub fn pod_annotations(&self) -> Vec<(&'a str, &'a str)> {
+        if self.pointer == "/spec" {
+            let all = self.object.metadata.annotations.iter();
+            return all.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        }
+        let template = self.pointer.strip_suffix("/spec").unwrap_or("");
+        let all = self.object.map(&format!("{template}/metadata/annotations")).into_iter().flatten();
+        all.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }
 
     /// Names of the claims that its pods mount, without those of its volumeClaimTemplates.
@@ -120,9 +176,14 @@ impl<'a> Work<'a> {
 /// Where the spec of the pods is, by kind.
 fn spec_of(kind: &str) -> Option<&'static str> {
     match kind {
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job" | "ReplicationController" | "Rollout" => {
-            Some("/spec/template/spec")
-        }
+        "Deployment"
+        | "StatefulSet"
+        | "DaemonSet"
+        | "ReplicaSet"
+        | "Job"
+        | "ReplicationController"
+        | "Rollout"
+        | "DeploymentConfig" => Some("/spec/template/spec"),
         "CronJob" => Some("/spec/jobTemplate/spec/template/spec"),
         "Pod" => Some("/spec"),
         _ => None,
@@ -159,17 +220,23 @@ pub(super) fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &
     if mirrored || owned && matches!(kind, "Pod" | "ReplicaSet" | "Job") {
         return None;
     }
-    let labels = if pointer == "/spec" {
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let of = |pointer: &str| -> BTreeMap<String, String> {
+        object.map(pointer).into_iter().flatten().map(|(k, v)| (k.clone(), text(v))).collect()
+    };
+    let mut labels = if pointer == "/spec" {
         (*object.metadata.labels).clone()
     } else {
-        let template = pointer.strip_suffix("/spec").unwrap_or("");
-        let labels = object.map(&format!("{template}/metadata/labels")).into_iter().flatten();
-        let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
-        labels.map(|(k, v)| (k.clone(), text(v))).collect()
+        of(&format!("{}/metadata/labels", pointer.strip_suffix("/spec").unwrap_or("")))
     };
+    // The API server refuses a template without the labels of the selector. Whoever wrote it means these labels.
+    let unlabelled = labels.is_empty() && kind != "Pod";
+    if unlabelled {
+        labels = of("/spec/selector/matchLabels");
+    }
     let scaler = scaled.get(&(object.metadata.namespace.as_str(), kind, object.metadata.name.as_str()));
     let own = match kind {
-        "Deployment" | "StatefulSet" | "ReplicaSet" | "Rollout" | "ReplicationController" => {
+        "Deployment" | "StatefulSet" | "ReplicaSet" | "Rollout" | "ReplicationController" | "DeploymentConfig" => {
             Some(object.at("/spec/replicas").as_u64().unwrap_or(1))
         }
         "Pod" => Some(1),
@@ -182,6 +249,7 @@ pub(super) fn work<'a>(object: &'a Object, scaled: &Autoscalers<'a>, settings: &
         kind,
         pointer,
         labels,
+        unlabelled,
         replicas: scaler.map(|(_, least)| *least).or(own),
         scaled: scaler.map(|(scaler, _)| *scaler),
         critical: settings.critical.contains(&told)

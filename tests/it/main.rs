@@ -49,6 +49,7 @@ mod newcomer;
 mod old_names;
 mod old_runs;
 mod organisation;
+mod others;
 mod outputs;
 mod outside;
 mod plans;

@@ -17,7 +17,10 @@ fn folder(name: &str) -> std::path::PathBuf {
 #[test]
 fn files_of_a_real_sops() {
     let said = |file: &str| {
-        let object_set = manifests(&[folder("sops").join(file)]).unwrap();
+        let object_set = tokio::runtime::Runtime::new()
+            .unwrap()
+            .block_on(manifests(&[folder("sops").join(file)], &drillmaster::world::Here::now()))
+            .unwrap();
         assert!(!object_set.broken && object_set.source == ReviewSource::Manifests, "{file}: {:?}", object_set.notes);
         let settings = ReviewSettings { only: vec!["SEC-004".into()], ..ReviewSettings::default() };
         let review = review(&object_set, &settings, file, "full", now());

@@ -22,6 +22,15 @@ pub(super) fn keep(name: &str) -> Option<Keep> {
         | "velero.io/pvc-name" => Keep::Value,
         // A waiver is meant for the reader of a review.
         _ if name.starts_with("drillmaster.dev/waive.") || name.starts_with("kubernetes.io/config.") => Keep::Value,
+        // The names of volumes and of hooks, and the names of profiles.
+        "backup.velero.io/backup-volumes" | "backup.velero.io/backup-volumes-excludes" | "helm.sh/hook" => Keep::Value,
+        "seccomp.security.alpha.kubernetes.io/pod" => Keep::Value,
+        "sidecar.istio.io/inject" => SWITCH,
+        _ if name.starts_with("container.apparmor.security.beta.kubernetes.io/")
+            || name.starts_with("container.seccomp.security.alpha.kubernetes.io/") =>
+        {
+            Keep::Value
+        }
         "pre.hook.backup.velero.io/command" => Keep::There,
         _ if name.starts_with("ad.datadoghq.com/") && name.ends_with(".checks") => Keep::There,
         // Whether an Ingress requires a login.

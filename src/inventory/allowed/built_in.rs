@@ -10,7 +10,7 @@ const TEMPLATE: &str = "/spec/template/spec";
 
 /// Fields of every kind that creates pods. A kind without one of these fields is not affected.
 const WORKLOAD: &[Listed] = &[
-    (Plain, "/spec", "replicas serviceName"),
+    (Plain, "/spec", "replicas serviceName ordinals/start manualSelector"),
     (All, "/spec", "selector"),
     (Plain, "/spec", "strategy/type strategy/rollingUpdate/maxUnavailable strategy/rollingUpdate/maxSurge"),
     (Plain, "/spec", "updateStrategy/type persistentVolumeClaimRetentionPolicy/whenDeleted"),
@@ -21,15 +21,23 @@ const WORKLOAD: &[Listed] = &[
 ];
 
 const WEBHOOKS: &[Listed] = &[
-    (Plain, "/webhooks/*", "name failurePolicy timeoutSeconds rules/*/resources/*"),
+    (
+        Plain,
+        "/webhooks/*",
+        "name failurePolicy timeoutSeconds rules/*/resources/* rules/*/apiGroups/* rules/*/operations/*",
+    ),
     (Plain, "/webhooks/*/clientConfig/service", "namespace name"),
     (Certificates, "/webhooks/*/clientConfig", "caBundle"),
-    (All, "/webhooks/*", "namespaceSelector"),
+    (All, "/webhooks/*", "namespaceSelector objectSelector"),
 ];
 
 const SELECTED: &[Listed] = &[(All, "", "spec")];
+const ROUTE: &[Listed] = &[
+    (Plain, "/spec/rules/*/backendRefs/*", "kind group name namespace port"),
+    (Plain, "/spec/rules/*/filters/*/requestMirror/backendRef", "kind group name namespace port"),
+];
 const BINDING: &[Listed] = &[(All, "", "roleRef subjects")];
-const ROLE: &[Listed] = &[(All, "", "rules"), (There, "", "aggregationRule")];
+const ROLE: &[Listed] = &[(All, "", "rules aggregationRule")];
 
 /// Cluster-wide policies: what they deny, and which pods they select.
 const CLUSTER_POLICY: &[Listed] = &[
@@ -67,6 +75,7 @@ pub(super) const BUILT_IN: &[KindFields] = &[
     workload("ReplicaSet.apps", TEMPLATE, WORKLOAD),
     workload("ReplicationController", TEMPLATE, WORKLOAD),
     workload("Rollout.argoproj.io", TEMPLATE, WORKLOAD),
+    workload("DeploymentConfig.apps.openshift.io", TEMPLATE, WORKLOAD),
     workload("Job.batch", TEMPLATE, WORKLOAD),
     workload("CronJob.batch", "/spec/jobTemplate/spec/template/spec", WORKLOAD),
     // Only metadata is read of Secrets, except of those that the user names.
@@ -112,15 +121,16 @@ pub(super) const BUILT_IN: &[KindFields] = &[
             (Plain, "/spec/rules/*/http/paths/*/backend/service", "name port/name port/number"),
         ],
     ),
-    kind(
-        "HTTPRoute.gateway.networking.k8s.io",
-        &[(Plain, "/spec/rules/*/backendRefs/*", "kind group name namespace port")],
-    ),
+    kind("HTTPRoute.gateway.networking.k8s.io", ROUTE),
+    kind("GRPCRoute.gateway.networking.k8s.io", ROUTE),
+    kind("TLSRoute.gateway.networking.k8s.io", ROUTE),
+    kind("TCPRoute.gateway.networking.k8s.io", ROUTE),
+    kind("UDPRoute.gateway.networking.k8s.io", ROUTE),
     kind("Role.rbac.authorization.k8s.io", ROLE),
     kind("ClusterRole.rbac.authorization.k8s.io", ROLE),
     kind("RoleBinding.rbac.authorization.k8s.io", BINDING),
     kind("ClusterRoleBinding.rbac.authorization.k8s.io", BINDING),
-    kind("StorageClass.storage.k8s.io", &[(Plain, "", "volumeBindingMode")]),
+    kind("StorageClass.storage.k8s.io", &[(Plain, "", "volumeBindingMode provisioner")]),
     kind("CSINode.storage.k8s.io", &[(Plain, "/spec/drivers/*", "name allocatable/count")]),
     kind("VolumeAttachment.storage.k8s.io", &[(There, "/status", "attachError/message")]),
     kind("VolumeSnapshotClass.snapshot.storage.k8s.io", &[(Plain, "", "driver")]),

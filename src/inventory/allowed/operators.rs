@@ -19,7 +19,7 @@ const INVALID: Listed = (There, "/status", "error");
 const PROMETHEUS: &[Listed] = &[
     (Plain, "/spec", "replicas scrapeInterval retention scrapeClasses/*/name arbitraryFSAccessThroughSMs/deny"),
     (All, "/spec", "ruleSelector ruleNamespaceSelector serviceMonitorSelector serviceMonitorNamespaceSelector"),
-    (All, "/spec", "podMonitorSelector podMonitorNamespaceSelector"),
+    (All, "/spec", "podMonitorSelector podMonitorNamespaceSelector podMetadata/labels"),
     (Host, "/spec/remoteWrite/*", "url"),
     (There, "/spec", "alerting/alertmanagers thanos/objectStorageConfig storage/volumeClaimTemplate"),
 ];
@@ -121,15 +121,46 @@ pub(super) const OPERATORS: &[KindFields] = &[
     ),
     kind("BackupRepository.velero.io", COPY),
     kind("ETCDSnapshotFile.k3s.cattle.io", &[(Plain, "/status", "readyToUse")]),
-    kind("Cluster.postgresql.cnpg.io", &[(Plain, "/status", "lastSuccessfulBackup")]),
+    kind(
+        "Cluster.postgresql.cnpg.io",
+        &[
+            (Plain, "/spec", "instances storage/storageClass replica/enabled"),
+            (Plain, "/spec/plugins/*", "name isWALArchiver enabled"),
+            (There, "/spec/backup", "barmanObjectStore volumeSnapshot"),
+            (All, "/spec", "inheritedMetadata/labels"),
+            (Plain, "/status", "lastSuccessfulBackup"),
+        ],
+    ),
+    kind("ScheduledBackup.postgresql.cnpg.io", &[(Plain, "/spec", "cluster/name suspend")]),
+    kind("Pooler.postgresql.cnpg.io", &[(All, "/spec", "template/metadata/labels")]),
+    kind(
+        "Kafka.kafka.strimzi.io",
+        &[
+            (Plain, "/spec", "kafka/replicas zookeeper/replicas kafka/storage/type kafka/storage/class"),
+            (Plain, "/spec/kafka/storage/volumes/*", "type class"),
+        ],
+    ),
+    kind(
+        "KafkaNodePool.kafka.strimzi.io",
+        &[(Plain, "/spec", "replicas storage/type storage/class"), (Plain, "/spec/storage/volumes/*", "type class")],
+    ),
+    kind(
+        "RabbitmqCluster.rabbitmq.com",
+        &[(Plain, "/spec", "replicas persistence/storage persistence/storageClassName")],
+    ),
+    kind("MongoDBCommunity.mongodbcommunity.mongodb.com", &[(Plain, "/spec", "members")]),
+    kind("Grafana.grafana.integreatly.org", &[(All, "/spec", "deployment/spec/template/metadata/labels")]),
     kind("Prometheus.monitoring.coreos.com", PROMETHEUS),
     kind("PrometheusAgent.monitoring.coreos.com", PROMETHEUS),
-    kind("ThanosRuler.monitoring.coreos.com", &[(All, "/spec", "ruleSelector ruleNamespaceSelector")]),
+    kind(
+        "ThanosRuler.monitoring.coreos.com",
+        &[(All, "/spec", "ruleSelector ruleNamespaceSelector podMetadata/labels")],
+    ),
     kind(
         "Alertmanager.monitoring.coreos.com",
         &[
             (Plain, "/spec", "replicas configSecret alertmanagerConfiguration/name"),
-            (All, "/spec", "alertmanagerConfigSelector alertmanagerConfigNamespaceSelector"),
+            (All, "/spec", "alertmanagerConfigSelector alertmanagerConfigNamespaceSelector podMetadata/labels"),
         ],
     ),
     // Which integrations a receiver has, without their settings.
@@ -147,12 +178,23 @@ pub(super) const OPERATORS: &[KindFields] = &[
     kind("DatadogMonitor.datadoghq.com", &[(Plain, "/spec", "type")]),
     kind(
         "Elasticsearch.elasticsearch.k8s.elastic.co",
-        &[(Plain, "/spec/nodeSets/*", "count"), (Plain, "/status", "health")],
+        &[
+            (Plain, "/spec/nodeSets/*", "name count podTemplate/spec/volumes/*/name"),
+            (There, "/spec/nodeSets/*/podTemplate/spec/volumes/*", "emptyDir"),
+            (Plain, "/status", "health"),
+        ],
     ),
     kind("GrafanaDashboard.grafana.integreatly.org", &[(There, "/spec", "json")]),
     kind(
         "ExternalSecret.external-secrets.io",
         &[(Plain, "/spec", "refreshInterval refreshPolicy target/name"), (Plain, "/status", "refreshTime")],
+    ),
+    kind(
+        "ClusterExternalSecret.external-secrets.io",
+        &[
+            (Plain, "/spec", "externalSecretName externalSecretSpec/target/name namespaces/*"),
+            (All, "/spec", "namespaceSelector namespaceSelectors"),
+        ],
     ),
     kind("SecretStore.external-secrets.io", STORE),
     kind("ClusterSecretStore.external-secrets.io", STORE),

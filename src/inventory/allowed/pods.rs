@@ -15,24 +15,29 @@ const SPEC: &[Listed] = &[
     (
         Plain,
         "",
-        "nodeName hostNetwork serviceAccountName automountServiceAccountToken priorityClassName runtimeClassName \
+        "nodeName hostNetwork hostPID hostIPC hostUsers os/name serviceAccountName serviceAccount automountServiceAccountToken priorityClassName runtimeClassName \
          terminationGracePeriodSeconds priority preemptionPolicy restartPolicy",
     ),
     (Plain, "", "imagePullSecrets/*/name readinessGates/*/conditionType nodeSelector/* overhead/*"),
     (Plain, "/tolerations/*", "key operator value effect tolerationSeconds"),
-    (All, "", "affinity topologySpreadConstraints resources"),
+    (All, "", "affinity topologySpreadConstraints resources securityContext"),
     (Plain, "/volumes/*", "name persistentVolumeClaim/claimName configMap/name configMap/optional"),
     (Plain, "/volumes/*", "secret/secretName secret/optional hostPath/path"),
     (Plain, "/volumes/*/projected/sources/*", "configMap/name configMap/optional secret/name secret/optional"),
     (Plain, "/volumes/*/projected/sources/*", "serviceAccountToken/expirationSeconds"),
-    (There, "/volumes/*", "emptyDir"),
+    (Plain, "/volumes/*", "configMap/items/*/key secret/items/*/key"),
+    (Plain, "/volumes/*/projected/sources/*", "configMap/items/*/key secret/items/*/key"),
+    // Of the others, only the kind matters.
+    (There, "/volumes/*", "emptyDir csi downwardAPI ephemeral image nfs iscsi rbd cephfs glusterfs gitRepo fc flocker"),
+    (There, "/volumes/*", "awsElasticBlockStore gcePersistentDisk azureDisk azureFile cinder vsphereVolume flexVolume"),
+    (There, "/volumes/*", "quobyte photonPersistentDisk portworxVolume scaleIO storageos"),
 ];
 
 /// Fields of a container.
 const CONTAINER: &[Listed] = &[
     (Plain, "", "name restartPolicy"),
     (Image, "", "image"),
-    (All, "", "resources"),
+    (All, "", "resources securityContext"),
     (Plain, "/ports/*", "name containerPort hostPort protocol"),
     (Plain, "/env/*", "name"),
     // `true` and `false` cannot be secrets, and they show whether Grafana allows anonymous access.
@@ -42,17 +47,19 @@ const CONTAINER: &[Listed] = &[
     (Plain, "/envFrom/*", "configMapRef/name configMapRef/optional secretRef/name secretRef/optional"),
     (Argument, "", "command/* args/*"),
     (Plain, "/lifecycle/preStop", "sleep/seconds"),
+    // Whether a request leaves the pod.
+    (There, "/lifecycle/*", "httpGet/host tcpSocket/host"),
 ];
 
 /// Fields of a probe: its numbers and its port. The rest of the request is left out.
 const PROBE: &[Listed] = &[
     (Plain, "", "failureThreshold periodSeconds timeoutSeconds initialDelaySeconds"),
     (Plain, "", "httpGet/port tcpSocket/port grpc/port"),
-    (There, "", "exec"),
+    (There, "", "exec httpGet/host tcpSocket/host"),
 ];
 const PROBES: [&str; 3] = ["readinessProbe", "livenessProbe", "startupProbe"];
 const HANDLERS: [&str; 4] = ["httpGet", "tcpSocket", "exec", "grpc"];
-const LISTS: [&str; 2] = ["containers", "initContainers"];
+const LISTS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
 /// Replaces the parts of a probe's request that were left out. Two probes of a container with the same value here had
 /// the same request.

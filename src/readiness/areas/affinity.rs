@@ -62,7 +62,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "The tolerationSeconds of the pods for node.kubernetes.io/unreachable, plus the time until the cluster notices a dead node (50 s since 1.32, 40 s before), is at most the RTO of the workload in the readiness file. Without such a toleration, the 300 s that admission adds count. A toleration without tolerationSeconds fails. Workloads without an RTO are skipped.",
+        rule: "Replicated workloads are examined. The tolerationSeconds of the pods for node.kubernetes.io/unreachable, plus the time until the cluster notices a dead node (50 s since 1.32, 40 s before), is at most the RTO of the workload in the readiness file. Without such a toleration, the 300 s that admission adds count. A toleration without tolerationSeconds fails. Workloads without an RTO are skipped.",
         fix: "Set tolerationSeconds (for example 30) for node.kubernetes.io/not-ready and node.kubernetes.io/unreachable on critical stateless pods",
         why: "This time is part of the recovery time in every drill that takes a node away.",
         run: toleration,

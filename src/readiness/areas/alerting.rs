@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     datadog,
-    metrics::{PROMETHEUS, everything, has_image, is_ready},
+    metrics::{MANAGER, PROMETHEUS, everything, has_image, is_ready},
     monitors::{pickers, refused},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{ALERTS, Check, Needs, Say},
-        picture::Picture,
+        picture::{Picture, Work},
         values::{is_withheld, list, seconds, selector, text},
     },
 };
@@ -28,7 +28,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "The PrometheusRules, the rules that Prometheus has loaded and the monitors of Datadog together have an alert for each of these families: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, and backups. An alert belongs to a family by a usual name, or by a series in its expression. For backups, velero_backup_last_status alone does not count, because Velero sets it back to 1 every minute. Without any rules or monitors the result is unknown.",
+        rule: "The PrometheusRules, the rules that Prometheus has loaded and the monitors of Datadog together have an alert for each of these families: nodes not ready, pods in trouble, rollouts, capacity, budgets, volumes filling up, the API server, certificates, the monitoring itself, and backups. An alert belongs to a family by a usual name, or by a series in its expression. For backups, velero_backup_last_status alone does not count, because Velero sets it back to 1 every minute. Without any rules or monitors the result is unknown on a cluster. Files are examined only if they contain a Prometheus or Alertmanager: the rules of one application are not those of the cluster.",
         fix: "Install the rules of kubernetes-mixin, and rules for backups",
         why: "Without a rule, no alert can fire.",
         run: families,
@@ -67,7 +67,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "At least one ConfigMap with the label grafana_dashboard, or one GrafanaDashboard, exists. The JSON of each such ConfigMap has panels. Each Grafana that runs in the cluster has all its pods ready.",
+        rule: "At least one of these exists: a ConfigMap with the label grafana_dashboard, a ConfigMap with a dashboard that a Grafana mounts as a volume, or a GrafanaDashboard. The JSON of each ConfigMap with the label has panels. Each Grafana that runs in the cluster has all its pods ready. Files without Grafana and without dashboards are not examined.",
         fix: "Provision Grafana with dashboards as code",
         why: "In an outage, nobody has time to build a dashboard.",
         run: dashboards,
@@ -149,10 +149,20 @@ fn alerts<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a Value)> {
     rules.filter(|(_, r)| !text(r, "/alert").is_empty()).collect()
 }
 
+/// Whether the input contains the monitoring of a cluster.
+fn has_monitoring(p: &Picture<'_>) -> bool {
+    let operated = [PROMETHEUS, MANAGER, "ThanosRuler.monitoring.coreos.com"];
+    operated.iter().any(|key| !p.object_set.any(key).is_empty())
+        || everything(p).any(|w| has_image(w, &["prom/prometheus", "prometheus/prometheus", "alertmanager"]))
+}
+
 fn families(p: &Picture<'_>, say: &mut Say) {
     let alerts = alerts(p, say);
     if p.object_set.all(RULE).is_err() {
         return;
+    }
+    if !p.is_cluster() && !has_monitoring(p) {
+        return say.skip(Subject::default(), "these files contain no Prometheus and no Alertmanager");
     }
     let told = p.object_set.readings.prometheus.as_ref().and_then(|r| r.rules.as_ref().ok());
     let monitors = datadog::monitors(p, say);
@@ -315,19 +325,44 @@ fn covered(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// The ConfigMaps that a Grafana mounts as volumes.
+fn mounted_configs<'a>(p: &Picture<'a>) -> BTreeSet<(&'a str, &'a str)> {
+    let grafana = p.works.iter().chain(&p.platform).filter(|w| has_image(w, &["grafana/grafana"]));
+    let named = |w: &Work<'a>| -> Vec<(&'a str, &'a str)> {
+        let volumes = list(w.spec(), "/volumes").iter();
+        let own = volumes.clone().map(|v| text(v, "/configMap/name"));
+        let parts = volumes.flat_map(|v| list(v, "/projected/sources")).map(|s| text(s, "/configMap/name"));
+        own.chain(parts).filter(|name| !name.is_empty()).map(|name| (w.namespace(), name)).collect()
+    };
+    grafana.flat_map(|w| named(w)).collect()
+}
+
+/// Whether a ConfigMap holds a dashboard with panels.
+fn has_panels(config: &Object) -> bool {
+    let panels = |text: &str| {
+        let parsed = serde_json::from_str::<Value>(text);
+        parsed.is_ok_and(|d| d["panels"].as_array().is_some_and(|panels| !panels.is_empty()))
+    };
+    config.map("/data").into_iter().flatten().any(|(_, v)| v.as_str().is_some_and(panels))
+}
+
 fn dashboards(p: &Picture<'_>, say: &mut Say) {
     if let Err(gap) = p.object_set.all("ConfigMap") {
         return say.gap(gap);
     }
-    if !p.is_cluster() && p.object_set.any("ConfigMap").is_empty() {
-        return;
-    }
+    let mounted = mounted_configs(p);
+    let labelled = |c: &Object| c.metadata.labels.contains_key("grafana_dashboard");
     let mut found: BTreeSet<bool> = BTreeSet::new();
-    for config in p.object_set.any("ConfigMap").iter().filter(|c| c.metadata.labels.contains_key("grafana_dashboard")) {
-        let whole = config.map("/data").into_iter().flatten().any(|(_, v)| {
-            let parsed = serde_json::from_str::<Value>(v.as_str().unwrap_or(""));
-            parsed.is_ok_and(|d| d["panels"].as_array().is_some_and(|panels| !panels.is_empty()))
-        });
+    for config in p.object_set.any("ConfigMap") {
+        let by_volume = mounted.contains(&(config.metadata.namespace.as_str(), config.metadata.name.as_str()));
+        let whole = (labelled(config) || by_volume) && has_panels(config);
+        if by_volume && whole && !labelled(config) {
+            found.insert(true);
+            say.pass(config);
+        }
+        if !labelled(config) {
+            continue;
+        }
         found.insert(whole);
         if is_withheld(config, |_| true) {
             say.unknown(config, Unseen::NoData, "the capture leaves values out");
@@ -341,7 +376,9 @@ fn dashboards(p: &Picture<'_>, say: &mut Say) {
         found.insert(true);
         say.pass(dashboard);
     }
-    if found.is_empty() {
+    let grafana = everything(p).any(|w| has_image(w, &["grafana/grafana"]));
+    let operated = !p.object_set.any("Grafana.grafana.integreatly.org").is_empty();
+    if found.is_empty() && (p.is_cluster() || grafana || operated) {
         say.fail(Subject::default(), "", "no dashboard is provisioned as code");
     }
     for grafana in everything(p).filter(|w| p.is_cluster() && has_image(w, &["grafana/grafana"])) {

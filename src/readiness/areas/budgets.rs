@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "For each Deployment, StatefulSet and Rollout with at least 2 replicas (the minimum of its autoscaler, if it has one), a policy/v1 PodDisruptionBudget of the namespace selects the labels of its pods, by matchLabels and matchExpressions. Budgets do not govern rolling updates: the workload's own strategy does.",
+        rule: "For each Deployment, StatefulSet, Rollout and DeploymentConfig with at least 2 replicas (the minimum of its autoscaler, if it has one), a policy/v1 PodDisruptionBudget of the namespace selects the labels of its pods, by matchLabels and matchExpressions. Budgets do not govern rolling updates: the workload's own strategy does.",
         fix: "Create a policy/v1 PodDisruptionBudget with maxUnavailable 1 that selects the template's labels",
         why: "Without a budget, a drain can evict all replicas at the same time.",
         run: coverage,
@@ -53,7 +53,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "On a cluster, disruptionsAllowed of the budget is above 0; if observedGeneration is behind, the result is unknown. In manifests, the budget (percentages are rounded up) demands fewer pods than its workloads have replicas (or the minimum of their autoscalers): maxUnavailable is above 0, minAvailable is below the replicas, and one of the two is set. A budget that selects nothing is skipped (see PDB-004).",
+        rule: "On a cluster, disruptionsAllowed in the status of the budget is above 0; if observedGeneration is behind, the result is unknown. In manifests, and as long as the status is empty, the budget (percentages are rounded up) demands fewer pods than its workloads have replicas (or the minimum of their autoscalers), and maxUnavailable or minAvailable is set. maxUnavailable 0 and minAvailable 100 % fail whatever they select. Any other budget is skipped if it selects nothing, if it sets both fields (see PDB-004), or if its workloads have no number of replicas (DaemonSets).",
         fix: "Allow a disruption (maxUnavailable 1 or more), or run more replicas",
         why: "If a budget allows no disruption, a drain waits for it until its deadline.",
         run: blocks,
@@ -66,7 +66,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "The budget selects a workload (on a cluster: expectedPods is above 0). minAvailable is not 0, and maxUnavailable is not 100 %. Its condition DisruptionAllowed is not False with reason SyncFailed.",
+        rule: "The budget selects a pod (on a cluster: expectedPods is above 0): one of a workload, one that a known operator creates, or one whose label a controller sets, such as statefulset.kubernetes.io/pod-name. In files, a budget that selects none of these is low, because its pods may come from elsewhere. It does not set both minAvailable and maxUnavailable, which the API server refuses. minAvailable is not 0, and maxUnavailable is neither 100 % nor as large as the number of pods, if that is at least 2. Its condition DisruptionAllowed is not False with reason SyncFailed.",
         fix: "Correct the selector, or delete the budget",
         why: "A budget that selects nothing passes every validation and protects no pod.",
         run: ineffective,
@@ -121,7 +121,7 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
         return say.gap(gap);
     }
     let covering = covering(p);
-    let kinds = ["Deployment", "StatefulSet", "Rollout"];
+    let kinds = ["Deployment", "StatefulSet", "Rollout", "DeploymentConfig"];
     for work in p.works.iter().filter(|w| kinds.contains(&w.kind)) {
         if work.replicas.is_none_or(|n| n < 2) {
             say.skip(work, "fewer than 2 replicas: a budget could only block a drain");
@@ -175,6 +175,10 @@ fn blocks(p: &Picture<'_>, say: &mut Say) {
         }
         if min.is_some_and(|m| *m == "100%") {
             say.fail(budget, "/spec/minAvailable", "minAvailable is 100 %: no pod may ever be evicted");
+            continue;
+        }
+        if min.is_some() && max.is_some() {
+            say.skip(budget, "it sets minAvailable and maxUnavailable (see PDB-004)");
             continue;
         }
         let Some(works) = chosen(budget).map(|s| p.select(&budget.metadata.namespace, &s)).filter(|w| !w.is_empty())
@@ -236,23 +240,34 @@ fn ineffective(p: &Picture<'_>, say: &mut Say) {
             .iter()
             .find(|c| c["type"] == "DisruptionAllowed" && c["status"] == "False" && c["reason"] == "SyncFailed");
         let selects = chosen(budget).map(|s| p.select(&budget.metadata.namespace, &s));
+        let reached = chosen(budget).is_some_and(|s| p.reaches(&budget.metadata.namespace, &s));
         let nobody = match (&selects, budget.at("/status/expectedPods").as_u64()) {
             (_, Some(n)) if p.is_cluster() => n == 0,
-            (Some(works), _) => works.is_empty(),
+            (Some(works), _) => works.is_empty() && !reached,
             (None, _) => true,
         };
+        let all = selects.as_deref().filter(|works| !works.is_empty()).and_then(expected).filter(|n| *n > 1);
+        let most =
+            spec("maxUnavailable").zip(all).filter(|(most, all)| share(most, *all, true).is_some_and(|n| n >= *all));
         if let Some(condition) = failed {
             say.fail(
                 budget,
                 "/status",
                 format!("the controller cannot process it: {}", condition["message"].as_str().unwrap_or("")),
             );
+        } else if spec("minAvailable").is_some() && spec("maxUnavailable").is_some() {
+            say.fail(budget, "/spec", "it sets minAvailable and maxUnavailable: the API server refuses it");
+        } else if nobody && selects.is_some() && !p.is_cluster() {
+            say.fail_as(Severity::Low, budget, "/spec/selector", "it selects no pod of these files");
         } else if nobody {
             say.fail(budget, "/spec/selector", "it selects no pod");
         } else if is(spec("minAvailable"), [0.into(), "0%".into()]) {
             say.fail(budget, "/spec/minAvailable", "minAvailable is 0: it protects nothing");
         } else if is(spec("maxUnavailable"), ["100%".into(), "100%".into()]) {
             say.fail(budget, "/spec/maxUnavailable", "maxUnavailable is 100 %: it protects nothing");
+        } else if let Some((most, all)) = most {
+            let text = format!("maxUnavailable is {most} of {all} pods: it protects nothing");
+            say.fail(budget, "/spec/maxUnavailable", text);
         } else {
             say.pass(budget);
         }

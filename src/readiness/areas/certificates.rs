@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Gate,
     gates: &[],
     needs: Needs::Manifests,
-    rule: "These certificates are valid for at least 14 more days (one that has expired is critical): cert-manager Certificates on a cluster, which must also be Ready and not more than a day past their renewal time; the caBundle of webhooks, APIServices and CRD conversions; Secrets of type kubernetes.io/tls that may be read (--read-secrets NAMESPACE/NAME). In a bundle, the certificate that is valid longest counts. A bundle without a readable certificate is medium.",
+    rule: "These certificates are valid for at least 14 more days (one that has expired is critical): cert-manager Certificates on a cluster, which must also be Ready and not more than a day past their renewal time; the caBundle of webhooks, APIServices and CRD conversions; Secrets of type kubernetes.io/tls, in files and those of a cluster that may be read (--read-secrets NAMESPACE/NAME). In a caBundle, the certificate that is valid longest counts; in a Secret, the one that expires first, because each of its chain is needed. A bundle without a readable certificate is medium.",
     fix: "Renew the certificate now; correct the issuer; raise renewBefore above 14 days",
     why: "If a certificate expires while its issuer is down, its service fails, too.",
     run: certificates,
@@ -47,11 +47,11 @@ fn certificates(p: &Picture<'_>, say: &mut Say) {
     }
     for secret in p.each("Secret", say).into_iter().filter(|s| s.body["type"] == "kubernetes.io/tls") {
         if let Some(bundle) = secret.at("/data/tls.crt").as_str().filter(|t| *t != LEFT_OUT) {
-            bundled(p, secret.into(), "/data/tls.crt", bundle, say);
+            bundled(p, secret.into(), "/data/tls.crt", bundle, Iterator::min, say);
         }
     }
     for (object, name, pointer, bundle) in bundles(p, say) {
-        bundled(p, Subject::from(object).part(name), &pointer, bundle, say);
+        bundled(p, Subject::from(object).part(name), &pointer, bundle, Iterator::max, say);
     }
 }
 
@@ -78,11 +78,14 @@ fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, Stri
     all
 }
 
-fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, say: &mut Say) {
+/// Which of the certificates of a bundle counts.
+type Counts = fn(std::vec::IntoIter<i64>) -> Option<i64>;
+
+fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, counts: Counts, say: &mut Say) {
     if bundle == LEFT_OUT {
         return say.unknown(subject, Unseen::NoData, "the capture leaves this certificate out");
     }
-    match last_end(bundle) {
+    match counts(ends(bundle).into_iter()) {
         Some(end) => judge(subject, pointer, end - p.now.as_second(), say),
         None => say.fail_as(Severity::Medium, subject, pointer, "it contains no certificate that can be read"),
     }
@@ -98,9 +101,9 @@ fn judge(subject: Subject, pointer: &str, left: i64, say: &mut Say) {
     }
 }
 
-/// The latest expiry of the certificates in a bundle.
-fn last_end(bundle: &str) -> Option<i64> {
-    let bytes = STANDARD.decode(bundle.trim()).ok()?;
+/// The expiries of the certificates in a bundle.
+fn ends(bundle: &str) -> Vec<i64> {
+    let Ok(bytes) = STANDARD.decode(bundle.trim()) else { return vec![] };
     let blocks = x509_parser::pem::Pem::iter_from_buffer(&bytes).flatten();
-    blocks.filter_map(|pem| Some(pem.parse_x509().ok()?.validity().not_after.timestamp())).max()
+    blocks.filter_map(|pem| Some(pem.parse_x509().ok()?.validity().not_after.timestamp())).collect()
 }

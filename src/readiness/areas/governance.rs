@@ -11,7 +11,7 @@ use crate::{
     readiness::{
         check::{Check, Needs, Say},
         picture::Picture,
-        values::{is_withheld, list, no_data, text, words},
+        values::{flag, is_withheld, list, no_data, text, words},
     },
 };
 
@@ -103,13 +103,10 @@ fn audited(p: &Picture<'_>, say: &mut Say) {
         return no_data(say, "the capture leaves out values of ConfigMaps, which may hold an audit policy");
     }
     let server = |o: &&Object| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-");
-    let flag = |o: &Object| {
-        let containers = o.list("/spec/containers").iter();
-        let mut flags = containers.flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")));
-        flags.any(|f| f.starts_with("--audit-policy-file="))
-    };
     match p.object_set.any("Pod").iter().find(server) {
-        Some(server) if !flag(server) => say.fail(server, "/spec/containers/0/command", "no --audit-policy-file"),
+        Some(server) if flag(server, "--audit-policy-file").is_none() => {
+            say.fail(server, "/spec/containers/0/command", "no --audit-policy-file")
+        }
         _ => no_data(say, "the audit policy cannot be seen from here: attest that it covers networking.k8s.io"),
     }
 }

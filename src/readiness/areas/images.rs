@@ -38,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each image has a digest, or a tag that is neither latest nor one of the parameter floatingTags.",
+        rule: "Each image has a valid digest (see IMG-003), or a tag that names a version. These tags do not: latest, those of the parameter floatingTags, a tag without any digit (main, stable, master-head; a hash of letters only is accepted), and e2e.",
         fix: "Use the tag of a version, or a digest",
         why: "With a moving tag, a restarted pod can start another version.",
         run: tag,
@@ -51,7 +51,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[RESTORE, REGION],
         needs: Needs::Manifests,
-        rule: "Each image has a digest: @sha256: with 64 hexadecimal digits, or @sha512: with 128. For a critical workload a missing or malformed digest is medium.",
+        rule: "Each image has a digest: @sha256: with 64 hexadecimal digits, or @sha512: with 128, in small letters. For a critical workload a missing or malformed digest is medium.",
         fix: "Pin the image with @sha256 (a bot can keep it up to date)",
         why: "A restore must start the same image, also months later.",
         run: digest,
@@ -77,7 +77,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[REGION, RESTORE, DEPOUT],
         needs: Needs::Manifests,
-        rule: "No image comes from a registry in this cluster (localhost, 127.0.0.1, or a host that ends in .svc or .svc.cluster.local). Each imagePullSecret that a workload names exists and, if a second cluster was named, exists there, too. A pull Secret that may be read (--read-secrets) has a login for the registry of at least one image of the workload.",
+        rule: "No image comes from a registry in this cluster (localhost, 127.0.0.1, or a host that ends in .svc or .svc.cluster.local). On a cluster, each imagePullSecret that a workload names exists (in files, see WRK-008) and, if a second cluster was named, exists there, too. A pull Secret that may be read (--read-secrets) has a login for the registry of at least one image of the workload.",
         fix: "Set up a pull-through cache or a second registry in the recovery region; copy the pull Secret there",
         why: "A registry that runs in the cluster is lost with the cluster.",
         run: pull_path,
@@ -147,10 +147,10 @@ fn tag(p: &Picture<'_>, say: &mut Say) {
     each(p, say, &|image, _| {
         let reference = parse(image);
         if !reference.digest.is_empty() {
-            None
+            (!is_digest(reference.digest)).then(|| (None, format!("the digest of {image} is malformed")))
         } else if reference.tag.is_empty() {
             Some((None, format!("{image} has no tag, which means latest")))
-        } else if reference.tag == "latest" || floating.iter().any(|f| f == reference.tag) {
+        } else if moves(reference.tag) || floating.iter().any(|f| f == reference.tag) {
             Some((None, format!("the tag of {image} can move to another version")))
         } else {
             None
@@ -158,12 +158,23 @@ fn tag(p: &Picture<'_>, say: &mut Say) {
     });
 }
 
+/// Whether a tag names no version. A version has a digit, and a hash of a commit may have letters only.
+fn moves(tag: &str) -> bool {
+    let hash = tag.len() >= 7 && tag.chars().all(|c| c.is_ascii_hexdigit());
+    tag.eq_ignore_ascii_case("e2e") || !hash && !tag.chars().any(|c| c.is_ascii_digit())
+}
+
+/// Whether a text is a digest. The registries accept small letters only.
+fn is_digest(digest: &str) -> bool {
+    let hex = |text: &str, n: usize| text.len() == n && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    digest.strip_prefix("sha256:").is_some_and(|d| hex(d, 64))
+        || digest.strip_prefix("sha512:").is_some_and(|d| hex(d, 128))
+}
+
 fn digest(p: &Picture<'_>, say: &mut Say) {
     each(p, say, &|image, critical| {
-        let hex = |text: &str, n: usize| text.len() == n && text.chars().all(|c| c.is_ascii_hexdigit());
         let digest = parse(image).digest;
-        let good = digest.strip_prefix("sha256:").is_some_and(|d| hex(d, 64))
-            || digest.strip_prefix("sha512:").is_some_and(|d| hex(d, 128));
+        let good = is_digest(digest);
         let severity = critical.then_some(Severity::Medium);
         let why = if digest.is_empty() { "it has no digest" } else { "its digest is malformed" };
         (!good).then(|| (severity, format!("{image}: {why}")))

@@ -207,7 +207,8 @@ fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
         } else if set.perhaps.contains(&work.index) {
             say.unknown(work, Unseen::NoData, "a Calico policy may select it, but its selector cannot be read");
         } else {
-            say.fail(work, format!("{}/..", work.pointer), format!("no policy isolates its pods for {direction}"));
+            let pods = work.pointer.strip_suffix("/spec").unwrap_or("");
+            say.fail(work, pods, format!("no policy isolates its pods for {direction}"));
         }
     }
 }

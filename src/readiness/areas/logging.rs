@@ -1,5 +1,8 @@
 //! Logs: collection on every node, the log store, retention, structure and alerts.
 
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
@@ -37,8 +40,8 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::High,
         class: Class::Gate,
         gates: &[ZONE, REGION],
-        needs: Needs::Cluster,
-        rule: "Each LokiStack is Ready. Each Elasticsearch of the operator is green (yellow is medium) and has at least 2 nodes. Each Loki configuration in a ConfigMap has a replication_factor of at least 2 (3 by default) and does not store logs in the file system. Without any of them the result is unknown until it is attested.",
+        needs: Needs::Manifests,
+        rule: "On a cluster, each LokiStack is Ready. Each Elasticsearch of the operator has at least 2 nodes and, on a cluster, is green (yellow is medium). Each Loki configuration in a ConfigMap (or, in files, in a Secret) has a replication_factor of at least 2 (3 by default) and does not store logs in the file system. Without any of them the result is unknown on a cluster until it is attested.",
         fix: "Use a replication of 2 or more, and object storage outside the failure domain",
         why: "Logs that are lost with the zone cannot explain the outage.",
         run: backend,
@@ -172,6 +175,13 @@ fn collectors(p: &Picture<'_>, say: &mut Say) {
 
 const WITHHELD: &str = "the capture leaves out the values of ConfigMaps";
 
+/// The text of a value: of a Secret, the values in `data` are encoded.
+fn plain<'a>(object: &Object, value: &'a str) -> Cow<'a, str> {
+    let decoded = || String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok();
+    let encoded = *object.kind == *"Secret";
+    encoded.then(decoded).flatten().map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
 /// Configurations of Loki in ConfigMaps. Reports unknown if a capture left out a value that may be one.
 fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
     let may_be = |key: &str| key == "config.yaml" || key.contains("loki");
@@ -183,9 +193,11 @@ fn loki<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, Value)> {
         );
     }
     let mut found = vec![];
-    for config in p.object_set.any("ConfigMap") {
-        for (key, value) in config.map("/data").into_iter().flatten() {
-            let value = value.as_str().unwrap_or("");
+    let secrets = if p.is_cluster() { &[] } else { p.object_set.any("Secret") };
+    for config in p.object_set.any("ConfigMap").iter().chain(secrets) {
+        for (key, value) in ["/data", "/stringData"].iter().flat_map(|part| config.map(part)).flatten() {
+            let value = plain(config, value.as_str().unwrap_or(""));
+            let value = value.as_ref();
             let is = may_be(key) && value.contains("schema_config") && value.contains("limits_config");
             if let Some(parsed) = is.then(|| serde_saphyr::from_str::<Value>(value).ok()).flatten() {
                 found.push((config, parsed));
@@ -200,7 +212,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
         return say.gap(gap);
     }
     let stacks = p.all("LokiStack.loki.grafana.com", say);
-    for stack in stacks {
+    for stack in stacks.iter().filter(|_| p.is_cluster()) {
         if stack.condition("Ready") == "True" {
             say.pass(stack)
         } else {
@@ -211,9 +223,10 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
     for cluster in elastic {
         let nodes: u64 = cluster.list("/spec/nodeSets").iter().filter_map(|s| s["count"].as_u64()).sum();
         match cluster.text("/status/health") {
-            "green" | "yellow" if nodes < 2 => {
+            _ if nodes < 2 && (!p.is_cluster() || !cluster.text("/status/health").is_empty()) => {
                 say.fail(cluster, "/spec/nodeSets", format!("it has {nodes} node, and so no copies"))
             }
+            "" if !p.is_cluster() => say.pass(cluster),
             "green" => say.pass(cluster),
             "yellow" => {
                 say.fail_as(Severity::Medium, cluster, "/status/health", "it is yellow: some copies are missing")
@@ -238,7 +251,7 @@ fn backend(p: &Picture<'_>, say: &mut Say) {
         }
         say.judge(*config, "/data", &wrong);
     }
-    if stacks.is_empty() && configs.is_empty() && elastic.is_empty() {
+    if p.is_cluster() && stacks.is_empty() && configs.is_empty() && elastic.is_empty() {
         say.unknown(
             Subject::default(),
             Unseen::NoData,

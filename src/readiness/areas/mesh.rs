@@ -21,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART, REGION],
         needs: Needs::Manifests,
-        rule: "For each workload in the Istio mesh, the effective mode of mutual TLS is STRICT. The mode comes from the oldest PeerAuthentication that selects the workload, else from that of its namespace, else from that of istio-system. UNSET inherits, and without any PeerAuthentication the mode is PERMISSIVE. No PeerAuthentication that selects the workload sets portLevelMtls to PERMISSIVE or DISABLE for a target port of a Service. In ambient mode, DISABLE is also reported as a mistake.",
+        rule: "Examined are workloads in the Istio mesh: with a proxy among their containers, or by the labels of their pods and of their namespace; pods with sidecar.istio.io/inject false, or istio.io/dataplane-mode none, are not in it. For each of them, the effective mode of mutual TLS is STRICT. The mode comes from the oldest PeerAuthentication that selects the workload, else from that of its namespace, else from that of istio-system. UNSET inherits, and without any PeerAuthentication the mode is PERMISSIVE. No PeerAuthentication that selects the workload sets portLevelMtls to PERMISSIVE or DISABLE for a target port of a Service. In ambient mode, DISABLE is also reported as a mistake.",
         fix: "Set a PeerAuthentication with mode STRICT in the root namespace; remove PERMISSIVE and DISABLE from single ports",
         why: "Without STRICT mutual TLS, a workload accepts unencrypted requests from any client, also during a partition.",
         run: mtls,
@@ -34,7 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "At least one AuthorizationPolicy with action ALLOW applies to each workload in the Istio mesh: a policy of its namespace or of istio-system, with or without a selector. A policy without rules allows nothing, and passes. Policies of its namespace with targetRefs do not count. No rule is {}, or has the principal `*` and no `to`. Each rule has an operation with ports, paths or methods (else medium). Rules use identities (principals, namespaces, service accounts) only if mutual TLS is STRICT as in NET-008 (ISTIO-SECURITY-2021-004).",
+        rule: "At least one AuthorizationPolicy with action ALLOW applies to each workload in the Istio mesh: a policy of its namespace or of istio-system, with or without a selector. A policy without rules allows nothing, and passes. Policies with targetRefs do not count: they apply to gateways and waypoints. No rule is {}, or has the principal `*` and no `to`. Each rule has an operation with ports, paths or methods (else medium). Rules use identities (principals, namespaces, service accounts) only if mutual TLS is STRICT as in NET-008 (ISTIO-SECURITY-2021-004).",
         fix: "Set mutual TLS to STRICT. Then add an AuthorizationPolicy that allows nothing to each namespace, and add rules with to.operation.ports",
         why: "If the mesh allows everything by default, the effect of a partition cannot be predicted.",
         run: authz,
@@ -50,6 +50,9 @@ fn ambient(p: &Picture<'_>, work: &Work<'_>) -> bool {
     let mode = |labels: &std::collections::BTreeMap<String, String>| {
         labels.get("istio.io/dataplane-mode").map(|v| v == "ambient")
     };
+    if is_kept_out(work) {
+        return false;
+    }
     mode(&work.labels).or_else(|| mode(&p.labels_of_namespace(work.namespace()))).unwrap_or(false)
 }
 
@@ -65,16 +68,30 @@ fn served(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
     ports.map(target).collect()
 }
 
+/// Whether the pods of a workload say that no proxy belongs to them. This wins over every label of their namespace, and
+/// over their revision.
+fn is_kept_out(work: &Work<'_>) -> bool {
+    let refuses = |key: &str, value: &str| work.labels.get(key).is_some_and(|v| v == value);
+    refuses("sidecar.istio.io/inject", "false")
+        || work.pod_annotation("sidecar.istio.io/inject") == Some("false")
+        || refuses("istio.io/dataplane-mode", "none") && !work.labels.contains_key("sidecar.istio.io/inject")
+}
+
 /// Whether a workload's pods are in the mesh.
 fn meshed(p: &Picture<'_>, work: &Work<'_>) -> bool {
-    if work.all_containers().iter().any(|c| c.name == "istio-proxy") || work.labels.contains_key("istio.io/rev") {
+    if work.all_containers().iter().any(|c| c.name == "istio-proxy") {
         return true;
     }
+    if is_kept_out(work) {
+        return false;
+    }
     let own = work.labels.get("sidecar.istio.io/inject").map(String::as_str);
+    let own = own.or_else(|| work.pod_annotation("sidecar.istio.io/inject"));
     let space = p.object_set.find("Namespace", "", work.namespace());
     let label = |key: &str| space.and_then(|n| n.metadata.labels.get(key)).map(String::as_str);
     own != Some("false")
         && (own == Some("true")
+            || work.labels.contains_key("istio.io/rev")
             || label("istio-injection") == Some("enabled")
             || label("istio.io/rev").is_some()
             || ambient(p, work))
@@ -94,7 +111,9 @@ fn applying<'a>(p: &Picture<'a>, key: &str, work: &Work<'_>) -> [Vec<&'a Object>
                 found[0].push(policy);
             }
             None if own && list(&policy.body, "/spec/targetRefs").is_empty() => found[1].push(policy),
-            None if policy.metadata.namespace == ROOT => found[2].push(policy),
+            None if policy.metadata.namespace == ROOT && list(&policy.body, "/spec/targetRefs").is_empty() => {
+                found[2].push(policy);
+            }
             _ => {}
         }
     }

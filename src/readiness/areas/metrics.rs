@@ -31,8 +31,8 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::High,
         class: Class::Advisory,
         gates: &[ANY],
-        needs: Needs::Cluster,
-        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the readiness file (every 30 s by default), keeps data for 15 days (24 h by default) or has remoteWrite or Thanos, and has a volumeClaimTemplate. The clock of the API server (its Date header, in whole seconds) differs from the clock of drillmaster by at most 2 s. In Prometheus, no alert NodeClock* fires.",
+        needs: Needs::Manifests,
+        rule: "Each Prometheus of the operator scrapes at least ten times within the shortest RTO of the readiness file (every 30 s by default), keeps data for 15 days (24 h by default) or has remoteWrite or Thanos, and has a volumeClaimTemplate. On a cluster, the clock of the API server (its Date header, in whole seconds) differs from the clock of drillmaster by at most 2 s. In Prometheus, no alert NodeClock* fires.",
         fix: "Scrape the drilled jobs more often; set a longer retention or remote_write; add a volume",
         why: "With a scrape every 30 s, an outage of one minute shows in two samples only.",
         run: quality,
@@ -45,7 +45,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE, DRAIN],
         needs: Needs::Manifests,
-        rule: "Each Prometheus and Alertmanager of the operator has at least 2 replicas. Without any of them, each workload with the image of Prometheus, Alertmanager or VictoriaMetrics has at least 2 replicas; its pods are not all on one node, a PodDisruptionBudget selects them, and a StatefulSet has volumeClaimTemplates (else medium). Grafana, too, is examined only without the operator; a single replica is low.",
+        rule: "Each Prometheus and Alertmanager of the operator has at least 2 replicas. Without any of them, each workload with an image named prometheus or alertmanager, or one of VictoriaMetrics, has at least 2 replicas; its pods are not all on one node, a PodDisruptionBudget selects them, and a StatefulSet has volumeClaimTemplates (else medium). Grafana, too, is examined only without the operator; a single replica is low.",
         fix: "Run 2 Prometheus and 3 Alertmanagers, spread over nodes, with budgets and volumes",
         why: "Otherwise the evidence is lost with the node.",
         run: replicated,
@@ -88,6 +88,14 @@ pub(super) fn has_image(work: &Work<'_>, parts: &[&str]) -> bool {
         let image = text(c.value, "/image").split(['@']).next().unwrap_or("");
         let helper = ["operator", "reloader", "exporter", "adapter", "pushgateway"].iter().any(|h| image.contains(h));
         !helper && parts.iter().any(|part| image.contains(part))
+    })
+}
+
+/// Whether an image of a workload has one of these names, whatever its registry, tag and digest.
+fn is_named(work: &Work<'_>, names: &[&str]) -> bool {
+    work.containers().any(|c| {
+        let path = super::images::parse(text(c.value, "/image")).path;
+        names.contains(&path.rsplit('/').next().unwrap_or(""))
     })
 }
 
@@ -153,7 +161,9 @@ fn metrics_api(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn quality(p: &Picture<'_>, say: &mut Say) {
-    clocks(p, say);
+    if p.is_cluster() {
+        clocks(p, say);
+    }
     for prometheus in p.all(PROMETHEUS, say) {
         let mut wrong = vec![];
         let every = seconds(prometheus.text("/spec/scrapeInterval")).unwrap_or(30.0);
@@ -207,8 +217,9 @@ fn replicated(p: &Picture<'_>, say: &mut Say) {
     if operated {
         return;
     }
-    let own =
-        |w: &&Work<'_>| w.is_replicated_kind() && has_image(w, &["/prometheus:", "/alertmanager:", "victoria-metrics"]);
+    let own = |w: &&Work<'_>| {
+        w.is_replicated_kind() && (is_named(w, &["prometheus", "alertmanager"]) || has_image(w, &["victoria-metrics"]))
+    };
     for work in everything(p).filter(own) {
         let n = work.replicas.unwrap_or(1);
         if n < 2 { say.fail(work, "/spec/replicas", format!("it has {n} replica")) } else { survives(p, work, say) }

@@ -39,7 +39,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each ServiceMonitor selects a Service that has the port of each of its endpoints, and each PodMonitor selects a workload with such a port. If the cluster has a Prometheus or PrometheusAgent of the operator, the selectors of one of them for monitors and namespaces select the monitor (a missing selector selects none, {} all), and the operator does not leave it out: its Secrets and ConfigMaps exist (their keys are not read), no scrapeTimeout is longer than its interval, its scrapeClass is known, a ServiceMonitor reads no files if arbitraryFSAccessThroughSMs denies that, and its status does not say that it was not accepted. If Secrets or ConfigMaps that it names cannot be seen, the result is unknown.",
+        rule: "Each ServiceMonitor selects a Service that has the port of each of its endpoints, and each PodMonitor selects a workload with such a port (in files, one that selects nothing is low, because its target may come from elsewhere). If the cluster has a Prometheus or PrometheusAgent of the operator, the selectors of one of them for monitors and namespaces select the monitor (a missing selector selects none, {} all), and the operator does not leave it out: its Secrets and ConfigMaps exist (their keys are not read), no scrapeTimeout is longer than its interval, its scrapeClass is known, a ServiceMonitor reads no files if arbitraryFSAccessThroughSMs denies that, and its status does not say that it was not accepted. If Secrets or ConfigMaps that it names cannot be seen, the result is unknown.",
         fix: "Add the label that the Prometheus selects by; correct the name of the port, or what the operator rejects",
         why: "A monitor that is silently ignored looks exactly like one that works.",
         run: monitors,
@@ -143,6 +143,10 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
             .collect();
         let mut wrong = vec![];
         if services.is_empty() {
+            if !p.is_cluster() {
+                say.fail_as(Severity::Low, monitor, "/spec/selector", "it selects no Service of these files");
+                continue;
+            }
             wrong.push("it selects no Service".to_owned());
         }
         let endpoints = monitor.list("/spec/endpoints");
@@ -161,7 +165,11 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
         let works: Vec<&Work<'_>> =
             everything(p).filter(|w| takes(monitor, w.namespace()) && chosen.matches(&w.labels)).collect();
         let mut wrong = vec![];
-        if works.is_empty() {
+        if works.is_empty() && !reaches(p, monitor, &chosen) {
+            if !p.is_cluster() {
+                say.fail_as(Severity::Low, monitor, "/spec/selector", "it selects no pod of these files");
+                continue;
+            }
             wrong.push("it selects no workload".to_owned());
         }
         let endpoints = monitor.list("/spec/podMetricsEndpoints");
@@ -175,6 +183,22 @@ fn monitors(p: &Picture<'_>, say: &mut Say) {
         wrong.extend(ignored(p, monitor, endpoints, "podMonitor"));
         told(p, monitor, endpoints, &wrong, say);
     }
+}
+
+/// Whether a PodMonitor selects a pod that is not one of a workload, for example one that an operator creates.
+fn reaches(p: &Picture<'_>, monitor: &Object, chosen: &Selector) -> bool {
+    let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
+    let own = [monitor.metadata.namespace.as_str()];
+    let all = p.namespaces();
+    let any = monitor.at("/spec/namespaceSelector/any") == true;
+    let spaces: Vec<&str> = if any {
+        all.into_iter().chain(own).collect()
+    } else if named.is_empty() {
+        own.into()
+    } else {
+        named
+    };
+    spaces.into_iter().any(|namespace| p.reaches(namespace, chosen))
 }
 
 /// Reports a monitor; unknown if the Secrets and ConfigMaps that it names could not be read.
@@ -250,7 +274,10 @@ fn named(endpoint: &Value) -> Vec<(&'static str, &str)> {
         "oauth2/tlsConfig/keySecret",
     ];
     let either = ["oauth2/clientId", "tlsConfig/ca", "tlsConfig/cert", "oauth2/tlsConfig/ca", "oauth2/tlsConfig/cert"];
-    let of = |kind, pointer: String| (kind, text(endpoint, &pointer));
+    let of = |kind, pointer: String| {
+        let optional = endpoint.pointer(pointer.trim_end_matches("/name")).is_some_and(|r| r["optional"] == true);
+        (kind, if optional { "" } else { text(endpoint, &pointer) })
+    };
     let plain = secrets.iter().map(|at| of("Secret", format!("/{at}/name")));
     let chosen = either
         .iter()

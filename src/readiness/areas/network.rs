@@ -24,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each ingress and egress rule of a NetworkPolicy that selects a workload has `ports`. Each entry has a port, and no range (port to endPort) has more ports than the parameter maxPortRange (1024). Policies without rules (default deny) are skipped. Each rule of a Cilium policy that is not {} has toPorts or icmps.",
+        rule: "Each ingress and egress rule of a NetworkPolicy that selects a workload has `ports`. Each entry has a port, and no range (port to endPort) has more ports than the parameter maxPortRange (1024). Policies without rules (default deny), and policies that select no workload, are skipped. Each allow rule of a Cilium policy that is not {} has toPorts or icmps.",
         fix: "List the protocol and the port (with endPort for a narrow range) in every rule",
         why: "A rule without ports allows traffic on every port.",
         run: ports,
@@ -50,7 +50,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NETPART, REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "A podSelector other than {} selects at least one workload. A port name in an ingress rule exists, with the same protocol, in a selected workload. On a cluster, each peer with a podSelector selects at least one workload in the namespaces that it names (else low). If NetworkPolicies isolate the pods of a Service for ingress, at least one rule admits each port of the Service (else high).",
+        rule: "A podSelector other than {} selects at least one pod: one of a workload, one that a known operator creates, or one whose label a controller sets (in files, else low). A port name in an ingress rule exists, with the same protocol, in a selected workload. On a cluster, each peer with a podSelector other than {} selects at least one workload in the namespaces that it names (else low). If NetworkPolicies isolate the pods of a Service for ingress, at least one rule admits each port of the Service whose number is known (else high).",
         fix: "Correct the selector labels, the targetPort or the port names of the policy; delete policies that select nothing",
         why: "Behind a wrong policy, a restored application cannot be reached and looks as if it were down.",
         run: effective,
@@ -71,7 +71,12 @@ fn rules(policy: &Object) -> Vec<(String, &Value, &'static str)> {
 fn ports(p: &Picture<'_>, say: &mut Say) {
     for policy in p.each(POLICY, say) {
         let all = rules(policy);
-        if all.is_empty() || selected(p, policy).is_empty() {
+        if all.is_empty() {
+            say.skip(policy, "it has no rule: it denies by default");
+            continue;
+        }
+        if selected(p, policy).is_empty() {
+            say.skip(policy, "it selects no workload (see NET-005)");
             continue;
         }
         let mut wrong = vec![];
@@ -100,7 +105,7 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
             say.fail(policy, pointer, text);
         }
     }
-    for policy in CILIUM.iter().flat_map(|(key, _)| p.object_set.any(key)) {
+    for policy in CILIUM.iter().flat_map(|(key, _)| p.each(key, say)).collect::<Vec<_>>() {
         let mut wrong = vec![];
         for (base, spec) in cilium_specs(policy) {
             for direction in ["ingress", "egress"] {
@@ -168,7 +173,7 @@ fn only_web(rule: &Value) -> bool {
 }
 
 /// Name, number and protocol of the ports that the containers of a workload declare.
-fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
+pub(super) fn named_ports(work: &Work<'_>) -> Vec<(String, u64, String)> {
     let mut all = vec![];
     for container in work.containers() {
         for port in list(container.value, "/ports") {
@@ -189,7 +194,13 @@ fn effective(p: &Picture<'_>, say: &mut Say) {
         let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
         let works = p.select(&policy.metadata.namespace, &chosen);
         let mut wrong = vec![];
-        if works.is_empty() && !is_everything(&chosen) && all_seen {
+        let lost = works.is_empty() && !is_everything(&chosen) && !p.reaches(&policy.metadata.namespace, &chosen);
+        if lost && !p.is_cluster() {
+            let text = "podSelector selects no pod of these files";
+            say.fail_as(Severity::Low, policy, "/spec/podSelector", text);
+            continue;
+        }
+        if lost && all_seen {
             wrong.push(("/spec/podSelector".to_owned(), "podSelector selects no workload".to_owned()));
         }
         for (pointer, rule, _) in rules(policy).into_iter().filter(|(.., peers)| *peers == "from") {

@@ -7,8 +7,8 @@ use crate::{
     model::{Class, Severity, Subject, Unseen},
     readiness::{
         check::{Check, DRAIN, Needs, REGION, RESTORE, Say},
-        picture::{Picture, Work},
-        values::{ago, list, selector, text, words},
+        picture::Picture,
+        values::ago,
     },
 };
 
@@ -46,11 +46,11 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[],
-        needs: Needs::Cluster,
-        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists and has at least 2 ready endpoints on at least 2 nodes (if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods, its namespaceSelector leaves out its own namespace and kube-system. For a webhook with a URL, only the timeout is examined.",
+        needs: Needs::Manifests,
+        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists (in files, a missing one is unknown) and has at least 2 ready endpoints on at least 2 nodes (in files, or if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods and its objectSelector the pods of its own workloads, its namespaceSelector leaves out its own namespace; without an objectSelector, also kube-system. For a webhook with a URL, only the timeout is examined. A webhook whose rules name only groups of custom resources is medium.",
         fix: "Run 2 replicas or more, exempt namespaces by namespaceSelector, set a short timeout, or set failurePolicy Ignore during the drill",
         why: "If the pods of a webhook are lost, it refuses all pods, also those that would replace its own.",
-        run: webhooks,
+        run: super::webhooks::webhooks,
     },
     Check {
         id: "DRP-005",
@@ -148,95 +148,6 @@ fn current(p: &Picture<'_>, say: &mut Say) {
         Some(_) => {}
     }
     say.judge(Subject::default(), "", &wrong);
-}
-
-const CONFIGURATIONS: [&str; 2] = [
-    "ValidatingWebhookConfiguration.admissionregistration.k8s.io",
-    "MutatingWebhookConfiguration.admissionregistration.k8s.io",
-];
-
-fn webhooks(p: &Picture<'_>, say: &mut Say) {
-    for key in CONFIGURATIONS {
-        for configuration in p.all(key, say) {
-            for (i, webhook) in configuration.list("/webhooks").iter().enumerate() {
-                let subject = Subject::from(configuration).part(text(webhook, "/name"));
-                if text(webhook, "/failurePolicy") == "Ignore" {
-                    say.pass(subject);
-                    continue;
-                }
-                let wrong = unsafe_webhook(p, webhook);
-                say.judge(subject, &format!("/webhooks/{i}"), &wrong);
-            }
-        }
-    }
-}
-
-fn unsafe_webhook(p: &Picture<'_>, webhook: &serde_json::Value) -> Vec<String> {
-    let mut wrong = vec![];
-    let (namespace, name) =
-        (text(webhook, "/clientConfig/service/namespace"), text(webhook, "/clientConfig/service/name"));
-    let seconds = webhook["timeoutSeconds"].as_u64().unwrap_or(10);
-    if seconds > 10 {
-        wrong.push(format!("each request can wait {seconds} s for it"));
-    }
-    if name.is_empty() {
-        return wrong;
-    }
-    let Some(service) = p.object_set.find("Service", namespace, name) else {
-        wrong.push(format!("its Service {namespace}/{name} is missing: every request is refused"));
-        return wrong;
-    };
-    if p.is_cluster() && p.object_set.all(SLICES).is_ok() {
-        wrong.extend(endpoints(p, service));
-        return [wrong, judges_itself(p, webhook, namespace)].concat();
-    }
-    let behind = |w: &&Work<'_>| {
-        let chosen = service.map("/spec/selector").filter(|m| !m.is_empty());
-        w.namespace() == namespace
-            && chosen.is_some_and(|m| m.iter().all(|(k, v)| w.labels.get(k).map(String::as_str) == v.as_str()))
-    };
-    let pods: u64 = p.works.iter().chain(&p.platform).filter(behind).map(|w| w.replicas.unwrap_or(2)).sum();
-    if pods < 2 {
-        wrong.push(format!("{pods} pod serves it: if its node is lost, every request is refused"));
-    }
-    [wrong, judges_itself(p, webhook, namespace)].concat()
-}
-
-const SLICES: &str = "EndpointSlice.discovery.k8s.io";
-
-/// What is wrong with the ready endpoints of a Service.
-fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
-    let own = |s: &&Object| {
-        let of = s.metadata.labels.get("kubernetes.io/service-name");
-        s.metadata.namespace == service.metadata.namespace && of == Some(&service.metadata.name)
-    };
-    let all = p.object_set.any(SLICES).iter().filter(own).flat_map(|s| s.list("/endpoints"));
-    let ready: Vec<&str> =
-        all.filter(|e| e.pointer("/conditions/ready") != Some(&false.into())).map(|e| text(e, "/nodeName")).collect();
-    let nodes: BTreeSet<&str> = ready.iter().copied().collect();
-    match (ready.len(), nodes.len()) {
-        (0, _) => Some("its Service has no ready endpoint: every request is refused now".into()),
-        (1, _) => Some("its Service has one endpoint: if its node is lost, every request is refused".into()),
-        (n, 1) => Some(format!("all {n} endpoints of its Service are on one node")),
-        _ => None,
-    }
-}
-
-/// Whether a webhook applies to pods that are needed to recover the webhook itself.
-fn judges_itself(p: &Picture<'_>, webhook: &serde_json::Value, namespace: &str) -> Vec<String> {
-    let mut wrong = vec![];
-    let matches_pods = list(webhook, "/rules")
-        .iter()
-        .any(|r| words(r, "/resources").iter().any(|w| matches!(*w, "*" | "pods" | "*/*")));
-    let exempt = selector(webhook, "/namespaceSelector");
-    for own in [namespace, "kube-system"] {
-        let labels = p.labels_of_namespace(own);
-        if matches_pods && exempt.as_ref().is_none_or(|s| s.matches(&labels)) {
-            wrong.push(format!("it applies to pods of {own}: it can block its own recovery"));
-            break;
-        }
-    }
-    wrong
 }
 
 pub(super) const APPLICATION: &str = "Application.argoproj.io";

@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A livenessProbe allows more time than the readinessProbe (failureThreshold times periodSeconds) if both make the same request, and at least the same time otherwise. Its timeoutSeconds is below its periodSeconds. initialDelaySeconds above 60 without a startupProbe is low. Containers without a livenessProbe are skipped.",
+        rule: "A livenessProbe allows more time than the readinessProbe (failureThreshold times periodSeconds) if both make the same request, and at least the same time otherwise. Its timeoutSeconds is below its periodSeconds. initialDelaySeconds above 60 without a startupProbe is low. Containers without a livenessProbe are skipped. Jobs and CronJobs are not examined.",
         fix: "Use another endpoint for the livenessProbe, add a startupProbe, or raise its thresholds",
         why: "Under the load of a failover, a strict liveness probe restarts containers that still work.",
         run: liveness,
@@ -46,7 +46,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A port name in a readiness, liveness or startup probe is the name of a port of the container. A port number is among the ports of the container (else low).",
+        rule: "A port name in a readiness, liveness or startup probe is the name of a port of the container. A port number is among the ports of the container (else low). The port is not one of UDP or SCTP only, because probes use TCP. Jobs and CronJobs are not examined.",
         fix: "Use a named port of the container",
         why: "A probe of a port that does not exist always fails, and the pod never becomes ready.",
         run: ports,
@@ -181,8 +181,14 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
                 let Some(port) = port else { continue };
                 let subject = Subject::from(work).part(format!("{} {kind}", container.name));
                 let pointer = format!("{}/{kind}", container.pointer);
-                let found = known.iter().any(|k| k["name"] == *port || k["containerPort"] == *port);
-                if found {
+                let is = |k: &&Value| k["name"] == *port || k["containerPort"] == *port;
+                let tcp = |k: &Value| matches!(k["protocol"].as_str(), None | Some("TCP"));
+                let found: Vec<&Value> = known.iter().filter(is).collect();
+                if !found.is_empty() && !found.iter().any(|k| tcp(k)) {
+                    let proto = found[0]["protocol"].as_str().unwrap_or("UDP").to_owned();
+                    let text = format!("it uses port {port} over TCP, but the container listens there with {proto}");
+                    say.fail(subject, pointer, text);
+                } else if !found.is_empty() {
                     say.pass(subject);
                 } else if let Some(name) = port.as_str().filter(|n| n.parse::<u64>().is_err()) {
                     say.fail(

@@ -1,15 +1,14 @@
 //! Rights: what roles and bindings allow, and whether the API server writes an audit log.
 
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::roles::{GROUP, bindings, bound, is_everything, is_system, subject_name, touches};
 use crate::{
     inventory::Object,
-    model::{Class, Severity, Subject, Unseen},
+    model::{Class, Severity},
     readiness::{
         check::{Check, Needs, Say},
         picture::{Picture, Work},
-        values::{list, text, words},
+        rights::{Binding, GROUP, Role, Rule, Subject, is_everything},
     },
 };
 
@@ -22,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No subject is bound to the role cluster-admin, or to a role with `*` for groups, resources and verbs in one rule (by a RoleBinding: high). Allowed are Group/system:masters, the subjects of the parameter breakGlass, and subjects of Kubernetes itself (system:kube-*, system:node*, kubeadm:*, service accounts of kube-system). Default bindings of Kubernetes are not examined.",
+        rule: "No subject has every right: by a role with every verb on every resource of every API group (cluster-admin is one; the verbs may be `*`, or get, list, watch, create, update, patch and delete together, also in several rules, aggregated roles or ClusterRoleBindings). By a RoleBinding the severity is high. Allowed are the group system:masters, the subjects of the parameter breakGlass, and users and groups of Kubernetes itself (system:kube-*, system:node*, kubeadm:*). Service accounts are never exempt. The default bindings of Kubernetes are not examined: a binding needs their label, a name that begins with system: and subjects of Kubernetes to be one.",
         fix: "Bind a scoped role instead; keep cluster-admin for the break-glass group",
         why: "In an outage, an account with all rights can damage everything by mistake.",
         run: cluster_admin,
@@ -35,17 +34,12 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a role has `*` for verbs, resources (or `*/*`) or apiGroups; a rule with `*` for all three belongs to RBAC-001. Medium if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined.",
+        rule: "No rule of a role has `*` for verbs, resources (or `*/*`) or apiGroups; a rule with `*` for all three belongs to RBAC-001. `*/exec` names a subresource and does not count as a wildcard (see RBAC-004 and RBAC-005). Medium if the role is bound only by RoleBindings, low if no subject is bound to it. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001.",
         fix: "Name apiGroups, resources and verbs",
         why: "A wildcard also allows everything that is added later, for example the resources of a new CRD.",
         run: |p, say| {
             rules(p, say, &|rule| {
-                let star = |field: &str| words(rule, field).contains(&"*") || words(rule, field).contains(&"*/*");
-                let found: Vec<&str> = [("/verbs", "verbs"), ("/resources", "resources"), ("/apiGroups", "apiGroups")]
-                    .into_iter()
-                    .filter(|(field, _)| star(field))
-                    .map(|(_, name)| name)
-                    .collect();
+                let found = rule.wildcards();
                 (!found.is_empty() && found.len() < 3)
                     .then(|| (Severity::High, format!("wildcard in {}", found.join(", "))))
             })
@@ -59,14 +53,14 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a role allows get, list or watch on secrets. Medium if the role is bound only by RoleBindings; low if the rule has resourceNames, or if no subject in scope is bound to the role. Aggregated roles and default roles of Kubernetes are not examined.",
+        rule: "No rule of a role allows get, list or watch on secrets. Medium if the role is bound only by RoleBindings; low if the rule has resourceNames, or if no subject is bound to the role. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001.",
         fix: "Remove list and watch; use get with resourceNames",
         why: "A subject that can read all Secrets can act as every account whose credentials they hold.",
         run: |p, say| {
             rules(p, say, &|rule| {
-                let named = !list(rule, "/resourceNames").is_empty();
-                let reads = touches(rule, &[""], &["secrets"], &["get", "list", "watch"]);
-                reads.then(|| (if named { Severity::Low } else { Severity::High }, "may read Secrets".to_owned()))
+                let severity = if rule.names.is_empty() { Severity::High } else { Severity::Low };
+                let reads = rule.touches(&[""], &["secrets"], &["get", "list", "watch"]);
+                reads.then(|| (severity, "may read Secrets".to_owned()))
             })
         },
     },
@@ -78,7 +72,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a role allows one of these: escalate or bind on roles; impersonate; create, update or patch on webhook configurations; update or patch on certificatesigningrequests/approval; create on serviceaccounts/token; get or create on nodes/proxy; create on persistentvolumes; create, update or patch on pods or on workloads that create pods. High if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined. For a service account, the finding names a workload that runs as it.",
+        rule: "No rule of a role allows one of these: escalate or bind on roles and clusterroles; impersonate users, groups, service accounts or extra fields; create, update or patch webhook configurations; update or patch certificatesigningrequests/approval; create serviceaccounts/token; get or create nodes/proxy; create persistentvolumes; create, update or patch pods or workloads that create pods (such a pod can mount every Secret and use every service account of its namespace). High if the role is bound only by RoleBindings, low if no subject is bound to it. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001. For a service account, the finding names a workload that runs as it.",
         fix: "Remove the verb, or give it to a dedicated and audited identity",
         why: "With each of these rights, a subject can gain all other rights.",
         run: |p, say| rules(p, say, &escalates),
@@ -91,13 +85,13 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a role allows get, create, update or patch on pods/exec, pods/attach, pods/portforward or pods/ephemeralcontainers. Medium if the role is bound only by RoleBindings, low if no subject in scope is bound to it. Aggregated roles and default roles of Kubernetes are not examined.",
+        rule: "No rule of a role allows get, create, update or patch on pods/exec, pods/attach, pods/portforward or pods/ephemeralcontainers. Medium if the role is bound only by RoleBindings, low if no subject is bound to it. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001.",
         fix: "Remove exec and attach from the role; give access for a limited time when it is needed",
         why: "A subject inside a pod can use the data, the token and the network access of the pod.",
         run: |p, say| {
             rules(p, say, &|rule| {
                 let into = ["pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"];
-                touches(rule, &[""], &into, &["get", "create", "update", "patch"])
+                rule.touches(&[""], &into, &["get", "create", "update", "patch"])
                     .then(|| (Severity::High, "may access running pods".to_owned()))
             })
         },
@@ -110,27 +104,14 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No binding names system:anonymous or system:unauthenticated (critical; except with the role system:public-info-viewer), system:authenticated or system:serviceaccounts (high), or a service account named default outside kube-system (high). Default bindings of Kubernetes are not examined.",
+        rule: "No binding names system:anonymous or system:unauthenticated (critical; except with the role system:public-info-viewer), system:authenticated, system:serviceaccounts or system:serviceaccounts:NAMESPACE (high), or a service account named default (high). Default bindings of Kubernetes are not examined.",
         fix: "Bind named groups and service accounts; create a service account for each workload",
         why: "An attacker in any pod has the rights that everybody has.",
         run: broad,
     },
-    Check {
-        id: "RBAC-009",
-        name: "audit-enabled",
-        title: "The API server writes an audit log",
-        severity: Severity::High,
-        class: Class::Advisory,
-        gates: &[],
-        needs: Needs::Cluster,
-        rule: "Each pod kube-apiserver-* in kube-system has, in command or args, --audit-policy-file and either --audit-webhook-config-file or --audit-log-path; with the log file, --audit-log-maxage is at least 30 or not set. Without such a pod (managed control plane) the result is unknown until it is attested.",
-        fix: "Set --audit-policy-file and a log file or webhook, or attest the audit log of the managed control plane",
-        why: "Without an audit log, nobody can tell the changes of the drill from the changes of others.",
-        run: audit,
-    },
 ];
 
-pub(super) fn escalates(rule: &Value) -> Option<(Severity, String)> {
+pub(super) fn escalates(rule: &Rule<'_>) -> Option<(Severity, String)> {
     const MAKERS: [&str; 8] = [
         "pods",
         "deployments",
@@ -141,189 +122,242 @@ pub(super) fn escalates(rule: &Value) -> Option<(Severity, String)> {
         "cronjobs",
         "replicationcontrollers",
     ];
-    let write = ["create", "update", "patch"];
-    let found = [
-        (touches(rule, &[GROUP], &["roles", "clusterroles"], &["escalate", "bind"]), "may escalate or bind roles"),
+    const WRITE: &[&str] = &["create", "update", "patch"];
+    type Power = (&'static [&'static str], &'static [&'static str], &'static [&'static str], &'static str);
+    const POWERS: [Power; 8] = [
+        (&[GROUP], &["roles", "clusterroles"], &["escalate", "bind"], "may escalate or bind roles"),
         (
-            touches(
-                rule,
-                &["", "authentication.k8s.io"],
-                &["users", "groups", "serviceaccounts", "userextras"],
-                &["impersonate"],
-            ),
+            &["", "authentication.k8s.io"],
+            &["users", "groups", "serviceaccounts", "userextras", "userextras/scopes", "uids"],
+            &["impersonate"],
             "may impersonate",
         ),
         (
-            touches(
-                rule,
-                &["admissionregistration.k8s.io"],
-                &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
-                &write,
-            ),
+            &["admissionregistration.k8s.io"],
+            &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
+            WRITE,
             "may change webhooks",
         ),
         (
-            touches(rule, &["certificates.k8s.io"], &["certificatesigningrequests/approval"], &["update", "patch"]),
+            &["certificates.k8s.io"],
+            &["certificatesigningrequests/approval"],
+            &["update", "patch"],
             "may approve certificates",
         ),
-        (touches(rule, &[""], &["serviceaccounts/token"], &["create"]), "may create tokens of service accounts"),
-        (touches(rule, &[""], &["nodes/proxy"], &["get", "create"]), "may use the proxy of nodes"),
-        (touches(rule, &[""], &["persistentvolumes"], &["create"]), "may create volumes of any host path"),
-        (touches(rule, &["", "apps", "batch"], &MAKERS, &write), "may create pods"),
+        (&[""], &["serviceaccounts/token"], &["create"], "may create tokens of service accounts"),
+        (&[""], &["nodes/proxy"], &["get", "create"], "may use the proxy of nodes"),
+        (&[""], &["persistentvolumes"], &["create"], "may create volumes of any host path"),
+        (&["", "apps", "batch", "extensions"], &MAKERS, WRITE, "may create pods"),
     ];
-    let said: Vec<&str> = found.iter().filter(|(is, _)| *is).map(|(_, text)| *text).collect();
+    let held = POWERS.iter().filter(|(groups, resources, verbs, _)| rule.touches(groups, resources, verbs));
+    let said: Vec<&str> = held.map(|(.., text)| *text).collect();
     (!said.is_empty()).then(|| (Severity::Critical, said.join(", ")))
 }
 
+/// Whether the objects of RBAC in this namespace are judged. Rights reach further than a namespace, so those of the
+/// platform are judged, too, unless the user named the namespaces.
+fn judged(p: &Picture<'_>, object: &Object) -> bool {
+    let namespace = &object.metadata.namespace;
+    namespace.is_empty() || p.settings.namespaces.is_empty() || p.in_scope(namespace)
+}
+
+/// Reports what could not be read; the roles are examined only if all of it was.
+fn all_seen(p: &Picture<'_>, say: &mut Say) -> bool {
+    let kinds = ["ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"];
+    let gaps: Vec<_> = kinds.iter().filter_map(|kind| p.object_set.all(&format!("{kind}.{GROUP}")).err()).collect();
+    gaps.iter().for_each(|gap| say.gap(gap));
+    gaps.is_empty()
+}
+
+/// The bindings that are judged: all but the default ones.
+fn bindings<'p, 'a>(p: &'p Picture<'a>) -> impl Iterator<Item = &'p Binding<'a>> {
+    p.rights().bindings.iter().filter(|b| !b.default && judged(p, b.object))
+}
+
+/// Judges a rule: how serious it is, and why.
+type Wrong<'w> = &'w dyn Fn(&Rule<'_>) -> Option<(Severity, String)>;
+
 /// Examines the rules of all roles. The severity is one step lower if only RoleBindings bind the
 /// role, and low if no subject is bound to it.
-fn rules(p: &Picture<'_>, say: &mut Say, wrong: &dyn Fn(&Value) -> Option<(Severity, String)>) {
-    for bound in bound(p, say) {
-        let aggregated = bound.role.at("/aggregationRule").is_object();
-        let found: Vec<(usize, Severity, String)> = bound
-            .role
-            .list("/rules")
-            .iter()
-            .enumerate()
-            .filter_map(|(i, rule)| wrong(rule).map(|(severity, text)| (i, severity, text)))
-            .collect();
-        if found.is_empty() || aggregated {
-            say.pass(bound.role);
-            continue;
-        }
-        for (i, severity, text) in found {
-            let pointer = format!("/rules/{i}");
-            if bound.subjects.is_empty() {
-                say.fail_as(Severity::Low, bound.role, pointer, format!("{text}; no subject in scope is bound to it"));
-                continue;
+fn rules(p: &Picture<'_>, say: &mut Say, wrong: Wrong<'_>) {
+    if !all_seen(p, say) {
+        return;
+    }
+    for role in p.rights().roles() {
+        if let Some(object) = role.object.filter(|object| !role.default && judged(p, object)) {
+            own_role(p, say, role, object, wrong);
+        } else if role.default {
+            for binding in p.rights().bindings_of(role).filter(|b| judged(p, b.object)) {
+                default_role(p, say, role, binding, wrong);
             }
-            let severity = match (bound.wide, severity) {
-                (false, Severity::Critical) => Severity::High,
-                (false, Severity::High) => Severity::Medium,
-                (_, severity) => severity,
-            };
-            let mut who = bound.subjects.clone();
-            who.sort();
-            who.dedup();
-            who.iter_mut().for_each(|name| runs_as(p, name));
-            let more = if who.len() > 3 { format!(" and {} more", who.len() - 3) } else { String::new() };
-            who.truncate(3);
-            say.fail_as(severity, bound.role, pointer, format!("{text}: {}{more}", who.join(", ")));
         }
     }
 }
 
-/// Adds a workload that runs as the service account: whoever breaks into its pods has the rights.
-fn runs_as(p: &Picture<'_>, who: &mut String) {
-    let Some((namespace, account)) = who.strip_prefix("ServiceAccount ").and_then(|name| name.split_once('/')) else {
+/// A role that the input contains.
+fn own_role(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, object: &Object, wrong: Wrong<'_>) {
+    let found: Vec<(&Rule<'_>, Severity, String)> =
+        role.rules.iter().filter_map(|rule| wrong(rule).map(|(severity, text)| (rule, severity, text))).collect();
+    let (mut wide, mut who) = (false, BTreeSet::new());
+    for binding in p.rights().bindings_of(role) {
+        for (_, subject) in binding.subjects().filter(|(_, s)| !s.is_system()) {
+            wide |= binding.wide;
+            who.insert(subject);
+        }
+    }
+    if found.is_empty() {
+        return say.pass(object);
+    }
+    if who.is_empty() && role.is_part {
+        return part(p, say, role, object, wrong);
+    }
+    for (rule, severity, text) in found {
+        let (pointer, text) = match rule.from {
+            None => (format!("/rules/{}", rule.index), text),
+            Some(part) => ("/aggregationRule".to_owned(), format!("{text} (a rule of ClusterRole {part})")),
+        };
+        if who.is_empty() {
+            say.fail_as(Severity::Low, object, pointer, format!("{text}; no subject is bound to it"));
+        } else {
+            say.fail_as(lowered(severity, wide), object, pointer, format!("{text}: {}", named(p, &who)));
+        }
+    }
+}
+
+/// A role that others aggregate. Its rules are judged there; but a default role gives them to whoever has it, also in
+/// namespaces that this input does not contain.
+fn part(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, object: &Object, wrong: Wrong<'_>) {
+    for parent in p.rights().roles().filter(|parent| parent.default) {
+        let (own, others): (Vec<&Rule<'_>>, Vec<&Rule<'_>>) =
+            parent.rules.iter().partition(|rule| rule.from == Some(role.name));
+        let before: BTreeSet<String> = others.into_iter().filter_map(wrong).map(|(_, text)| text).collect();
+        let found = own.into_iter().filter_map(|rule| wrong(rule).map(|(severity, text)| (rule, severity, text)));
+        if let Some((rule, severity, text)) = found.into_iter().find(|(.., text)| !before.contains(text)) {
+            let text = format!("{text}: the default role {} gives this right to all its subjects", parent.name);
+            return say.fail_as(lowered(severity, false), object, format!("/rules/{}", rule.index), text);
+        }
+    }
+    say.skip(object, "other roles aggregate it, and its rules are judged there");
+}
+
+/// A default role of Kubernetes that a binding gives to somebody.
+fn default_role(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, binding: &Binding<'_>, wrong: Wrong<'_>) {
+    let who: BTreeSet<Subject<'_>> = binding.subjects().map(|(_, s)| s).filter(|s| !s.is_system()).collect();
+    if who.is_empty() {
         return;
-    };
-    let own = |w: &&Work<'_>| match text(w.spec(), "/serviceAccountName") {
-        "" => account == "default",
-        name => account == name,
-    };
-    if let Some(work) = p.in_namespace(namespace).into_iter().find(own) {
-        *who = format!("{who} ({} {} runs as it)", work.kind, work.name());
+    }
+    if is_everything(role.rules.iter()) {
+        return say.skip(binding.object, "it gives every right (see RBAC-001)");
+    }
+    let mut found: BTreeMap<String, Severity> = BTreeMap::new();
+    for (severity, text) in role.rules.iter().filter_map(wrong) {
+        let worst = found.entry(text).or_insert(severity);
+        *worst = severity.min(*worst);
+    }
+    let Some(worst) = found.values().min() else { return say.pass(binding.object) };
+    let texts: Vec<&str> = found.keys().map(String::as_str).collect();
+    let text = format!("role {}: {}: {}", role.name, texts.join(", "), named(p, &who));
+    say.fail_as(lowered(*worst, binding.wide), binding.object, "/roleRef", text);
+}
+
+fn lowered(severity: Severity, wide: bool) -> Severity {
+    match (wide, severity) {
+        (false, Severity::Critical) => Severity::High,
+        (false, Severity::High) => Severity::Medium,
+        (_, severity) => severity,
+    }
+}
+
+/// At most three of the subjects, with a workload that runs as each service account.
+fn named(p: &Picture<'_>, who: &BTreeSet<Subject<'_>>) -> String {
+    let more = if who.len() > 3 { format!(" and {} more", who.len() - 3) } else { String::new() };
+    let shown: Vec<String> = who.iter().take(3).map(|subject| runs_as(p, subject)).collect();
+    format!("{}{more}", shown.join(", "))
+}
+
+/// The subject, with a workload that runs as it: whoever breaks into its pods has the rights.
+fn runs_as(p: &Picture<'_>, subject: &Subject<'_>) -> String {
+    let own = |w: &&Work<'_>| w.account() == subject.name;
+    let account = subject.kind == "ServiceAccount";
+    match p.in_namespace(subject.namespace).into_iter().filter(|_| account).find(own) {
+        Some(work) => format!("{subject} ({} {} runs as it)", work.kind, work.name()),
+        None => subject.to_string(),
     }
 }
 
 fn cluster_admin(p: &Picture<'_>, say: &mut Say) {
-    let all: Vec<&Object> =
-        ["ClusterRole", "Role"].iter().flat_map(|k| p.object_set.any(&format!("{k}.{GROUP}"))).collect();
-    for (binding, wide) in bindings(p, say) {
-        let name = binding.text("/roleRef/name");
-        let kind = binding.text("/roleRef/kind");
-        let role = all.iter().find(|r| {
-            r.metadata.name == name
-                && *r.kind == *kind
-                && (kind == "ClusterRole" || r.metadata.namespace == binding.metadata.namespace)
-        });
-        if name != "cluster-admin" && !role.is_some_and(|r| is_everything(r)) {
-            say.pass(binding);
+    if !all_seen(p, say) {
+        return;
+    }
+    let allowed = |s: &Subject<'_>| s.is_system() || p.settings.parameters.break_glass.contains(&s.to_string());
+    let mut told = BTreeSet::new();
+    for binding in bindings(p) {
+        let role = p.rights().role(binding);
+        if !role.is_some_and(|role| is_everything(role.rules.iter())) {
             continue;
         }
-        for (i, subject) in binding.list("/subjects").iter().enumerate() {
-            let who = subject_name(subject, &binding.metadata.namespace);
-            let allowed =
-                who == "Group/system:masters" || p.settings.parameters.break_glass.contains(&who) || is_system(subject);
-            if allowed {
-                continue;
+        let severity = if binding.wide { Severity::Critical } else { Severity::High };
+        for (i, who) in binding.subjects().filter(|(_, s)| !allowed(s)) {
+            let (kind, name) = (binding.object.text("/roleRef/kind"), binding.object.text("/roleRef/name"));
+            let text = format!("{who} has all rights through {kind} {name}");
+            say.fail_as(severity, binding.object, format!("/subjects/{i}"), text);
+            told.insert(who);
+        }
+    }
+    together(p, say, &told, &allowed);
+}
+
+/// Subjects that several bindings together give every right.
+fn together(p: &Picture<'_>, say: &mut Say, told: &BTreeSet<Subject<'_>>, allowed: &dyn Fn(&Subject<'_>) -> bool) {
+    let mut held: BTreeMap<Subject<'_>, Vec<&Rule<'_>>> = BTreeMap::new();
+    for binding in bindings(p).filter(|b| b.wide) {
+        for (_, who) in binding.subjects() {
+            let role = p.rights().role(binding);
+            // Only a rule with wildcards can be a part of every right.
+            let wild = |rule: &&Rule<'_>| rule.wildcards().len() > 1;
+            held.entry(who).or_default().extend(role.into_iter().flat_map(|role| &role.rules).filter(wild));
+        }
+    }
+    for binding in bindings(p) {
+        let mut fine = true;
+        for (i, who) in binding.subjects() {
+            fine &= !told.contains(&who);
+            let rules = if binding.wide { held.remove(&who) } else { None };
+            let rules = rules.filter(|_| !told.contains(&who) && !allowed(&who));
+            if rules.is_some_and(|rules| is_everything(rules.iter().copied())) {
+                fine = false;
+                let text = format!("{who} has all rights through several ClusterRoleBindings together");
+                say.fail(binding.object, format!("/subjects/{i}"), text);
             }
-            let severity = if wide { Severity::Critical } else { Severity::High };
-            say.fail_as(
-                severity,
-                binding,
-                format!("/subjects/{i}"),
-                format!("{who} has all rights through {kind} {name}"),
-            );
+        }
+        if fine {
+            say.pass(binding.object);
         }
     }
 }
 
 fn broad(p: &Picture<'_>, say: &mut Say) {
-    for (binding, _) in bindings(p, say) {
+    if !all_seen(p, say) {
+        return;
+    }
+    for binding in bindings(p) {
         let mut fine = true;
-        for (i, subject) in binding.list("/subjects").iter().enumerate() {
-            let name = text(subject, "/name");
-            let severity = match name {
-                "system:anonymous" | "system:unauthenticated"
-                    if binding.text("/roleRef/name") != "system:public-info-viewer" =>
-                {
+        let role = binding.object.text("/roleRef/name");
+        for (i, subject) in binding.subjects() {
+            let severity = match subject.name {
+                "system:anonymous" | "system:unauthenticated" if role != "system:public-info-viewer" => {
                     Severity::Critical
                 }
                 "system:authenticated" | "system:serviceaccounts" => Severity::High,
-                "default" if text(subject, "/kind") == "ServiceAccount" && !is_system(subject) => Severity::High,
+                name if name.starts_with("system:serviceaccounts:") => Severity::High,
+                "default" if subject.kind == "ServiceAccount" => Severity::High,
                 _ => continue,
             };
             fine = false;
-            let role = binding.text("/roleRef/name");
-            say.fail_as(
-                severity,
-                binding,
-                format!("/subjects/{i}"),
-                format!("{} has {role}", subject_name(subject, &binding.metadata.namespace)),
-            );
+            say.fail_as(severity, binding.object, format!("/subjects/{i}"), format!("{subject} has {role}"));
         }
         if fine {
-            say.pass(binding);
+            say.pass(binding.object);
         }
-    }
-}
-
-fn audit(p: &Picture<'_>, say: &mut Say) {
-    let servers: Vec<&Object> = p
-        .object_set
-        .any("Pod")
-        .iter()
-        .filter(|o| o.metadata.namespace == "kube-system" && o.metadata.name.starts_with("kube-apiserver-"))
-        .collect();
-    if let Err(gap) = p.object_set.all("Pod") {
-        return say.gap(gap);
-    }
-    if servers.is_empty() {
-        return say.unknown(
-            Subject::default(),
-            Unseen::NoData,
-            "no kube-apiserver pod can be seen: attest the audit log of the control plane",
-        );
-    }
-    for server in servers {
-        let flags: Vec<&str> = server
-            .list("/spec/containers")
-            .iter()
-            .flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")))
-            .collect();
-        let value = |name: &str| flags.iter().find_map(|f| f.strip_prefix(name)?.strip_prefix('='));
-        let mut wrong = vec![];
-        if value("--audit-policy-file").is_none() {
-            wrong.push("no --audit-policy-file: the API server writes no audit log".to_owned());
-        } else if value("--audit-webhook-config-file").is_none() {
-            match (value("--audit-log-path"), value("--audit-log-maxage").and_then(|n| n.parse::<u64>().ok())) {
-                (None, _) => wrong.push("no --audit-log-path and no --audit-webhook-config-file".into()),
-                (Some(_), Some(days)) if days < 30 => wrong.push(format!("the audit log is kept for {days} days")),
-                _ => {}
-            }
-        }
-        say.judge(server, "/spec/containers/0/command", &wrong);
     }
 }

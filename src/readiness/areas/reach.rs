@@ -42,7 +42,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Cluster,
-        rule: "A DaemonSet calico-node, canal, cilium, antrea-agent, kube-router, weave-net, ovnkube-node, anetd or azure-npm exists, and all its pods are ready. aws-node passes if its container aws-eks-nodeagent has the argument --enable-network-policy=true. aws-node without this argument and kube-flannel fail if NetworkPolicies exist; otherwise they are skipped. kindnet and all other plug-ins are unknown.",
+        rule: "A DaemonSet calico-node, canal, cilium, antrea-agent, kube-router, weave-net, ovnkube-node, anetd or azure-npm passes if it has pods and all of them are ready, and fails otherwise. Without any of them, these are looked for: aws-node passes if its container aws-eks-nodeagent has the argument --enable-network-policy=true. aws-node without this argument and kube-flannel fail if NetworkPolicies exist; otherwise they are skipped. kindnet and all other plug-ins are unknown.",
         fix: "Install a plug-in that enforces policies (such as Calico or Cilium), or enable the enforcement (aws-node --enable-network-policy=true)",
         why: "If the plug-in does not enforce network policies, they have no effect.",
         run: cni,

@@ -1,14 +1,19 @@
-//! Whether the objects that other objects refer to exist.
+//! Whether the objects that other objects refer to exist. Files may refer to objects that only the cluster has: such a
+//! reference is unknown and never blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::workloads::HPA;
+use serde_json::Value;
+
+use super::{backends, workloads::HPA};
 use crate::{
+    inventory::Object,
     model::{Class, Severity},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        picture::{Picture, Work},
-        values::{list, text},
+        operators::operated_objects,
+        picture::{Picture, WORKLOADS, Work},
+        values::{is_everything, list, selector, text},
     },
 };
 
@@ -20,23 +25,67 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "For each workload these exist: its service account, ConfigMaps (with the keys that env names), Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. Its selector matches its pod labels. A Service with a selector selects a workload. The Services and ports of an Ingress and an HTTPRoute exist, and so does the workload of a HorizontalPodAutoscaler. The workload of a VerticalPodAutoscaler and the role and service accounts of a RoleBinding exist (else medium). References marked optional are not examined. In manifests, a missing service account, ConfigMap, Secret, claim, class or role is not reported, because the cluster may have it.",
+    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. A ConfigMap, and a Secret in files, has the keys that env and volumes name. The selector of a workload matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
     fix: "Create the missing object, or mark the reference optional; create it in the recovery cluster, too",
     why: "A restored workload does not start if an object that it refers to is missing.",
     run: references,
 }];
 
-/// Looks up names. A name that manifests do not contain may exist in the cluster.
-struct Names<'p, 'a> {
+/// What a name refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CheckFinding {
+    /// An object.
+    There,
+    /// Nothing: the whole kind was read.
+    Missing,
+    /// Nothing in these files.
+    Unresolved,
+}
+
+/// What is wrong with the references of an object, and what files cannot resolve.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub wrong: Vec<String>,
+    pub unresolved: Vec<String>,
+}
+
+impl Answer {
+    /// Adds a reference.
+    pub fn add(&mut self, found: CheckFinding, what: String) {
+        match found {
+            CheckFinding::There => {}
+            CheckFinding::Missing => self.wrong.push(format!("{what} is missing")),
+            CheckFinding::Unresolved => self.unresolved.push(what),
+        }
+    }
+
+    /// Reports the object. A reference that is wrong comes before one that files cannot resolve.
+    pub fn tell(mut self, say: &mut Say, object: &Object, pointer: &str) {
+        for all in [&mut self.wrong, &mut self.unresolved] {
+            all.sort();
+            all.dedup();
+        }
+        if self.wrong.is_empty() && !self.unresolved.is_empty() {
+            let text = format!("not in these files: {}", self.unresolved.join(", "));
+            return say.unresolved(object, pointer, text);
+        }
+        say.judge(object, pointer, &self.wrong);
+    }
+}
+
+/// Looks up names.
+pub(super) struct Names<'p, 'a> {
     p: &'p Picture<'a>,
     known: BTreeMap<&'static str, BTreeSet<(&'a str, &'a str)>>,
+    operated: BTreeSet<(&'static str, &'a str, String)>,
 }
 
 /// Kinds that are looked up.
-const NAMED: [&str; 8] = [
+const NAMED: [&str; 9] = [
     "ServiceAccount",
     "ConfigMap",
     "Secret",
+    "Service",
     "PersistentVolumeClaim",
     "PriorityClass.scheduling.k8s.io",
     "RuntimeClass.node.k8s.io",
@@ -50,17 +99,35 @@ impl<'p, 'a> Names<'p, 'a> {
             let all = p.object_set.any(key).iter();
             (key, all.map(|o| (o.metadata.namespace.as_str(), o.metadata.name.as_str())).collect())
         };
-        Self { p, known: NAMED.iter().map(|key| of(key)).collect() }
+        Self { p, known: NAMED.iter().map(|key| of(key)).collect(), operated: operated_objects(p.object_set) }
     }
 
-    /// Whether an object is certainly missing.
-    fn missing(&self, key: &str, namespace: &str, name: &str) -> bool {
-        let Some(known) = self.known.get(key) else { return false };
-        !name.is_empty()
-            && self.p.is_cluster()
-            && self.p.object_set.all(key).is_ok()
-            && self.p.object_set.serves(key)
-            && !known.contains(&(namespace, name))
+    /// Whether an object of a kind exists. A name that is empty refers to nothing.
+    pub fn find(&self, key: &'static str, namespace: &str, name: &str) -> CheckFinding {
+        let known = self.known.get(key).is_some_and(|known| known.contains(&(namespace, name)));
+        if name.is_empty() || known || is_given(key, name) {
+            return CheckFinding::There;
+        }
+        let object_set = self.p.object_set;
+        match self.p.is_cluster() {
+            true if object_set.all(key).is_ok() && object_set.serves(key) => CheckFinding::Missing,
+            true => CheckFinding::There,
+            false if self.operated.contains(&(key, namespace, name.to_owned())) => CheckFinding::There,
+            false => CheckFinding::Unresolved,
+        }
+    }
+}
+
+/// Whether every cluster or namespace has an object of this name.
+fn is_given(key: &str, name: &str) -> bool {
+    match key {
+        "ServiceAccount" => name == "default",
+        "ConfigMap" => name == "kube-root-ca.crt",
+        "PriorityClass.scheduling.k8s.io" => name.starts_with("system-"),
+        "Role.rbac.authorization.k8s.io" => {
+            name.starts_with("system:") || name == "extension-apiserver-authentication-reader"
+        }
+        _ => false,
     }
 }
 
@@ -72,77 +139,113 @@ fn references(p: &Picture<'_>, say: &mut Say) {
         }
     }
     for work in &p.works {
-        let mut wrong = pod_references(work, &names);
-        wrong.extend(own_references(p, work));
-        say.judge(work, "", &wrong);
+        let mut answer = Answer::default();
+        pod_references(work, &names, &mut answer);
+        keys(work, &names, &mut answer);
+        own_references(work, &names, &mut answer);
+        answer.tell(say, work.object, "");
     }
-    for service in p.each("Service", say) {
-        let selects = service.map("/spec/selector").is_some_and(|m| !m.is_empty());
-        let found = p.selecting_services().find(|(s, _)| std::ptr::eq(*s, service));
-        let nobody = found.is_some_and(|(s, chosen)| p.select(&s.metadata.namespace, chosen).is_empty());
-        if selects && nobody {
-            say.fail(service, "/spec/selector", "its selector selects no workload");
-        } else if selects {
-            say.pass(service);
-        }
-    }
-    ingresses(p, say);
-    for scaler in p.each(HPA, say) {
-        let target = scaler.text("/spec/scaleTargetRef/name");
-        let there = p.in_namespace(&scaler.metadata.namespace).iter().any(|w| w.name() == target);
-        if there {
-            say.pass(scaler)
-        } else {
-            say.fail(scaler, "/spec/scaleTargetRef", format!("its target {target} does not exist"))
-        }
-    }
-    for scaler in p.each("VerticalPodAutoscaler.autoscaling.k8s.io", say) {
-        let target = scaler.text("/spec/targetRef/name");
-        if p.in_namespace(&scaler.metadata.namespace).iter().any(|w| w.name() == target) {
-            say.pass(scaler)
-        } else {
-            say.fail_as(Severity::Medium, scaler, "/spec/targetRef", format!("its target {target} does not exist"))
-        }
-    }
-    routes(p, say);
+    services(p, say);
+    backends::ingresses(p, &names, say);
+    backends::routes(p, &names, say);
+    scalers(p, say);
     bindings(p, &names, say);
 }
 
-/// HTTPRoutes: backends that are Services.
-fn routes(p: &Picture<'_>, say: &mut Say) {
-    for route in p.each("HTTPRoute.gateway.networking.k8s.io", say) {
-        let mut wrong = vec![];
-        for backend in route.list("/spec/rules").iter().flat_map(|r| list(r, "/backendRefs")) {
-            if !matches!(text(backend, "/kind"), "" | "Service") || !text(backend, "/group").is_empty() {
-                continue;
-            }
-            let (name, space) = (text(backend, "/name"), text(backend, "/namespace"));
-            let space = if space.is_empty() { &route.metadata.namespace } else { space };
-            match p.object_set.find("Service", space, name) {
-                None => wrong.push(format!("its Service {space}/{name} is missing")),
-                Some(service) if !service.list("/spec/ports").iter().any(|q| q["port"] == backend["port"]) => {
-                    wrong.push(format!("Service {name} has no port {}", backend["port"]));
+/// Services: the pods that they select, and the ports of these pods.
+fn services(p: &Picture<'_>, say: &mut Say) {
+    for (service, chosen) in p.selecting_services() {
+        let targets = service.list("/spec/ports").iter().enumerate();
+        if let Some((i, port)) = targets.filter(|(_, port)| !is_port(&port["targetPort"])).next() {
+            let text = format!("{} is neither the number nor the name of a port", port["targetPort"]);
+            say.fail(*service, format!("/spec/ports/{i}/targetPort"), text);
+            continue;
+        }
+        let works = p.select(&service.metadata.namespace, chosen);
+        if works.is_empty() && p.reaches(&service.metadata.namespace, chosen) {
+            say.pass(*service);
+        } else if works.is_empty() && p.is_cluster() {
+            say.fail(*service, "/spec/selector", "its selector selects no workload");
+        } else if works.is_empty() {
+            let text = "its selector selects no pod of these files";
+            say.fail_as(Severity::Low, *service, "/spec/selector", text);
+        } else {
+            let ports = service.list("/spec/ports").iter().enumerate();
+            let nameless = ports.filter_map(|(i, port)| Some((i, port["targetPort"].as_str()?, port)));
+            let lost = nameless.filter(|(_, name, _)| name.parse::<u64>().is_err()).find(|(_, name, port)| {
+                let proto = super::network::protocol(port);
+                !works.iter().any(|w| super::network::named_ports(w).iter().any(|(n, _, q)| n == name && q == proto))
+            });
+            match lost {
+                None => say.pass(*service),
+                Some((i, name, _)) => {
+                    let text = format!("no container of its pods has a port named {name}");
+                    say.fail(*service, format!("/spec/ports/{i}/targetPort"), text);
                 }
-                Some(_) => {}
             }
         }
-        say.judge(route, "/spec", &wrong);
     }
 }
 
-fn pod_references(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
+/// Whether the API server accepts a target port: a number, or a name of at most 15 small letters, digits and hyphens.
+fn is_port(target: &Value) -> bool {
+    let named = |name: &str| {
+        let known = name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-'));
+        let letter = name.chars().any(|c| c.is_ascii_lowercase());
+        known && letter && (1..=15).contains(&name.len()) && !name.starts_with('-') && !name.ends_with('-')
+    };
+    match target {
+        Value::Null => true,
+        Value::Number(number) => number.as_u64().is_some_and(|n| (1..=65_535).contains(&n)),
+        Value::String(text) => named(text) && !text.contains("--"),
+        _ => false,
+    }
+}
+
+/// Autoscalers: the workloads that they scale.
+fn scalers(p: &Picture<'_>, say: &mut Say) {
+    for (key, pointer, severity) in [
+        (HPA, "/spec/scaleTargetRef", Severity::High),
+        ("VerticalPodAutoscaler.autoscaling.k8s.io", "/spec/targetRef", Severity::Medium),
+    ] {
+        for scaler in p.each(key, say) {
+            let (kind, name) = (scaler.text(&format!("{pointer}/kind")), scaler.text(&format!("{pointer}/name")));
+            let here: Vec<&Work<'_>> =
+                p.in_namespace(&scaler.metadata.namespace).into_iter().filter(|w| w.name() == name).collect();
+            let of_kind = here.iter().any(|w| w.kind == kind);
+            let known = WORKLOADS.iter().any(|key| key.split('.').next() == Some(kind));
+            let other = !known && has_object(p, kind, &scaler.metadata.namespace, name);
+            if of_kind || other || !known && p.is_cluster() {
+                say.pass(scaler);
+            } else if let Some(twin) = here.first() {
+                let text = format!("its target {kind} {name} does not exist: {name} is a {}", twin.kind);
+                say.fail_as(severity, scaler, pointer, text);
+            } else if p.is_cluster() {
+                say.fail_as(severity, scaler, pointer, format!("its target {kind} {name} does not exist"));
+            } else {
+                say.unresolved(scaler, pointer, format!("not in these files: its target {kind} {name}"));
+            }
+        }
+    }
+}
+
+/// Whether the input has an object of a kind, whatever its group.
+fn has_object(p: &Picture<'_>, kind: &str, namespace: &str, name: &str) -> bool {
+    let keys = p.object_set.objects.keys().filter(|key| key.split('.').next() == Some(kind));
+    keys.into_iter().any(|key| p.object_set.find(key, namespace, name).is_some())
+}
+
+fn pod_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
     let (spec, namespace) = (work.spec(), work.namespace());
-    let mut wrong = vec![];
-    let mut look = |key: &str, namespace: &str, name: &str, optional: bool| {
-        if !optional && names.missing(key, namespace, name) {
+    let mut look = |key: &'static str, namespace: &str, name: &str, optional: bool| {
+        if !optional {
             let kind = key.split('.').next().unwrap_or(key);
-            wrong.push(format!("{kind} {name} is missing"));
+            answer.add(names.find(key, namespace, name), format!("{kind} {name}"));
         }
     };
-    look("ServiceAccount", namespace, text(spec, "/serviceAccountName"), false);
+    look("ServiceAccount", namespace, work.account(), false);
     look("RuntimeClass.node.k8s.io", "", text(spec, "/runtimeClassName"), false);
-    let priority = text(spec, "/priorityClassName");
-    look("PriorityClass.scheduling.k8s.io", "", priority, priority.starts_with("system-"));
+    look("PriorityClass.scheduling.k8s.io", "", text(spec, "/priorityClassName"), false);
     for secret in list(spec, "/imagePullSecrets") {
         look("Secret", namespace, text(secret, "/name"), false);
     }
@@ -165,101 +268,110 @@ fn pod_references(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
             for entry in list(container.value, list_of) {
                 for (field, key) in fields.iter().zip(["ConfigMap", "Secret"]) {
                     let Some(reference) = entry.pointer(field) else { continue };
-                    let (name, optional) = (text(reference, "/name"), reference["optional"] == true);
-                    look(key, namespace, name, optional);
+                    look(key, namespace, text(reference, "/name"), reference["optional"] == true);
                 }
             }
         }
     }
-    wrong.extend(keys(work, names));
-    wrong.sort();
-    wrong.dedup();
-    wrong
 }
 
-/// Keys that env entries name and that an existing ConfigMap does not have.
-fn keys(work: &Work<'_>, names: &Names<'_, '_>) -> Vec<String> {
-    let mut wrong = vec![];
+/// Keys that env entries and volumes name and that an existing ConfigMap or Secret does not have.
+fn keys(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
+    let mut named: Vec<(&'static str, &str, &str)> = vec![];
+    let optional = |reference: &Value| reference["optional"] == true;
     for entry in work.all_containers().iter().flat_map(|c| list(c.value, "/env")) {
-        let Some(reference) = entry.pointer("/valueFrom/configMapKeyRef") else { continue };
-        let (name, key) = (text(reference, "/name"), text(reference, "/key"));
-        let Some(found) = names.p.object_set.find("ConfigMap", work.namespace(), name) else { continue };
-        let has = |part: &str| found.map(part).is_some_and(|m| m.contains_key(key));
-        if !has("/data") && !has("/binaryData") && reference["optional"] != true {
-            wrong.push(format!("ConfigMap {name} has no key {key}"));
+        for (kind, pointer) in [("ConfigMap", "/valueFrom/configMapKeyRef"), ("Secret", "/valueFrom/secretKeyRef")] {
+            if let Some(reference) = entry.pointer(pointer).filter(|r| !optional(r)) {
+                named.push((kind, text(reference, "/name"), text(reference, "/key")));
+            }
         }
     }
-    wrong
+    for volume in list(work.spec(), "/volumes") {
+        let own = [("ConfigMap", &volume["configMap"], "/name"), ("Secret", &volume["secret"], "/secretName")];
+        let parts = list(volume, "/projected/sources").iter();
+        let parts = parts.flat_map(|s| [("ConfigMap", &s["configMap"], "/name"), ("Secret", &s["secret"], "/name")]);
+        for (kind, source, name) in own.into_iter().chain(parts).filter(|(_, source, _)| !optional(source)) {
+            named.extend(list(source, "/items").iter().map(|item| (kind, text(source, name), text(item, "/key"))));
+        }
+    }
+    for (kind, name, key) in named {
+        let Some(found) = names.p.object_set.find(kind, work.namespace(), name) else { continue };
+        if !has_key(found, key) {
+            answer.wrong.push(format!("{kind} {name} has no key {key}"));
+        }
+    }
 }
 
-fn own_references(p: &Picture<'_>, work: &Work<'_>) -> Vec<String> {
-    let mut wrong = vec![];
-    if let Some(chosen) = crate::readiness::values::selector(&work.object.body, "/spec/selector")
-        && !work.is_batch()
-        && work.kind != "ReplicationController"
-        && !work.labels.is_empty()
-        && !chosen.matches(&work.labels)
-    {
-        wrong.push("its selector does not match its own pods".to_owned());
+/// Whether a ConfigMap or Secret has a key. Of a Secret that shows no values, the keys are not known.
+fn has_key(object: &Object, key: &str) -> bool {
+    let parts = ["/data", "/binaryData", "/stringData"];
+    let mut maps = parts.iter().filter_map(|part| object.map(part)).peekable();
+    let unseen = *object.kind == *"Secret" && maps.peek().is_none();
+    unseen || maps.any(|map| map.contains_key(key))
+}
+
+fn own_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
+    if !selects_itself(work) {
+        answer.wrong.push("its selector does not match its own pods".to_owned());
     }
     let service = work.object.text("/spec/serviceName");
     if work.kind == "StatefulSet" && !service.is_empty() {
-        match p.object_set.find("Service", work.namespace(), service) {
-            None => wrong.push(format!("its Service {service} is missing")),
+        let headless = names.p.object_set.find("Service", work.namespace(), service);
+        match headless {
             Some(found) if found.text("/spec/clusterIP") != "None" => {
-                wrong.push(format!("its Service {service} is not headless: its pods have no DNS names of their own"));
+                let text = "is not headless: its pods have no DNS names of their own";
+                answer.wrong.push(format!("its Service {service} {text}"));
             }
             Some(_) => {}
+            None => answer.add(names.find("Service", work.namespace(), service), format!("Service {service}")),
         }
     }
-    wrong
 }
 
-fn ingresses(p: &Picture<'_>, say: &mut Say) {
-    for ingress in p.each("Ingress.networking.k8s.io", say) {
-        let paths =
-            ingress.list("/spec/rules").iter().flat_map(|r| list(r, "/http/paths")).map(|path| &path["backend"]);
-        let mut wrong = vec![];
-        for backend in paths.chain(Some(ingress.at("/spec/defaultBackend"))).filter(|b| b["service"].is_object()) {
-            let name = text(backend, "/service/name");
-            let Some(service) = p.object_set.find("Service", &ingress.metadata.namespace, name) else {
-                wrong.push(format!("its Service {name} is missing"));
-                continue;
-            };
-            let (number, word) = (&backend["service"]["port"]["number"], &backend["service"]["port"]["name"]);
-            let has = service
-                .list("/spec/ports")
-                .iter()
-                .any(|port| !number.is_null() && port["port"] == *number || !word.is_null() && port["name"] == *word);
-            if !has {
-                let port = if number.is_null() { word } else { number };
-                wrong.push(format!("Service {name} has no port {port}"));
-            }
+/// Whether the selector of a workload matches the labels of its pods. The API server refuses the others.
+fn selects_itself(work: &Work<'_>) -> bool {
+    match work.kind {
+        // Its selector is a plain map, and without one its pods' labels are the selector.
+        "ReplicationController" | "DeploymentConfig" => {
+            let chosen = work.object.map("/spec/selector").into_iter().flatten();
+            let mut all = chosen.map(|(key, value)| work.labels.get(key).map(String::as_str) == value.as_str());
+            all.all(|equal| equal)
         }
-        say.judge(ingress, "/spec", &wrong);
+        // The API server sets both, unless manualSelector is true.
+        "Job" => {
+            let manual = work.object.at("/spec/manualSelector") == true;
+            !manual || selector(&work.object.body, "/spec/selector").is_none_or(|s| s.matches(&work.labels))
+        }
+        "CronJob" | "Pod" => true,
+        _ => selector(&work.object.body, "/spec/selector")
+            .is_none_or(|s| s.matches(&work.labels) && (!work.unlabelled || is_everything(&s))),
     }
 }
 
 fn bindings(p: &Picture<'_>, names: &Names<'_, '_>, say: &mut Say) {
-    for binding in p.each("RoleBinding.rbac.authorization.k8s.io", say) {
-        let (kind, name) = (binding.text("/roleRef/kind"), binding.text("/roleRef/name"));
-        let missing = if kind == "ClusterRole" {
-            names.missing("ClusterRole.rbac.authorization.k8s.io", "", name)
-        } else {
-            names.missing("Role.rbac.authorization.k8s.io", &binding.metadata.namespace, name)
-        };
-        let gone = list(&binding.body, "/subjects").iter().find(|s| {
-            let space = text(s, "/namespace");
-            let space = if space.is_empty() { &binding.metadata.namespace } else { space };
-            text(s, "/kind") == "ServiceAccount" && names.missing("ServiceAccount", space, text(s, "/name"))
-        });
-        if missing {
-            say.fail_as(Severity::Medium, binding, "/roleRef", format!("{kind} {name} is missing"));
-        } else if let Some(gone) = gone {
-            let text = format!("ServiceAccount {} is missing", text(gone, "/name"));
-            say.fail_as(Severity::Medium, binding, "/subjects", text);
-        } else {
-            say.pass(binding);
+    for key in ["RoleBinding.rbac.authorization.k8s.io", "ClusterRoleBinding.rbac.authorization.k8s.io"] {
+        if let Err(gap) = p.object_set.all(key) {
+            say.gap(gap);
+        }
+    }
+    for binding in p.rights().bindings.iter().filter(|b| !b.default && p.in_scope(&b.object.metadata.namespace)) {
+        let object = binding.object;
+        let mut answer = Answer::default();
+        let (kind, name) = (object.text("/roleRef/kind"), object.text("/roleRef/name"));
+        if p.rights().role(binding).is_none() {
+            let (key, namespace) = match kind {
+                "ClusterRole" => ("ClusterRole.rbac.authorization.k8s.io", ""),
+                _ => ("Role.rbac.authorization.k8s.io", object.metadata.namespace.as_str()),
+            };
+            answer.add(names.find(key, namespace, name), format!("{kind} {name}"));
+        }
+        for (_, subject) in binding.subjects().filter(|(_, s)| s.kind == "ServiceAccount") {
+            let found = names.find("ServiceAccount", subject.namespace, subject.name);
+            answer.add(found, format!("ServiceAccount {}/{}", subject.namespace, subject.name));
+        }
+        match answer.wrong.first() {
+            Some(_) => say.fail_as(Severity::Medium, object, "/roleRef", answer.wrong.join("; ")),
+            None => answer.tell(say, object, "/roleRef"),
         }
     }
 }

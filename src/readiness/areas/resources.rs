@@ -53,7 +53,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION, RESTORE],
         needs: Needs::Cluster,
-        rule: "No hard limit of a ResourceQuota is 0, or used by 90 % or more. No container requests more CPU or memory than the maximum of a LimitRange of its namespace for containers.",
+        rule: "No hard limit of a ResourceQuota is 0, or used by 90 % or more. No container requests more CPU or memory (its limit counts without a request) than the maximum of a LimitRange of its namespace for containers.",
         fix: "Raise the quota, or plan for the extra pods of a recovery; align the LimitRange",
         why: "A full quota refuses the pods that should come back.",
         run: quotas,
@@ -151,13 +151,17 @@ fn quotas(p: &Picture<'_>, say: &mut Say) {
         say.judge(quota, "/status", &wrong);
     }
     for range in p.each("LimitRange", say) {
-        let most = range.list("/spec/limits").iter().find(|l| l["type"] == "Container").and_then(|l| l.get("max"));
+        let of_containers = range.list("/spec/limits").iter().filter(|l| l["type"] == "Container");
+        let maxima: Vec<&Value> = of_containers.filter_map(|l| l.get("max")).collect();
+        let written = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let mut wrong = vec![];
         for work in p.in_namespace(&range.metadata.namespace) {
             for container in work.all_containers() {
                 for (resource, parse) in [("cpu", cpu_millis as fn(&str) -> Option<u64>), ("memory", memory_bytes)] {
-                    let asked = parse(text(container.value, &format!("/resources/requests/{resource}")));
-                    let allowed = most.and_then(|m| m[resource].as_str()).and_then(parse);
+                    let of = |part: &str| container.value.pointer(&format!("/resources/{part}/{resource}"));
+                    let asked = of("requests").or_else(|| of("limits")).and_then(|v| parse(&written(v)));
+                    let limits = maxima.iter().filter_map(|m| parse(&written(m.get(resource)?)));
+                    let allowed = limits.min();
                     if asked.zip(allowed).is_some_and(|(asked, allowed)| asked > allowed) {
                         wrong.push(format!(
                             "{} {} [{}] requests more {resource} than the LimitRange allows",

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::velero::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes};
+use super::{
+    stateful::is_database,
+    velero::{BACKUP, DAY, RESTORED, SCHEDULE, VOLUME, installed, takes},
+};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
         picture::{Picture, Work},
-        values::{ago, list, selector, text, words},
+        values::{ago, list, selector, words},
     },
 };
 
@@ -76,7 +79,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[RESTORE],
         needs: Needs::Cluster,
-        rule: "A StatefulSet with volumeClaimTemplates and the image of a known database has the annotation pre.hook.backup.velero.io/command on its pods, or a Schedule has a pre hook for its pods. In each CloudNativePG Cluster, the condition ContinuousArchiving is True, and the last successful backup (if its status names one) is within the RPO of the namespace in the readiness file (24 h without one).",
+        rule: "A StatefulSet with volumeClaimTemplates that is a database (by the name of its image, or because it listens on the port of one) has the annotation pre.hook.backup.velero.io/command on its pods, or a Schedule has a pre hook for its pods. In each CloudNativePG Cluster, the condition ContinuousArchiving is True, and the last successful backup (if its status names one) is within the RPO of the namespace in the readiness file (24 h without one).",
         fix: "Add backup hooks, or use the backup and the log archive of the database's operator",
         why: "If a database was writing while its files were copied, it may not start from the copy.",
         run: databases,
@@ -300,18 +303,6 @@ fn tested(p: &Picture<'_>, say: &mut Say) {
             None => say.fail(subject, "", "no restore of it has ever succeeded"),
         }
     }
-}
-
-/// Images of databases, by a part of their path.
-const DATABASES: [&str; 10] =
-    ["postgres", "mysql", "mariadb", "mongo", "redis", "valkey", "cassandra", "elasticsearch", "opensearch", "etcd"];
-
-pub(super) fn is_database(work: &Work<'_>) -> bool {
-    work.containers().any(|c| {
-        let image = text(c.value, "/image");
-        let name = image.rsplit('/').next().unwrap_or(image).split([':', '@']).next().unwrap_or("");
-        DATABASES.iter().any(|d| name.contains(d)) && !name.contains("exporter")
-    })
 }
 
 /// Whether a schedule has a pre hook for the pods of a workload.

@@ -32,8 +32,8 @@ pub(crate) const CHECKS: &[Check] = &[
         severity: Severity::Critical,
         class: Class::Gate,
         gates: &[ALERTS],
-        needs: Needs::Cluster,
-        rule: "Prometheus sends to at least one Alertmanager. In the configuration of each Alertmanager, alerts with severity=critical, and alerts that match no route, end in a receiver with an integration. The configuration comes from Alertmanager itself or, if none was named, from the Secret of the operator's Alertmanager, if it may be read (--read-secrets NAMESPACE/NAME). An Alertmanager selects each AlertmanagerConfig, and the receiver of its route has an integration. At least one monitor of Datadog names a recipient in its message; a monitor that names none is medium, because Datadog's notification rules cannot be seen.",
+        needs: Needs::Manifests,
+        rule: "Prometheus sends to at least one Alertmanager. In the configuration of each Alertmanager, alerts with severity=critical, and alerts that match no route, end in a receiver with an integration. The configuration comes from Alertmanager itself or, if none was named, from the Secret of the operator's Alertmanager, if files contain it or it may be read (--read-secrets NAMESPACE/NAME). Files without an Alertmanager, an AlertmanagerConfig or a Prometheus are not examined. An Alertmanager selects each AlertmanagerConfig, and the receiver of its route has an integration. At least one monitor of Datadog names a recipient in its message; a monitor that names none is medium, because Datadog's notification rules cannot be seen.",
         fix: "Add an integration (webhook, pager, mail, chat) to the receiver, and route severity=critical to it",
         why: "Nobody is paged for an alert without a receiver.",
         run: routing,
@@ -77,10 +77,15 @@ fn routes(p: &Picture<'_>, say: &mut Say) -> Vec<Routes> {
         let secret = secret_of(manager);
         match held(p, &manager.metadata.namespace, &secret).and_then(|text| parse(&text)) {
             Ok(config) => found.push(Routes { url: format!("Secret {}/{secret}", manager.metadata.namespace), config }),
-            Err(why) => say.unknown(manager, Unseen::NoData, why),
+            Err(why) if p.is_cluster() => say.unknown(manager, Unseen::NoData, why),
+            Err(_) => {
+                let namespace = &manager.metadata.namespace;
+                let text = format!("not in these files: Secret {namespace}/{secret} with its configuration");
+                say.unresolved(manager, "/spec/configSecret", text);
+            }
         }
     }
-    if peers.is_empty() && operated.is_empty() {
+    if peers.is_empty() && operated.is_empty() && p.is_cluster() {
         no_data(say, "no Alertmanager was named (--alertmanager URL, or `alertmanager` in the bindings)");
     }
     found
@@ -102,6 +107,9 @@ fn held(p: &Picture<'_>, namespace: &str, name: &str) -> Result<String, String> 
         )
     };
     let secret = p.object_set.find("Secret", namespace, name).ok_or_else(allow)?;
+    if let Some(text) = secret.body["stringData"]["alertmanager.yaml"].as_str() {
+        return Ok(text.to_owned());
+    }
     let part = |key: &str| secret.body["data"][key].as_str().filter(|t| *t != LEFT_OUT);
     let (text, packed) = match (part("alertmanager.yaml"), part("alertmanager.yaml.gz")) {
         (Some(text), _) => (text, false),
@@ -198,7 +206,7 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
     if datadog::instead(p) && p.object_set.readings.alertmanagers.is_empty() && p.object_set.any(MANAGER).is_empty() {
         return;
     }
-    let named = p.object_set.readings.prometheus.is_some() || p.object_set.any(MANAGER).is_empty();
+    let named = p.is_cluster() && (p.object_set.readings.prometheus.is_some() || p.object_set.any(MANAGER).is_empty());
     // If the operator runs Alertmanager, its objects show which Prometheus sends to it.
     if let Some(prometheus) = named.then(|| prometheus(p, say)).flatten() {
         let subject = Subject::named("Prometheus", "", "alerting");
@@ -251,7 +259,7 @@ fn configurations(p: &Picture<'_>, say: &mut Say) {
     };
     for config in p.all(CONFIG, say) {
         let mut wrong = vec![];
-        if !picked(config) {
+        if !picked(config) && (p.is_cluster() || !p.object_set.any(MANAGER).is_empty()) {
             wrong.push("no Alertmanager selects it: it is silently ignored".to_owned());
         }
         let receiver = config.text("/spec/route/receiver");

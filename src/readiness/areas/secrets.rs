@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, secret, token, bearer, credential, api key or private key, or is a key variable of a cloud provider. Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
+        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, passphrase, secret, token, bearer or credential, names a key (such as API_KEY, ENCRYPTION_KEY, SIGNING_KEY or AWS_ACCESS_KEY_ID), or is a key variable of a cloud provider. Names of other facts about a secret do not count (DB_SECRET_NAME, TOKEN_FILE, PASSWORD_LENGTH). Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
         fix: "Move the value to a Secret or ExternalSecret, use valueFrom or a file, and rotate the value",
         why: "Everybody who can read the workload or its backup can read the secret.",
         run: literals,
@@ -74,9 +74,20 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 static SECRET_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(password|passwd|pwd|secret|token|bearer|credential|api_?key|private_?key|AWS_SECRET_ACCESS_KEY|AZURE_.+KEY|OCI_CLI_KEY_CONTENT|GOOGLE_APPLICATION_CREDENTIALS)")
+    Regex::new(r"(?i)(password|passwd|pwd|secret|token|passphrase|bearer|credential|(api|private|encryption|encrypt|signing|sign|secret|access|master|account|auth|shared|session|cipher|hmac|jwt|license|service|storage|client)_?key(_?id)?$|(api|private)_?key|AZURE_.+KEY|OCI_CLI_KEY_CONTENT|GOOGLE_APPLICATION_CREDENTIALS)")
         .expect("a constant expression")
 });
+
+/// A name that says where a secret is, or something about it, and not the secret: DB_SECRET_NAME, TOKEN_FILE.
+static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)[_.-]?(names?|namespace|ref|file|path|dir|mount|url|uri|host|port|endpoint|issuer|audience|type|kind|mode|provider|algorithm|length|size|ttl|expir(y|es|ation)|expires?_?in|lifetime|duration|interval|timeout|enabled|disabled|required|policy|version|count|limit|prefix|header|field|scope|user(name)?|class|store|engine|backend|rotation|arn|region)$")
+        .expect("a constant expression")
+});
+
+/// Whether a name is that of a secret.
+fn is_secret_name(name: &str) -> bool {
+    SECRET_NAME.is_match(name) && !ABOUT.is_match(name)
+}
 
 static FORMATS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     [
@@ -126,7 +137,7 @@ fn literals(p: &Picture<'_>, say: &mut Say) {
         for container in work.all_containers() {
             for (i, entry) in list(container.value, "/env").iter().enumerate() {
                 let (name, value) = (text(entry, "/name"), text(entry, "/value"));
-                if !SECRET_NAME.is_match(name) || is_reference(value) {
+                if !is_secret_name(name) || is_reference(value) {
                     continue;
                 }
                 if value == LEFT_OUT {
@@ -228,7 +239,7 @@ fn configmaps(p: &Picture<'_>, say: &mut Say) {
         for (key, value) in config.map("/data").into_iter().flatten() {
             let value = value.as_str().unwrap_or("");
             let public = value.contains("BEGIN CERTIFICATE") || value.contains("BEGIN PUBLIC KEY");
-            if !SECRET_NAME.is_match(key) || is_reference(value) || public || is_file(key) {
+            if !is_secret_name(key) || is_reference(value) || public || is_file(key) {
                 continue;
             }
             if value == LEFT_OUT { hidden = true } else { wrong.push(key.as_str()) }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::restorable::is_database;
+use super::stateful::{Keeps, is_for_one_node, is_kept, keeps, local_class};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
         picture::Picture,
-        values::{list, text, words},
+        values::{list, text},
     },
 };
 
@@ -48,7 +48,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, /dev/shm, /proc and /sys) or a claim of a local or hostPath volume. No database (known by its image) runs without a claim. No Deployment with several replicas mounts a claim whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
+        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, /dev/shm, /proc and /sys), a claim of a local or hostPath volume, or a claim (also one of volumeClaimTemplates) whose StorageClass makes volumes on one node, such as local-path. No database, queue, log or object store, known by the name of its image or by its ports, runs without a volume that outlives its pods (an emptyDir does not); for Redis and its relatives, which are often only a cache, this is medium. No Deployment with several replicas mounts a claim whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
         fix: "Move the state to a network volume or a regional volume; use a StatefulSet or the strategy Recreate",
         why: "State on a node is lost with the node.",
         run: local,
@@ -239,7 +239,7 @@ fn local(p: &Picture<'_>, say: &mut Say) {
         }
         for claim in work.claims() {
             let Some(found) = by_name.get(&(work.namespace(), claim)) else { continue };
-            let once = words(&found.body, "/spec/accessModes").iter().all(|m| m.starts_with("ReadWriteOnce"));
+            let once = is_for_one_node(&found.body);
             let rolls = work.kind == "Deployment" && work.object.text("/spec/strategy/type") != "Recreate";
             if once && rolls && work.replicas.is_some_and(|n| n > 1) {
                 wrong.push(format!(
@@ -250,13 +250,31 @@ fn local(p: &Picture<'_>, say: &mut Say) {
             let volume = p.object_set.find("PersistentVolume", "", found.text("/spec/volumeName"));
             if volume.is_some_and(|v| v.at("/spec/local").is_object() || v.at("/spec/hostPath").is_object()) {
                 wrong.push(format!("claim {claim} is bound to a volume on one node"));
+            } else if let Some(by) = local_class(p, found.text("/spec/storageClassName")) {
+                wrong.push(format!("claim {claim} becomes a volume on one node ({by})"));
             }
         }
-        let kept = !work.claims().is_empty() || !work.object.list("/spec/volumeClaimTemplates").is_empty();
-        if is_database(work) && !kept {
-            wrong.push("a database without a volume: its data is lost with its pod".into());
+        for template in work.object.list("/spec/volumeClaimTemplates") {
+            if let Some(by) = local_class(p, text(template, "/spec/storageClassName")) {
+                wrong.push(format!("the volumes of {} are on one node each ({by})", text(template, "/metadata/name")));
+            }
         }
-        say.judge(work, &format!("{}/volumes", work.pointer), &wrong);
+        let pointer = format!("{}/volumes", work.pointer);
+        match keeps(work) {
+            Keeps::Perhaps if wrong.is_empty() && !is_kept(work) => {
+                let text = "its data is lost with its pod: fine for a cache, but not for a database";
+                say.fail_as(Severity::Medium, work, pointer, text);
+                continue;
+            }
+            Keeps::Database if !is_kept(work) => {
+                wrong.push("a database without a volume: its data is lost with its pod".into());
+            }
+            Keeps::Store if !is_kept(work) => {
+                wrong.push("a store without a volume that outlives its pods: its data is lost with them".into());
+            }
+            _ => {}
+        }
+        say.judge(work, &pointer, &wrong);
     }
 }
 

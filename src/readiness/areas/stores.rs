@@ -9,7 +9,7 @@ use crate::{
     readiness::{
         check::{Check, DEPOUT, Needs, REGION, RESTORE, Say, ZONE},
         picture::Picture,
-        values::{host, list, text, words},
+        values::{flag, host, list, selector, text, words},
     },
 };
 
@@ -22,7 +22,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "Of the Secrets that workloads use in env, envFrom or volumes, at least 80 % (parameter managedSecrets) are created by an ExternalSecret, a ClusterExternalSecret, a resource of the Vault operator, a SealedSecret, a SecretProviderClass (secretObjects) or a cert-manager Certificate.",
+        rule: "Of the Secrets that workloads use in env, envFrom or volumes (without those marked optional), at least 80 % (parameter managedSecrets) are created by an ExternalSecret, a ClusterExternalSecret, a resource of the Vault operator, a SealedSecret, a SecretProviderClass (secretObjects) or a cert-manager Certificate.",
         fix: "Manage the Secrets with External Secrets, the Vault operator or the CSI driver, from Vault, AWS, Azure or Google",
         why: "After a restore into another cluster, a secret manager creates the Secrets again by itself.",
         run: managed,
@@ -64,13 +64,17 @@ fn used(p: &Picture<'_>) -> BTreeSet<(String, String)> {
                 all.insert((work.namespace().to_owned(), name.to_owned()));
             }
         };
+        let needed = |owner: &'_ serde_json::Value, pointer: &str| {
+            let found = owner.pointer(pointer).filter(|reference| reference["optional"] != true);
+            found.map_or(String::new(), |reference| [text(reference, "/secretName"), text(reference, "/name")].concat())
+        };
         for volume in list(work.spec(), "/volumes") {
-            add(text(volume, "/secret/secretName"));
-            list(volume, "/projected/sources").iter().for_each(|s| add(text(s, "/secret/name")));
+            add(&needed(volume, "/secret"));
+            list(volume, "/projected/sources").iter().for_each(|s| add(&needed(s, "/secret")));
         }
         for container in work.all_containers() {
-            list(container.value, "/env").iter().for_each(|e| add(text(e, "/valueFrom/secretKeyRef/name")));
-            list(container.value, "/envFrom").iter().for_each(|e| add(text(e, "/secretRef/name")));
+            list(container.value, "/env").iter().for_each(|e| add(&needed(e, "/valueFrom/secretKeyRef")));
+            list(container.value, "/envFrom").iter().for_each(|e| add(&needed(e, "/secretRef")));
         }
     }
     all
@@ -88,6 +92,22 @@ fn made(p: &Picture<'_>) -> BTreeSet<(String, String)> {
     };
     for o in p.object_set.any("ExternalSecret.external-secrets.io") {
         add(&o.metadata.namespace, &or_own(o, "/spec/target/name"));
+    }
+    for o in p.object_set.any("ClusterExternalSecret.external-secrets.io") {
+        let own = or_own(o, "/spec/externalSecretName");
+        let named = o.text("/spec/externalSecretSpec/target/name");
+        let chosen: Vec<_> = o
+            .list("/spec/namespaceSelectors")
+            .iter()
+            .chain(o.map("/spec").and_then(|spec| spec.get("namespaceSelector")))
+            .filter_map(|s| selector(s, ""))
+            .collect();
+        for namespace in p.namespaces() {
+            let listed = words(&o.body, "/spec/namespaces").contains(&namespace);
+            if listed || chosen.iter().any(|s| s.matches(&p.labels_of_namespace(namespace))) {
+                add(namespace, if named.is_empty() { &own } else { named });
+            }
+        }
     }
     for kind in ["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret"] {
         for o in p.object_set.any(&format!("{kind}.secrets.hashicorp.com")) {
@@ -217,12 +237,7 @@ fn at_rest(p: &Picture<'_>, say: &mut Say) {
         );
     }
     for server in servers {
-        let set = server
-            .list("/spec/containers")
-            .iter()
-            .flat_map(|c| words(c, "/command").into_iter().chain(words(c, "/args")))
-            .any(|f| f.starts_with("--encryption-provider-config="));
-        if set {
+        if flag(server, "--encryption-provider-config").is_some() {
             say.pass(server)
         } else {
             say.fail(server, "/spec/containers/0/command", "no --encryption-provider-config")

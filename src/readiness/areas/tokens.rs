@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
-    rbac::escalates,
-    roles::{bindings, bound, is_everything, subject_name},
-};
+use super::rbac::escalates;
 use crate::{
     inventory::Object,
     model::{Class, Severity},
     readiness::{
         check::{Check, Needs, Say},
         picture::Picture,
+        rights::{GROUP, Subject, is_everything},
         values::{list, text},
     },
 };
@@ -48,21 +46,20 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 fn automount(p: &Picture<'_>, say: &mut Say) {
-    let mut has = BTreeSet::new();
-    for (binding, _) in bindings(p, say) {
-        has.extend(binding.list("/subjects").iter().map(|s| subject_name(s, &binding.metadata.namespace)));
+    for kind in ["ClusterRoleBinding", "RoleBinding"] {
+        if let Err(gap) = p.object_set.all(&format!("{kind}.{GROUP}")) {
+            return say.gap(gap);
+        }
     }
+    let has: BTreeSet<Subject<'_>> =
+        p.rights().bindings.iter().flat_map(|b| b.subjects().map(|(_, subject)| subject)).collect();
     for work in &p.works {
-        let account = match text(work.spec(), "/serviceAccountName") {
-            "" => "default",
-            name => name,
-        };
+        let account = work.account();
         let own = work.spec()["automountServiceAccountToken"].as_bool();
         let found = p.object_set.find("ServiceAccount", work.namespace(), account);
         let of_account = found.and_then(|a| a.body["automountServiceAccountToken"].as_bool());
-        if !own.or(of_account).unwrap_or(true)
-            || has.contains(&format!("ServiceAccount {}/{account}", work.namespace()))
-        {
+        let subject = Subject { kind: "ServiceAccount", namespace: work.namespace(), name: account };
+        if !own.or(of_account).unwrap_or(true) || has.contains(&subject) {
             say.pass(work);
         } else {
             say.fail(
@@ -76,21 +73,13 @@ fn automount(p: &Picture<'_>, say: &mut Say) {
 
 const DAY: u64 = 86_400;
 
-/// Service accounts that have all rights or can give them to themselves.
-fn mighty(p: &Picture<'_>) -> BTreeSet<String> {
-    let mut unsaid = Say::default();
-    let mut all = BTreeSet::new();
-    for (binding, _) in bindings(p, &mut unsaid) {
-        if binding.text("/roleRef/name") == "cluster-admin" {
-            all.extend(binding.list("/subjects").iter().map(|s| subject_name(s, &binding.metadata.namespace)));
-        }
-    }
-    for bound in bound(p, &mut unsaid) {
-        if is_everything(bound.role) || bound.role.list("/rules").iter().any(|rule| escalates(rule).is_some()) {
-            all.extend(bound.subjects);
-        }
-    }
-    all
+/// Subjects that have all rights or can give them to themselves.
+fn mighty<'a>(p: &Picture<'a>) -> BTreeSet<Subject<'a>> {
+    let powerful = |b: &&crate::readiness::rights::Binding<'a>| {
+        let role = p.rights().role(b);
+        role.is_some_and(|role| is_everything(role.rules.iter()) || role.rules.iter().any(|r| escalates(r).is_some()))
+    };
+    p.rights().bindings.iter().filter(powerful).flat_map(|b| b.subjects().map(|(_, subject)| subject)).collect()
 }
 
 const UNUSED: i64 = 90 * 86_400;
@@ -120,9 +109,12 @@ fn tokens(p: &Picture<'_>, say: &mut Say) {
             || secret.metadata.annotations.contains_key("kubernetes.io/service-account.name");
         if token {
             let account = secret.metadata.annotations.get("kubernetes.io/service-account.name");
-            let account =
-                format!("ServiceAccount {}/{}", secret.metadata.namespace, account.map_or("", String::as_str));
-            let (severity, may) = if mighty.contains(&account) {
+            let account = Subject {
+                kind: "ServiceAccount",
+                namespace: &secret.metadata.namespace,
+                name: account.map_or("", String::as_str),
+            };
+            let (severity, may) = if mighty.iter().any(|subject| account.is(subject)) {
                 (Severity::Critical, ", which has all rights or can give them to itself")
             } else {
                 (Severity::High, "")

@@ -25,7 +25,7 @@ pub(crate) const USAGE: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE, REGION],
         needs: Needs::Cluster,
-        rule: "By the 95th percentile of the last 7 days (Prometheus, as far back as it has data), each container uses at most its memory request, at most 90 % of its memory limit, and at most 1.5 times its CPU request. In the last day at most 25 % of its CPU periods were throttled. In the last 7 days it was not OOMKilled. Without data in Prometheus, the current usage (metrics.k8s.io) counts, or else the target of a VerticalPodAutoscaler; without any of them the result is unknown. A container without requests is skipped (see RES-001). Jobs and CronJobs are not examined.",
+        rule: "By the 95th percentile of the last 7 days (Prometheus, as far back as it has data), each container uses at most its memory request, at most 90 % of its memory limit, and at most 1.5 times its CPU request. In the last day at most 25 % of its CPU periods were throttled. In the last 7 days it was not OOMKilled. Without data in Prometheus, the current usage (metrics.k8s.io) counts, or else the target of a VerticalPodAutoscaler; without any of them the result is unknown. A container without requests is skipped (see RES-001), unless it was OOMKilled. Jobs and CronJobs are not examined.",
         fix: "Raise requests and limits to the actual usage",
         why: "The scheduler places pods by their requests. After a loss, the remaining nodes have no room for usage above the requests.",
         run: under,

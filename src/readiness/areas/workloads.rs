@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::stateful::is_for_one_node;
 use crate::{
-    inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
         picture::{Picture, Work},
-        values::{map, share, text},
+        scope::is_hook,
+        values::{share, text},
     },
 };
 
@@ -23,7 +24,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each Deployment, StatefulSet, Rollout, ReplicaSet and ReplicationController has at least 2 replicas, and at least 3 if it is critical. A critical StatefulSet has an odd number. With an autoscaler, its minimum counts. Workloads scaled to 0 and those of the parameter singletons are skipped.",
+        rule: "Each Deployment, StatefulSet, Rollout, ReplicaSet, ReplicationController and DeploymentConfig has at least 2 replicas, and at least 3 if it is critical. A critical StatefulSet has an odd number. With an autoscaler, its minimum counts (a ScaledObject of KEDA has the minimum 0 by default). Workloads scaled to 0 and those of the parameter singletons are skipped.",
         fix: "Set replicas, or the minimum of the autoscaler, to 2 or more (3 for a critical workload)",
         why: "A workload with a single replica is down whenever its node is down.",
         run: replicas,
@@ -36,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each pod has a controller among its owners. Static pods of a kubelet and pods that have finished are skipped.",
+        rule: "Each pod has a controller among its owners. Static pods of a kubelet, pods that have finished and pods that a chart runs as a hook are skipped.",
         fix: "Create the pod through a Deployment, StatefulSet or Job",
         why: "If its node is lost, nothing creates such a pod again; and a drain refuses to evict it.",
         run: naked,
@@ -75,10 +76,10 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Manifests,
-        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by resource metrics, every container (or the whole pod) has requests. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
+        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by the usage of a resource (without metrics: of CPU), every container whose usage counts, or the whole pod, requests this resource; a limit counts as a request. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
         fix: "Set minReplicas to 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
         why: "After the loss of a zone, the remaining pods must carry its load.",
-        run: autoscalers,
+        run: super::scaling::autoscalers,
     },
     Check {
         id: "WRK-006",
@@ -88,7 +89,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Deployment behind a Service does not have the strategy Recreate. The maxUnavailable of a Deployment, rounded down, is below its replicas (or the minimum of its autoscaler). A StatefulSet with updateStrategy OnDelete is low.",
+        rule: "A Deployment behind a Service does not have the strategy Recreate, unless it mounts a claim that only one node at a time can mount: its next pod cannot start before the last one has ended. The maxUnavailable of a Deployment, rounded down, is below its replicas (or the minimum of its autoscaler). A StatefulSet with updateStrategy OnDelete is low.",
         fix: "Use RollingUpdate with maxUnavailable below the number of replicas",
         why: "A fix that is rolled out in an outage must not take the service down itself.",
         run: strategy,
@@ -144,6 +145,8 @@ fn naked(p: &Picture<'_>, say: &mut Say) {
         }
         if matches!(work.object.text("/status/phase"), "Succeeded" | "Failed") {
             say.skip(work, "it has finished");
+        } else if is_hook(work.object) {
+            say.skip(work, "Helm runs it once, as a hook");
         } else {
             say.fail(work, "/metadata/ownerReferences", "no controller creates it again");
         }
@@ -257,78 +260,6 @@ fn concentration(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-fn autoscalers(p: &Picture<'_>, say: &mut Say) {
-    let all = p.each(HPA, say);
-    let mut targets: BTreeMap<String, usize> = BTreeMap::new();
-    let target = |o: &Object| {
-        format!(
-            "{}/{}/{}",
-            o.metadata.namespace,
-            o.text("/spec/scaleTargetRef/kind"),
-            o.text("/spec/scaleTargetRef/name")
-        )
-    };
-    for scaler in &all {
-        *targets.entry(target(scaler)).or_default() += 1;
-    }
-    for scaler in all {
-        let least = scaler.at("/spec/minReplicas").as_u64().unwrap_or(1);
-        let most = scaler.at("/spec/maxReplicas").as_u64().unwrap_or(0);
-        let mut wrong = vec![];
-        if least < 2 {
-            wrong.push(format!("minReplicas is {least}"));
-        }
-        if most <= least {
-            wrong.push(format!("maxReplicas {most} leaves no headroom above minReplicas {least}"));
-        }
-        if targets.get(&target(scaler)).is_some_and(|n| *n > 1) {
-            wrong.push("another autoscaler scales the same workload".into());
-        }
-        if p.is_cluster() {
-            for condition in ["AbleToScale", "ScalingActive"] {
-                if scaler.condition(condition) == "False" {
-                    wrong.push(format!("{condition} is False"));
-                }
-            }
-            let limited = scaler
-                .list("/status/conditions")
-                .iter()
-                .any(|c| c["type"] == "ScalingLimited" && c["status"] == "True" && c["reason"] == "TooManyReplicas");
-            if most > 0 && scaler.at("/status/currentReplicas").as_u64() == Some(most) || limited {
-                wrong.push(format!("it is already at its maximum of {most}"));
-            }
-        }
-        let by_resource = scaler.list("/spec/metrics").iter().any(|m| m["type"] == "Resource")
-            || scaler.list("/spec/metrics").is_empty();
-        let work = p.works.iter().find(|w| w.scaled.is_some_and(|s| std::ptr::eq(s, scaler)));
-        if let Some(work) = work.filter(|_| by_resource) {
-            let bare: Vec<&str> =
-                work.containers().filter(|c| map(c.value, "/resources/requests").is_none()).map(|c| c.name).collect();
-            if !bare.is_empty() && map(work.spec(), "/resources/requests").is_none() {
-                wrong.push(format!("it scales by the usage of requests, but {} has none", bare.join(", ")));
-            }
-        }
-        if wrong.is_empty() && !p.is_cluster() && work.is_some_and(|w| w.object.at("/spec/replicas").is_u64()) {
-            say.fail_as(
-                Severity::Low,
-                scaler,
-                "",
-                "its workload sets spec.replicas, too: each apply overrides the autoscaler",
-            );
-        } else {
-            say.judge(scaler, "/spec", &wrong);
-        }
-    }
-    fixed_size(p, say);
-}
-
-/// Critical Deployments that no autoscaler scales up when their load grows.
-fn fixed_size(p: &Picture<'_>, say: &mut Say) {
-    for work in p.works.iter().filter(|w| w.critical && w.kind == "Deployment" && w.scaled.is_none()) {
-        say.fail_as(Severity::Low, work, "", "it is critical, and no autoscaler scales it up");
-    }
-}
-
 fn strategy(p: &Picture<'_>, say: &mut Say) {
     for work in &p.works {
         match work.kind {
@@ -336,7 +267,7 @@ fn strategy(p: &Picture<'_>, say: &mut Say) {
                 let behind = !p.services(work).is_empty();
                 let n = work.replicas.unwrap_or(1);
                 let most = work.object.at("/spec/strategy/rollingUpdate/maxUnavailable");
-                if behind && work.object.text("/spec/strategy/type") == "Recreate" {
+                if behind && work.object.text("/spec/strategy/type") == "Recreate" && !has_to_stop(p, work) {
                     say.fail(
                         work,
                         "/spec/strategy/type",
@@ -364,6 +295,16 @@ fn strategy(p: &Picture<'_>, say: &mut Say) {
             _ => {}
         }
     }
+}
+
+/// Whether the pods of a workload mount a claim that two pods cannot mount at the same time. A claim that the input does
+/// not contain may be such a claim.
+fn has_to_stop(p: &Picture<'_>, work: &Work<'_>) -> bool {
+    let alone = |name: &&str| {
+        let claim = p.object_set.find("PersistentVolumeClaim", work.namespace(), name);
+        claim.is_none_or(|claim| is_for_one_node(&claim.body))
+    };
+    work.claims().iter().any(alone)
 }
 
 fn graceful(p: &Picture<'_>, say: &mut Say) {

@@ -4,7 +4,7 @@
 use minijinja::{AutoEscape, Environment, Value, context};
 
 use super::{
-    counted,
+    counted, covered,
     human::{areas, is_shown},
     place,
 };
@@ -20,7 +20,7 @@ pub fn html(review: &Review) -> String {
     let rendered = environment.add_template("review", TEMPLATE).and_then(|()| {
         environment.get_template("review")?.render(context! {
             r => Value::from(minijinja::value::Serde(review)), verdict => review.verdict.to_string(),
-            counted => counted(review), areas, objects => review.objects.values().sum::<usize>(),
+            counted => counted(review), covered => covered(review), areas, objects => review.objects.values().sum::<usize>(),
         })
     });
     // A template that cannot be rendered is a bug. The file must still show that there is a problem.

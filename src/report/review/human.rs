@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{counted, place};
+use super::{counted, covered, place};
 use crate::{
     model::{Review, Ruling, State, printable},
     report::markdown::text,
@@ -19,7 +19,16 @@ pub fn human(review: &Review, all: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "{}  {}", review.verdict, printable(&review.target));
     let objects: usize = review.objects.values().sum();
-    let _ = writeln!(out, "{objects} objects, {} checks: {}", review.checks.len(), counted(review));
+    let _ = writeln!(
+        out,
+        "{objects} {}, {} checks: {}",
+        if objects == 1 { "object" } else { "objects" },
+        review.checks.len(),
+        counted(review)
+    );
+    for line in covered(review) {
+        let _ = writeln!(out, "{}", printable(&line));
+    }
     for note in &review.notes {
         let _ = writeln!(out, "note: {}", printable(note));
     }
@@ -35,7 +44,7 @@ pub fn human(review: &Review, all: bool) -> String {
     let (passed, skipped): (Vec<_>, Vec<_>) = quiet.partition(|c| c.tally.pass > 0);
     let _ = writeln!(
         out,
-        "\n{} checks passed, {} had nothing to judge and were skipped. `drillmaster explain ID` explains a check.",
+        "\n{} checks passed, {} judged nothing (see above). `drillmaster explain ID` explains a check.",
         passed.len(),
         skipped.len()
     );
@@ -130,6 +139,9 @@ fn next(review: &Review, out: &mut String) {
 /// The same as tables in Markdown.
 pub fn markdown(review: &Review) -> String {
     let mut out = format!("# {}\n\n{}: {}\n", review.verdict, text(&review.target), counted(review));
+    for line in covered(review) {
+        let _ = write!(out, "\n{}\n", text(&line));
+    }
     for note in &review.notes {
         let _ = write!(out, "\n> {}\n", text(note));
     }

@@ -4,11 +4,18 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::covered;
 use crate::model::{Review, Ruling, State, printable};
+
+/// The name of the report, with the counts of the checks.
+fn name(review: &Review) -> String {
+    let said = covered(review).join("; ");
+    printable(&format!("drillmaster check {}: {} ({said})", review.target, review.verdict))
+}
 
 /// The review for CI, with a case for each check: its most serious result, and the number of results.
 pub fn junit_by_check(review: &Review) -> String {
-    let mut report = Report::new(printable(&format!("drillmaster check {}: {}", review.target, review.verdict)));
+    let mut report = Report::new(name(review));
     let mut areas: Vec<(&str, TestSuite)> = vec![];
     for check in &review.checks {
         // A result "does not apply" for some objects must not hide that others pass.
@@ -48,7 +55,7 @@ fn status(state: State) -> TestCaseStatus {
 
 /// The review for CI.
 pub fn junit(review: &Review) -> String {
-    let mut report = Report::new(printable(&format!("drillmaster check {}: {}", review.target, review.verdict)));
+    let mut report = Report::new(name(review));
     for check in &review.checks {
         let mut suite = TestSuite::new(format!("{} {}", check.id, check.name));
         for result in review.results.iter().filter(|r| r.check == check.id) {

@@ -36,6 +36,20 @@ fn counted(review: &Review) -> String {
     all.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
 }
 
+/// How many checks judged something, and what was left out, one sentence each.
+fn covered(review: &Review) -> Vec<String> {
+    let c = &review.coverage;
+    let others: Vec<String> = c.unjudged.iter().map(|(why, n)| format!("{n} {why}")).collect();
+    let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+    let mut all = vec![format!("{} of {} checks judged something{others}", c.judged, review.checks.len())];
+    for left in &c.left_out {
+        let word = if left.objects == 1 { "object" } else { "objects" };
+        all.push(format!("left out: {} {word} of {}: {}", left.objects, left.what, left.why));
+    }
+    all.extend(c.undecided.iter().map(|why| format!("cannot be called ready: {why}")));
+    all
+}
+
 /// `file:line`, if the object comes from a file.
 fn place(subject: &crate::model::Subject) -> String {
     if subject.file.is_empty() { String::new() } else { format!("{}:{}", subject.file, subject.line) }

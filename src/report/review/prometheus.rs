@@ -28,6 +28,16 @@ pub fn prometheus(review: &Review) -> String {
             );
         }
     }
+    let c = &review.coverage;
+    let left: usize = c.left_out.iter().map(|left| left.objects).sum();
+    let _ = writeln!(
+        out,
+        "# HELP drillmaster_check_judged Checks of the last readiness review that judged something.\n\
+         # TYPE drillmaster_check_judged gauge\ndrillmaster_check_judged {}\n\
+         # HELP drillmaster_check_left_out Objects that the last readiness review left out.\n\
+         # TYPE drillmaster_check_left_out gauge\ndrillmaster_check_left_out {left}",
+        c.judged
+    );
     out.push_str(
         "# HELP drillmaster_check_ready The verdict of the last readiness review: 1 for the verdict that applies.\n\
          # TYPE drillmaster_check_ready gauge\n",

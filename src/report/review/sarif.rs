@@ -72,6 +72,7 @@ pub fn sarif(review: &Review) -> String {
     }
     let mut notices: Vec<Value> =
         review.notes.iter().map(|n| json!({"level": "note", "message": {"text": n}})).collect();
+    notices.extend(super::covered(review).iter().map(|line| json!({"level": "note", "message": {"text": line}})));
     if told.len() > MOST {
         let text = format!(
             "this file contains the {} most serious of {} results, because code scanning accepts no more",
@@ -90,7 +91,9 @@ pub fn sarif(review: &Review) -> String {
             "invocations": [{"executionSuccessful": true, "exitCode": review.verdict.exit().code(),
                 "toolExecutionNotifications": notices}],
             "properties": {"target": review.target, "verdict": review.verdict.to_string(),
-                "pass": t.pass, "fail": t.fail, "unknown": t.unknown, "error": t.error, "waived": t.waived, "skip": t.skip},
+                "pass": t.pass, "fail": t.fail, "unknown": t.unknown, "error": t.error, "waived": t.waived, "skip": t.skip,
+                "judgedChecks": review.coverage.judged, "unjudgedChecks": review.coverage.unjudged,
+                "leftOut": review.coverage.left_out, "undecided": review.coverage.undecided},
             "results": results,
         }],
     });

@@ -1,0 +1,175 @@
+//! Databases and queues that an operator runs: what their resources say of instances, storage and backups.
+
+use serde_json::Value;
+
+use super::stateful::local_class;
+use crate::{
+    inventory::Object,
+    kubernetes::quantity,
+    model::{Class, Severity},
+    readiness::{
+        check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
+        picture::Picture,
+        values::{list, text},
+    },
+};
+
+pub(crate) const CHECKS: &[Check] = &[
+    Check {
+        id: "OPS-001",
+        name: "operated-instances",
+        title: "Databases and queues of operators have enough instances to lose one",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "A Cluster of CloudNativePG has at least 2 instances. A Kafka of Strimzi (also its ZooKeeper, and each KafkaNodePool), a RabbitmqCluster, an Elasticsearch and a MongoDBCommunity have at least 3, because they need a majority.",
+        fix: "Raise the number of instances: 2 or more for PostgreSQL, 3 for what needs a majority",
+        why: "With one instance, or without a majority, the database is down as long as its node is.",
+        run: instances,
+    },
+    Check {
+        id: "OPS-002",
+        name: "operated-storage",
+        title: "Databases and queues of operators keep their data on volumes",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[DRAIN, NODE, ZONE],
+        needs: Needs::Manifests,
+        rule: "The storage of a Kafka or KafkaNodePool is not ephemeral, that of a RabbitmqCluster is not 0, and no node set of an Elasticsearch puts elasticsearch-data into an emptyDir. The StorageClass that one of these, or a Cluster of CloudNativePG, names does not make volumes on one node (see STO-003; low for CloudNativePG with several instances, because it copies the data itself).",
+        fix: "Use persistent-claim storage with a class whose volumes other nodes can mount",
+        why: "Data on a node or in an emptyDir is lost with the node or the pod.",
+        run: storage,
+    },
+    Check {
+        id: "OPS-003",
+        name: "operated-backups",
+        title: "Databases of operators are backed up",
+        severity: Severity::High,
+        class: Class::Gate,
+        gates: &[RESTORE, REGION],
+        needs: Needs::Manifests,
+        rule: "Each Cluster of CloudNativePG has spec.backup with an object store or volume snapshots, or a plugin that archives the log; and a ScheduledBackup that is not suspended names it. A Cluster that is a replica of another one is skipped.",
+        fix: "Set spec.backup.barmanObjectStore (or the Barman Cloud plugin), and create a ScheduledBackup",
+        why: "The volumes of a database alone may not be consistent, and they hold no earlier state.",
+        run: backups,
+    },
+];
+
+const POSTGRES: &str = "Cluster.postgresql.cnpg.io";
+const KAFKA: &str = "Kafka.kafka.strimzi.io";
+const POOL: &str = "KafkaNodePool.kafka.strimzi.io";
+const RABBIT: &str = "RabbitmqCluster.rabbitmq.com";
+const ELASTIC: &str = "Elasticsearch.elasticsearch.k8s.elastic.co";
+const MONGO: &str = "MongoDBCommunity.mongodbcommunity.mongodb.com";
+
+/// Kinds with a number of instances: where it is, its default, and how many are needed.
+const NUMBERED: [(&str, &str, u64, u64); 6] = [
+    (POSTGRES, "/spec/instances", 1, 2),
+    (KAFKA, "/spec/kafka/replicas", 0, 3),
+    (KAFKA, "/spec/zookeeper/replicas", 0, 3),
+    (POOL, "/spec/replicas", 0, 3),
+    (RABBIT, "/spec/replicas", 1, 3),
+    (MONGO, "/spec/members", 1, 3),
+];
+
+fn instances(p: &Picture<'_>, say: &mut Say) {
+    for (key, pointer, default, least) in NUMBERED {
+        for object in p.each(key, say) {
+            match object.at(pointer).as_u64().unwrap_or(default) {
+                // The node pools of a Kafka have the number, or it has no ZooKeeper.
+                0 => {}
+                n if n < least => {
+                    say.fail(object, pointer, format!("{n} instances; at least {least} are needed"));
+                }
+                _ => say.pass(object),
+            }
+        }
+    }
+    for cluster in p.each(ELASTIC, say) {
+        let nodes: u64 = cluster.list("/spec/nodeSets").iter().filter_map(|set| set["count"].as_u64()).sum();
+        if nodes < 3 {
+            say.fail(cluster, "/spec/nodeSets", format!("{nodes} nodes; at least 3 are needed"));
+        } else {
+            say.pass(cluster);
+        }
+    }
+}
+
+fn storage(p: &Picture<'_>, say: &mut Say) {
+    for (key, pointer) in [(KAFKA, "/spec/kafka/storage"), (POOL, "/spec/storage")] {
+        for object in p.each(key, say).into_iter().filter(|o| o.at(pointer).is_object()) {
+            let mut wrong = vec![];
+            kafka_storage(p, object.at(pointer), &mut wrong);
+            say.judge(object, pointer, &wrong);
+        }
+    }
+    for object in p.each(RABBIT, say) {
+        let size = object.at("/spec/persistence/storage");
+        let none = size == 0 || size.as_str().and_then(quantity) == Some(0.0);
+        let mut wrong = vec![];
+        if none {
+            wrong.push("its storage is 0: its messages are lost with its pods".to_owned());
+        }
+        wrong.extend(on_one_node(p, object.text("/spec/persistence/storageClassName")));
+        say.judge(object, "/spec/persistence", &wrong);
+    }
+    for object in p.each(ELASTIC, say) {
+        let fleeting = |set: &&Value| {
+            let volumes = list(set, "/podTemplate/spec/volumes").iter();
+            volumes.into_iter().any(|v| text(v, "/name") == "elasticsearch-data" && !v["emptyDir"].is_null())
+        };
+        let sets = object.list("/spec/nodeSets").iter().filter(fleeting);
+        let wrong: Vec<String> =
+            sets.map(|set| format!("node set {} keeps its data in an emptyDir", text(set, "/name"))).collect();
+        say.judge(object, "/spec/nodeSets", &wrong);
+    }
+    for object in p.each(POSTGRES, say) {
+        match on_one_node(p, object.text("/spec/storage/storageClass")) {
+            None => say.pass(object),
+            Some(why) if object.at("/spec/instances").as_u64().unwrap_or(1) > 1 => {
+                say.fail_as(Severity::Low, object, "/spec/storage/storageClass", why);
+            }
+            Some(why) => say.fail(object, "/spec/storage/storageClass", why),
+        }
+    }
+}
+
+fn kafka_storage(p: &Picture<'_>, storage: &Value, wrong: &mut Vec<String>) {
+    match text(storage, "/type") {
+        "ephemeral" => wrong.push("its storage is ephemeral: its messages are lost with its pods".into()),
+        "jbod" => list(storage, "/volumes").iter().for_each(|volume| kafka_storage(p, volume, wrong)),
+        _ => wrong.extend(on_one_node(p, text(storage, "/class"))),
+    }
+}
+
+fn on_one_node(p: &Picture<'_>, class: &str) -> Option<String> {
+    local_class(p, class).map(|by| format!("its volumes are on one node each ({by})"))
+}
+
+fn backups(p: &Picture<'_>, say: &mut Say) {
+    let scheduled = p.all("ScheduledBackup.postgresql.cnpg.io", say);
+    for cluster in p.each(POSTGRES, say) {
+        if cluster.at("/spec/replica/enabled") == true {
+            say.skip(cluster, "it is a replica of another cluster");
+            continue;
+        }
+        let archives = |plugin: &Value| plugin["isWALArchiver"] == true && plugin["enabled"] != false;
+        let stored = ["barmanObjectStore", "volumeSnapshot"]
+            .iter()
+            .any(|kind| !cluster.at(&format!("/spec/backup/{kind}")).is_null());
+        let mut wrong = vec![];
+        if !stored && !cluster.list("/spec/plugins").iter().any(archives) {
+            wrong.push("it has no spec.backup, and no plugin archives its log".to_owned());
+        } else if !scheduled.iter().any(|backup| is_of(backup, cluster)) {
+            wrong.push("no ScheduledBackup names it".into());
+        }
+        say.judge(cluster, "/spec/backup", &wrong);
+    }
+}
+
+fn is_of(backup: &Object, cluster: &Object) -> bool {
+    backup.metadata.namespace == cluster.metadata.namespace
+        && backup.text("/spec/cluster/name") == cluster.metadata.name
+        && backup.at("/spec/suspend") != true
+}

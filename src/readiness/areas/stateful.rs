@@ -1,0 +1,219 @@
+//! Which workloads keep data: by the name of their image, and by the ports and volumes that they declare. A part of a
+//! name is not enough: an express front end, an exporter or an operator of a database keeps nothing.
+
+use serde_json::Value;
+
+use super::images::parse;
+use crate::{
+    inventory::Object,
+    readiness::{
+        picture::{Picture, Work},
+        values::{list, text, words},
+    },
+};
+
+/// What a workload keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// A database.
+    Database,
+    /// A queue, a log or an object store.
+    Store,
+    /// Something that is often only a cache.
+    Perhaps,
+    Nothing,
+}
+
+const DATABASES: [&str; 28] = [
+    "postgres",
+    "postgresql",
+    "postgis",
+    "timescaledb",
+    "spilo",
+    "mysql",
+    "mariadb",
+    "percona",
+    "mongo",
+    "mongodb",
+    "cassandra",
+    "scylla",
+    "elasticsearch",
+    "opensearch",
+    "etcd",
+    "cockroach",
+    "couchdb",
+    "couchbase",
+    "neo4j",
+    "influxdb",
+    "clickhouse",
+    "arangodb",
+    "rethinkdb",
+    "tidb",
+    "tikv",
+    "yugabyte",
+    "mssql",
+    "cockroachdb",
+];
+
+const STORES: [&str; 9] =
+    ["rabbitmq", "kafka", "zookeeper", "minio", "nats", "pulsar", "activemq", "seaweedfs", "redpanda"];
+
+const CACHES: [&str; 4] = ["redis", "valkey", "keydb", "dragonfly"];
+
+/// Words in the names of images that may stand beside the name of a database.
+const NEUTRAL: [&str; 33] = [
+    "server",
+    "ha",
+    "cluster",
+    "community",
+    "enterprise",
+    "sharded",
+    "repmgr",
+    "galera",
+    "replica",
+    "alpine",
+    "debian",
+    "ubi",
+    "ubi8",
+    "ubi9",
+    "oss",
+    "official",
+    "db",
+    "database",
+    "node",
+    "cp",
+    "jetstream",
+    "alternator",
+    "stack",
+    "xtradb",
+    "server2",
+    "bullseye",
+    "bookworm",
+    "standalone",
+    "single",
+    "broker",
+    "management",
+    "artemis",
+    "docker",
+];
+
+/// What an image keeps, by the words of its name. Each word must be a known one, and one of them the name of a store.
+pub(super) fn image_keeps(image: &str) -> Keeps {
+    let path = parse(image).path;
+    let name = path.rsplit('/').next().unwrap_or(&path).to_lowercase();
+    let mut keeps = Keeps::Nothing;
+    for word in name.split(['-', '_', '.']).filter(|word| !word.is_empty()) {
+        let found = if DATABASES.contains(&word) {
+            Keeps::Database
+        } else if STORES.contains(&word) {
+            Keeps::Store
+        } else if CACHES.contains(&word) {
+            Keeps::Perhaps
+        } else if NEUTRAL.contains(&word) || word.chars().all(|c| c.is_ascii_digit()) {
+            continue;
+        } else {
+            return Keeps::Nothing;
+        };
+        if keeps == Keeps::Nothing || found == Keeps::Database {
+            keeps = found;
+        }
+    }
+    keeps
+}
+
+/// The ports on which databases listen.
+const PORTS: [u64; 9] = [5432, 3306, 27017, 9042, 1433, 1521, 26257, 8086, 5984];
+
+/// What a workload keeps.
+pub(super) fn keeps(work: &Work<'_>) -> Keeps {
+    let images = work.containers().map(|c| image_keeps(text(c.value, "/image")));
+    let best = images.min_by_key(|keeps| match keeps {
+        Keeps::Database => 0,
+        Keeps::Store => 1,
+        Keeps::Perhaps => 2,
+        Keeps::Nothing => 3,
+    });
+    match best {
+        Some(Keeps::Nothing) | None if listens_like_a_database(work) => Keeps::Database,
+        Some(keeps) => keeps,
+        None => Keeps::Nothing,
+    }
+}
+
+/// Whether a workload with claims of its own listens on the port of a database.
+fn listens_like_a_database(work: &Work<'_>) -> bool {
+    let port = |port: &Value| port["containerPort"].as_u64().is_some_and(|n| PORTS.contains(&n));
+    let claims = !work.object.list("/spec/volumeClaimTemplates").is_empty();
+    claims && work.containers().any(|c| list(c.value, "/ports").iter().any(port))
+}
+
+/// Whether a workload is a database.
+pub(super) fn is_database(work: &Work<'_>) -> bool {
+    matches!(keeps(work), Keeps::Database | Keeps::Perhaps)
+}
+
+/// Whether the pods of a workload have a volume that outlives them.
+pub(super) fn is_kept(work: &Work<'_>) -> bool {
+    let lasting = ["persistentVolumeClaim", "csi", "nfs", "iscsi", "rbd", "cephfs", "awsElasticBlockStore"];
+    let more =
+        ["gcePersistentDisk", "azureDisk", "azureFile", "glusterfs", "hostPath", "ephemeral", "fc", "portworxVolume"];
+    let volumes = list(work.spec(), "/volumes");
+    let outlives = |v: &&Value| lasting.iter().chain(&more).any(|kind| *kind != "ephemeral" && !v[*kind].is_null());
+    !work.object.list("/spec/volumeClaimTemplates").is_empty() || volumes.iter().any(|v| outlives(&v))
+}
+
+/// Provisioners whose volumes are disks or folders of one node.
+const LOCAL: [&str; 13] = [
+    "rancher.io/local-path",
+    "kubernetes.io/no-provisioner",
+    "docker.io/hostpath",
+    "k8s.io/minikube-hostpath",
+    "microk8s.io/hostpath",
+    "hostpath.csi.k8s.io",
+    "openebs.io/local",
+    "local.csi.openebs.io",
+    "zfs.csi.openebs.io",
+    "topolvm.io",
+    "topolvm.cybozu.com",
+    "lvm.csi.metal-stack.io",
+    "kubevirt.io.hostpath-provisioner",
+];
+
+/// Whether a storage class makes volumes on one node; the name is that of its provisioner.
+pub(super) fn local_class<'a>(p: &Picture<'a>, class: &str) -> Option<&'a str> {
+    const KEY: &str = "StorageClass.storage.k8s.io";
+    let default = |o: &&Object| {
+        o.metadata.annotations.get("storageclass.kubernetes.io/is-default-class").is_some_and(|v| v == "true")
+    };
+    let found = match class {
+        "" => p.object_set.any(KEY).iter().find(default),
+        name => p.object_set.find(KEY, "", name),
+    };
+    found.map(|class| class.text("/provisioner")).filter(|by| LOCAL.contains(by))
+}
+
+/// Whether only one node at a time can mount a claim.
+pub(super) fn is_for_one_node(claim: &Value) -> bool {
+    words(claim, "/spec/accessModes").iter().all(|mode| mode.starts_with("ReadWriteOnce"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_name_is_no_database() {
+        for image in
+            ["mongo-express:1.0.2", "quay.io/opstree/redis-operator:v0.15.0", "prom/mysqld-exporter", "a/pgbouncer"]
+        {
+            assert_eq!(image_keeps(image), Keeps::Nothing, "{image}");
+        }
+        for image in ["postgres:16", "bitnami/postgresql:16", "percona/percona-server-mongodb:7", "a/mariadb-galera:11"]
+        {
+            assert_eq!(image_keeps(image), Keeps::Database, "{image}");
+        }
+        assert_eq!(image_keeps("rabbitmq:3.13"), Keeps::Store);
+        assert_eq!(image_keeps("minio/minio:RELEASE.2024"), Keeps::Store);
+        assert_eq!(image_keeps("docker.io/library/redis"), Keeps::Perhaps);
+    }
+}

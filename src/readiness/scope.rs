@@ -1,0 +1,83 @@
+//! Which namespaces a review judges. It counts and names the objects that it leaves out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{picture::WORKLOADS, settings::ReviewSettings};
+use crate::{
+    inventory::{Object, ObjectSet, Source},
+    model::LeftOut,
+};
+
+/// Namespaces that a review leaves out unless the user names them: a new cluster gets them
+/// from its installation and not from a backup.
+const PLATFORM: [&str; 6] =
+    ["kube-system", "kube-public", "kube-node-lease", "velero", "local-path-storage", "drillmaster"];
+
+/// The namespaces that are judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// The namespaces that the user named; empty for all.
+    named: BTreeSet<String>,
+    /// The namespaces that are left out if the user named none.
+    out: BTreeSet<String>,
+}
+
+impl Scope {
+    /// Files that hold workloads of platform namespaces only are meant to be judged.
+    pub fn of(object_set: &ObjectSet, settings: &ReviewSettings) -> Self {
+        let mut out: BTreeSet<String> = settings.platform.iter().cloned().collect();
+        let platform = |object: &Object| PLATFORM.contains(&object.metadata.namespace.as_str());
+        let mut works = WORKLOADS.iter().flat_map(|key| object_set.any(key));
+        let whole = object_set.source == Source::Manifests && works.all(|object| platform(object));
+        if !whole {
+            out.extend(PLATFORM.iter().map(|name| (*name).to_owned()));
+        }
+        Self { named: settings.namespaces.iter().cloned().collect(), out }
+    }
+
+    /// Whether a namespace is judged.
+    pub fn holds(&self, namespace: &str) -> bool {
+        if self.named.is_empty() { !self.out.contains(namespace) } else { self.named.contains(namespace) }
+    }
+
+    /// The objects that are left out, by namespace.
+    pub fn left_out(&self, object_set: &ObjectSet, tests: &[&Object]) -> Vec<LeftOut> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let of_objects = object_set.objects.values().flatten().map(|o| &o.metadata);
+        for meta in of_objects.chain(object_set.pods.iter().map(|pod| &pod.metadata)) {
+            if !meta.namespace.is_empty() && !self.holds(&meta.namespace) {
+                *counts.entry(&meta.namespace).or_default() += 1;
+            }
+        }
+        let one = |(name, objects): (&str, usize)| LeftOut {
+            what: format!("namespace {name}"),
+            objects,
+            why: if self.named.is_empty() {
+                format!("it belongs to the platform; --namespace {name} judges it")
+            } else {
+                "--namespace does not name it".to_owned()
+            },
+        };
+        let mut all: Vec<LeftOut> = counts.into_iter().map(one).collect();
+        if !tests.is_empty() {
+            let why = "they run only for `helm test`".to_owned();
+            all.push(LeftOut { what: "test hooks of charts".into(), objects: tests.len(), why });
+        }
+        all
+    }
+}
+
+/// Whether a chart creates an object only for `helm test`.
+pub(crate) fn is_test_hook(object: &Object) -> bool {
+    hooks(object).any(|hook| matches!(hook, "test" | "test-success" | "test-failure"))
+}
+
+/// Whether Helm creates an object at a moment of a release and waits until it has ended.
+pub(crate) fn is_hook(object: &Object) -> bool {
+    hooks(object).next().is_some()
+}
+
+fn hooks(object: &Object) -> impl Iterator<Item = &str> {
+    let said = object.metadata.annotations.get("helm.sh/hook").map_or("", String::as_str);
+    said.split(',').map(str::trim).filter(|hook| !hook.is_empty())
+}
