@@ -1,7 +1,7 @@
 //! The command line: every command, and the arguments that several commands share. The arguments of single commands
-//! are in `check_args.rs`, `cluster_args.rs`, `list_args.rs`, `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`,
-//! `report_args.rs` and `run_args.rs`. A hidden argument or command is the old name of one that is shown. Start with
-//! [`Args`].
+//! are in `check_args.rs`, `cluster_args.rs`, `exercise_args.rs`, `list_args.rs`, `playbook_args.rs`, `prepare_args.rs`,
+//! `record_args.rs`, `rehearse_args.rs`, `report_args.rs` and `run_args.rs`. A hidden argument or command is the old
+//! name of one that is shown. Start with [`Args`].
 
 use std::path::PathBuf;
 
@@ -11,9 +11,11 @@ use super::version::VERSION;
 pub(super) use super::{
     check_args::{CheckArgs, CheckFormat, ExplainArgs, JunitPer},
     cluster_args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
+    exercise_args::ExerciseCommand,
     list_args::{ListArgs, ListChecksArgs, ListFormat, ListOf, ShowArgs},
+    playbook_args::PlaybookCommand,
     prepare_args::{CaptureArgs, CaptureFor, LintArgs, RbacArgs, RbacFor, SchemaArgs, SchemaOf},
-    record_args::{LogArgs, RunDirArgs, StatusArgs, StopArgs, VerifyArgs},
+    record_args::{AnswerArgs, LogArgs, RunDirArgs, StatusArgs, StopArgs, VerifyArgs},
     rehearse_args::RehearseArgs,
     report_args::{KeygenArgs, ReportArgs, SealArgs},
     run_args::{PlanArgs, ReapArgs, RecoverArgs, RunArgs, StandbyArgs},
@@ -61,7 +63,7 @@ touched · 3 the pre-flight refused; the cluster was not touched · 4 inconclusi
 /// The commands, in the order of the groups that the help shows (`help.rs`).
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Check scenarios, bindings, cluster files and readiness files
+    /// Check scenarios, playbooks, bindings, cluster and readiness files
     Lint(LintArgs),
     /// Review the readiness of manifests or of a cluster; changes nothing
     Check(CheckArgs),
@@ -69,9 +71,9 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Copy a cluster, for rehearsals or for a review; without secrets
     Capture(CaptureArgs),
-    /// List what is part of the program: scenarios, clusters, checks, …
+    /// List what is part of the program: scenarios, playbooks, checks, …
     List(ListArgs),
-    /// Print a scenario, simulated cluster or bindings of the program
+    /// Print a scenario, playbook, cluster or bindings of the program
     Show(ShowArgs),
     /// Rehearse a drill on a simulated cluster; touches nothing real
     Rehearse(RehearseArgs),
@@ -87,6 +89,14 @@ pub(super) enum Command {
     Recover(RecoverArgs),
     /// Watch a cluster, and recover every run on it whose runner dies
     Standby(StandbyArgs),
+    /// Answer a gate of a run from another terminal
+    Answer(AnswerArgs),
+    /// Write the papers of an exercise for its sponsor, players, controllers or evaluators
+    #[command(subcommand)]
+    Playbook(PlaybookCommand),
+    /// Prepare, run and close an exercise for people, from any terminal with its directory
+    #[command(subcommand)]
+    Exercise(ExerciseCommand),
     /// Write the reports of a run again, or add a note to them
     Report(ReportArgs),
     /// Print the events of a run, in order

@@ -5,8 +5,13 @@ use clap::CommandFactory;
 use super::args::Args;
 
 /// The groups of commands, each with its first command. The other commands of a group follow it in `args::Command`.
-const GROUPS: [(&str, &str); 4] =
-    [("Prepare", "lint"), ("Drill", "rehearse"), ("Document", "report"), ("Set up", "cluster")];
+const GROUPS: [(&str, &str); 5] = [
+    ("Prepare", "lint"),
+    ("Drill", "rehearse"),
+    ("Exercise", "playbook"),
+    ("Document", "report"),
+    ("Set up", "cluster"),
+];
 
 /// The command line, with a help that shows the commands in groups.
 pub(super) fn command() -> clap::Command {

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::{
     Done, Failure,
     args::{LintArgs, Output, TalkArgs},
+    forecast::Rehearsals,
     note, place, print_styled, say, say_styled, shown, styled_out,
 };
 use crate::{
-    files,
+    exercise, files,
     model::Exit,
     readiness::VOCABULARY,
     scenario::{
@@ -122,6 +123,13 @@ impl Linter {
                 Problems::default()
             }),
             FileKind::Readiness => parse_readiness_file(&file, text, &VOCABULARY).map(|_| Problems::default()),
+            FileKind::Playbook => {
+                let rehearse = Rehearsals::default();
+                exercise::load_str(&file, text, &self.sources.set, &|drill, loaded| rehearse.of(drill, loaded))
+                    .map(|loaded| loaded.warnings)
+            }
+            FileKind::People => exercise::load_people_str(&file, text, None).map(|_| Problems::default()),
+            FileKind::Policy => exercise::load_policy_str(&file, text, None).map(|_| Problems::default()),
             FileKind::Foreign(kind) if !kind.is_empty() => {
                 let what = format!("{file} is not a file of drillmaster{}", of_kind(kind));
                 Err(Problems::bare(what, "`drillmaster check` reviews manifests"))

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     files::print_json,
     model::Exit,
-    scenario::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, meant, names, rehearsed_on},
+    scenario::{BINDINGS, CLUSTERS, PLAYBOOKS, SCENARIOS, Shipped, meant, names, rehearsed_on},
 };
 
 pub(super) fn list(args: &ListArgs) -> Done {
@@ -18,6 +18,7 @@ pub(super) fn list(args: &ListArgs) -> Done {
         ListOf::Checks => return explain::list(args.output),
         ListOf::Scenarios => SCENARIOS.iter().map(scenario).collect::<Vec<_>>(),
         ListOf::Clusters => CLUSTERS.iter().map(|s| row(s, title(s.text))).collect(),
+        ListOf::Playbooks => PLAYBOOKS.iter().map(|s| row(s, title(s.text))).collect(),
         ListOf::Bindings => BINDINGS.iter().map(|s| row(s, comment(s.text))).collect(),
     };
     match args.output {
@@ -30,15 +31,15 @@ pub(super) fn list(args: &ListArgs) -> Done {
 
 /// A shipped file that is given by its name.
 pub(super) fn show(args: &ShowArgs) -> Done {
-    let all = || [SCENARIOS, CLUSTERS, BINDINGS].into_iter().flatten();
+    let all = || [SCENARIOS, PLAYBOOKS, CLUSTERS, BINDINGS].into_iter().flatten();
     let Some(found) = all().find(|shipped| shipped.name == args.name) else {
         let similar = meant(&args.name, all().map(|s| s.name));
-        let known: Vec<&str> = [SCENARIOS, CLUSTERS, BINDINGS].into_iter().flat_map(names).collect();
+        let known: Vec<&str> = [SCENARIOS, PLAYBOOKS, CLUSTERS, BINDINGS].into_iter().flat_map(names).collect();
         let name = &args.name;
         return Err(Failure::new(
             Exit::Invalid,
             format!(
-                "no scenario, simulated cluster or example of bindings has the name `{name}`; {similar}they are {}",
+                "no scenario, playbook, simulated cluster or example of bindings has the name `{name}`; {similar}they are {}",
                 known.join(", ")
             ),
         ));

@@ -16,6 +16,7 @@ pub(super) struct ListArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ListOf {
     Scenarios,
+    Playbooks,
     Clusters,
     Bindings,
     Checks,

@@ -1,7 +1,9 @@
 //! The commands, one file each. Data goes to standard output, messages go to standard error. Every error names what to
 //! change and, where possible, the next command to run. Start with [`main`].
 
+mod actions_args;
 mod annotate;
+mod answer;
 mod args;
 mod capture;
 mod check;
@@ -9,7 +11,10 @@ mod check_args;
 mod cluster;
 mod cluster_args;
 mod evidence;
+mod exercise;
+mod exercise_args;
 mod explain;
+mod forecast;
 mod gates;
 mod help;
 mod interrupt;
@@ -18,6 +23,8 @@ mod list;
 mod list_args;
 mod place;
 mod plan;
+mod playbook;
+mod playbook_args;
 mod prepare_args;
 mod prove;
 mod rbac;
@@ -143,6 +150,9 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Status(a) => block(status::status(&a)),
         Command::Stop(a) => block(status::stop(&a)),
         Command::Verify(a) => verify::verify(&a),
+        Command::Answer(a) => answer::answer(&a),
+        Command::Playbook(a) => playbook::playbook(&a),
+        Command::Exercise(a) => exercise::exercise(&a),
         Command::Report(a) => report::report(&a),
         Command::Log(a) => report::log(&a),
         Command::Keygen(a) => evidence::keygen(&a),

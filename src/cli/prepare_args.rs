@@ -8,7 +8,7 @@ use super::args::{MonitoringArgs, OutputArgs, PlaceArgs};
 
 #[derive(Debug, Group)]
 pub(super) struct LintArgs {
-    /// Files or directories, or names of shipped scenarios (`list scenarios`)
+    /// Files or directories, or names of shipped files (`list scenarios`, `list playbooks`)
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Also check the scenarios against this bindings file
@@ -37,6 +37,9 @@ pub(super) enum SchemaOf {
     Report,
     Readiness,
     Review,
+    Playbook,
+    People,
+    Policy,
 }
 
 #[derive(Debug, Group)]

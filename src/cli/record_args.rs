@@ -71,3 +71,24 @@ pub(super) struct LogArgs {
     #[command(flatten)]
     pub output: OutputArgs,
 }
+
+#[derive(Debug, Group)]
+pub(super) struct AnswerArgs {
+    /// The run directory
+    pub dir: PathBuf,
+    /// The gate or hold, by its name
+    pub gate: String,
+    /// The answer
+    #[arg(value_enum)]
+    pub answer: YesNo,
+    /// Who answers [default: the account of the machine]
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum YesNo {
+    Yes,
+    No,
+}

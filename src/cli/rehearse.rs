@@ -102,7 +102,8 @@ async fn whole(
         say(&format!("refused: {refusal}"));
     }
     let despite_preflight = args.despite_preflight;
-    let mut options = Options { despite_preflight, ..Options::rehearsal(&args.runs, &args.approve_gate) };
+    let asking = gates::asking(&loaded.scenario, &args.asking, &args.script)?;
+    let mut options = Options { despite_preflight, asking, ..Options::rehearsal(&args.runs, &args.approve_gate) };
     if despite_preflight {
         // The readiness checks that are repeated before the first act would refuse again.
         options.preflight_max_age = Duration::MAX;

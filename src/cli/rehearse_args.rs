@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as Group;
 
-use super::args::OutputArgs;
+use super::{args::OutputArgs, run_args::AskingArgs};
 
 #[derive(Debug, Group)]
 pub(super) struct RehearseArgs {
@@ -39,6 +39,11 @@ pub(super) struct RehearseArgs {
     /// Approve a gate by its name; may be repeated
     #[arg(long, value_name = "NAME", alias = "approve")]
     pub approve_gate: Vec<String>,
+    /// Answer a gate or a hold by a script, so many minutes after it asks; may be repeated
+    #[arg(long, value_name = "NAME=yes|no@TIME", hide_short_help = true)]
+    pub script: Vec<String>,
+    #[command(flatten)]
+    pub asking: AskingArgs,
     /// Continue although the pre-flight refuses the drill, to see what the drill itself finds
     #[arg(long)]
     pub despite_preflight: bool,

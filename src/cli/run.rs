@@ -46,6 +46,7 @@ pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
         despite_preflight: false,
         approved: approved.plan,
         operator: place::operator(),
+        asking: gates::asking(&loaded.scenario, &args.asking, &[])?,
     };
     prepared.plan.findings.dedup_by(|a, b| a.check == b.check && a.observed == b.observed);
     let display = args.output.format.display(talk);

@@ -36,6 +36,17 @@ pub(super) struct PlanArgs {
     pub out: Option<PathBuf>,
 }
 
+/// Other people who answer, and waits for them. An exercise gives these flags.
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct AskingArgs {
+    /// Let gates wait for `drillmaster answer` until their time limit, also where there is no terminal
+    #[arg(long, hide_short_help = true)]
+    pub wait_for_answers: bool,
+    /// Wait before a step until `drillmaster answer` says yes to NAME, and at most for TIME; may be repeated
+    #[arg(long, value_name = "NAME=STEP@TIME", hide_short_help = true)]
+    pub hold: Vec<String>,
+}
+
 #[derive(Debug, Group)]
 pub(super) struct RunArgs {
     #[command(flatten)]
@@ -58,6 +69,8 @@ pub(super) struct RunArgs {
     /// The old name of --approve-gate and --approve-plan
     #[arg(long, value_name = "NAME", hide = true)]
     pub approve: Vec<String>,
+    #[command(flatten)]
+    pub asking: AskingArgs,
     /// Confirm the cluster by its context name, instead of typing it at the prompt
     #[arg(long, value_name = "CONTEXT")]
     pub confirm: Option<String>,

@@ -5,6 +5,7 @@ use super::{
     args::{SchemaArgs, SchemaOf},
 };
 use crate::{
+    exercise,
     files::print_json,
     model::{Exit, Review},
     report,
@@ -22,6 +23,9 @@ pub(super) fn schema(args: &SchemaArgs) -> Done {
         SchemaOf::Cluster => schema_of::<Description>(SCHEMA),
         SchemaOf::Report => report::schema(),
         SchemaOf::Readiness => readiness_file_schema(),
+        SchemaOf::Playbook => exercise::playbook_schema(),
+        SchemaOf::People => exercise::people_schema(),
+        SchemaOf::Policy => exercise::policy_schema(),
         SchemaOf::Review => schema_of::<Review>(REVIEW),
     };
     print_json(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));

@@ -16,7 +16,7 @@ use crate::{
     journal::{Journal, Recorder, RunDir},
     model::{ClockMark, Dur, Head, Plan, StepClass, Verb, WayBack},
     scenario::Loaded,
-    steps::{Approvals, Direction, StepContext, Wheel},
+    steps::{Approvals, Asking, Direction, StepContext, Wheel, asking},
     told,
     verdict::TOOL,
     world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, SecretReader},
@@ -45,6 +45,8 @@ pub struct Options {
     pub approved: Option<String>,
     /// Who runs this.
     pub operator: String,
+    /// Who answers gates besides the operator, and waits before steps.
+    pub asking: Asking,
 }
 
 impl Options {
@@ -61,6 +63,7 @@ impl Options {
             despite_preflight: false,
             approved: None,
             operator: "rehearsal".into(),
+            asking: Asking::default(),
         }
     }
 }
@@ -158,7 +161,12 @@ pub fn begin(
         plan: Arc::new(plan),
         run,
         secret_reader,
-        approvals: Arc::new(Approvals { beforehand: options.approve.clone(), operator: options.operator.clone() }),
+        approvals: Arc::new(Approvals {
+            beforehand: options.approve.clone(),
+            operator: options.operator.clone(),
+            asking: options.asking.clone(),
+            dir: asking::place(&options.asking, &dir),
+        }),
         mirroring: Arc::default(),
     };
     Ok(Begun { dir, recorder, context, catalogue, interrupts: Interrupts::default() })

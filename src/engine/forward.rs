@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use crate::{
     event::{EndReason, Kind, StepEnd},
     model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb, few},
-    steps::{self, Done, StepContext, StepError},
+    steps::{self, Done, StepContext, StepError, asking},
     told,
 };
 
@@ -27,6 +27,17 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
             return;
         }
         let own = StepContext { step: planned.name.clone(), ..context.clone() };
+        if let Some(hold) = context.approvals.asking.hold(&planned.name) {
+            let held = tokio::select! {
+                biased;
+                (_, _) = interrupts.raised() => return,
+                held = asking::hold(&own, hold) => held,
+            };
+            if let Err(error) = held {
+                interrupts.raise(EndReason::JournalFailed, error.to_string());
+                return;
+            }
+        }
         let started = context.recorder.record(Kind::StepStarted {
             step: planned.name.clone(),
             verb: planned.word().to_owned(),

@@ -44,7 +44,7 @@ impl Holder {
     }
 
     /// The process that last took a lock, according to the lock file.
-    pub(super) fn of(lock: &Path) -> Option<Self> {
+    pub fn of(lock: &Path) -> Option<Self> {
         serde_json::from_slice(&files::own(lock, LARGEST).ok()?).ok()
     }
 

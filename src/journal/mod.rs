@@ -3,6 +3,7 @@
 //! Start with [`Journal`], then [`RunState`].
 
 mod about;
+mod answers;
 mod chain;
 mod fault;
 mod fold;
@@ -18,11 +19,12 @@ mod programs;
 mod read;
 mod recorder;
 mod rundir;
-mod segment;
+pub(crate) mod segment;
 mod tail;
 mod write;
 
 pub use about::{About, End, EventPlace};
+pub use answers::Answer;
 pub use fault::{FaultState, IllegalTransition};
 pub use fold::{AlertKey, BudgetView, FaultRecord, NodeView, RunState};
 pub use holder::{Holder, Stopped};
@@ -35,4 +37,5 @@ pub use read::{JournalError, ReadJournal, follow, header, read, read_str};
 pub use recorder::{Broken, Recorder};
 pub use rundir::{KEPT, RunDir};
 pub use tail::Late;
+pub(crate) use write::hash_line;
 pub use write::{Journal, WriteError};

@@ -52,7 +52,8 @@ impl RunDir {
     /// # Errors
     /// The directory cannot be listed.
     pub fn foreign(&self) -> io::Result<Option<String>> {
-        const OWN: [&str; 11] = [
+        const OWN: [&str; 12] = [
+            "answers",
             "samples",
             "kept",
             "lock",

@@ -12,12 +12,12 @@ use std::{
 const FIRST: &str = "journal.jsonl";
 
 /// The file of a segment.
-pub(super) fn path(dir: &Path, number: u64) -> PathBuf {
+pub(crate) fn path(dir: &Path, number: u64) -> PathBuf {
     dir.join(if number == 1 { FIRST.to_owned() } else { format!("journal.{number}.jsonl") })
 }
 
 /// The numbers of the segments in a run directory, ascending.
-pub(super) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
     let mut found = vec![];
     for entry in fs::read_dir(dir)? {
         found.extend(entry?.file_name().to_str().and_then(number));
@@ -36,7 +36,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Creates a segment and syncs its name to disk. Fails if the file exists.
-pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File> {
+pub(crate) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path(dir, number))?;
     if durable {
         File::open(dir)?.sync_all()?;
@@ -45,14 +45,14 @@ pub(super) fn create(dir: &Path, number: u64, durable: bool) -> io::Result<File>
 }
 
 /// Opens a segment for reading. A link in its place is not followed, and opening a pipe does not wait.
-pub(super) fn open(dir: &Path, number: u64) -> io::Result<File> {
+pub(crate) fn open(dir: &Path, number: u64) -> io::Result<File> {
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path(dir, number))?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 /// Reads a segment from a byte to its end.
-pub(super) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_from(dir: &Path, number: u64, offset: u64) -> io::Result<Vec<u8>> {
     let mut file = open(dir, number)?;
     file.seek(SeekFrom::Start(offset))?;
     let mut bytes = vec![];

@@ -228,7 +228,7 @@ impl Journal {
 }
 
 /// The hash that the next line contains as `prev`.
-pub(super) fn hash_line(line: &[u8]) -> String {
+pub(crate) fn hash_line(line: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
     let mut hash = String::with_capacity(64);

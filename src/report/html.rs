@@ -6,20 +6,19 @@ use minijinja::{AutoEscape, Environment, Value, context, value::Serde};
 
 use super::{
     Organisation,
-    document::{Block, Document},
+    document::{Block, Document, Part, Section},
+    paper::{Chapter, Paper},
     svg::svg,
     words::{Words, frame as w, say},
 };
+use crate::model::is_printable;
 
 const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
 
 /// The report, with the shipped template.
 pub fn html(document: &Document) -> String {
-    // A template that cannot be rendered is a bug. The file must still show that there is a problem.
-    render(document, TEMPLATE, STYLE).unwrap_or_else(|why| {
-        format!("<!doctype html><title>report</title><p>the report could not be rendered: {why}</p>")
-    })
+    shown(report(document, TEMPLATE, STYLE))
 }
 
 /// The report, with the templates of an organisation.
@@ -29,9 +28,40 @@ pub fn html(document: &Document) -> String {
 pub(super) fn html_of(document: &Document, organisation: &Organisation) -> Result<String, String> {
     let style = organisation.css.as_deref().unwrap_or(STYLE);
     match &organisation.html {
-        Some((file, template)) => render(document, template, style).map_err(|why| format!("{file}: {why}")),
-        None => render(document, TEMPLATE, style),
+        Some((file, template)) => report(document, template, style).map_err(|why| format!("{file}: {why}")),
+        None => report(document, TEMPLATE, style),
     }
+}
+
+/// The report of an exercise. `prefix` stands before the title of the window.
+pub fn exercise_html(document: &Document, prefix: &str) -> String {
+    let words = &document.words;
+    let head = Head {
+        window: format!("{prefix}{}", say!(words, w::WINDOW_TITLE, document.title)),
+        kind: say!(words, w::REPORT),
+        number: say!(words, w::EXERCISE_LINE, document.run, document.date),
+        foot: say!(words, w::EXERCISE_FOOT, document.run),
+    };
+    shown(render(document, parts(document), &head, TEMPLATE, STYLE))
+}
+
+/// A paper of an exercise.
+pub(super) fn paper(paper: &Paper) -> String {
+    let document = Document { title: paper.title.clone(), mark: paper.mark.clone(), ..Document::default() };
+    let head = Head {
+        window: format!("{} – {}", paper.title, paper.kind.to_lowercase()),
+        kind: paper.kind.clone(),
+        number: paper.number.clone(),
+        foot: String::new(),
+    };
+    let chapter = |(i, chapter): (usize, &Chapter)| {
+        let blocks: Vec<Value> = chapter.blocks.iter().map(|b| block(&document.words, b)).collect();
+        let sections = vec![context! { key => format!("s{}", i + 1), title => &chapter.title, blocks }];
+        context! { title => &chapter.title, sections }
+    };
+    let parts = paper.chapters.iter().enumerate().map(chapter).collect();
+    let text = shown(render(&document, parts, &head, TEMPLATE, STYLE));
+    text.chars().map(|c| if c == '\n' || is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
 /// Checks that a text is a template.
@@ -47,30 +77,53 @@ fn told(error: &minijinja::Error) -> String {
     format!("{line}{}{}", error.kind(), error.detail().map(|d| format!(": {d}")).unwrap_or_default())
 }
 
-fn render(document: &Document, template: &str, css: &str) -> Result<String, String> {
+/// A shipped template that cannot be rendered is a bug. The file must still show that there is a problem.
+fn shown(page: Result<String, String>) -> String {
+    page.unwrap_or_else(|why| {
+        format!("<!doctype html><title>report</title><p>the report could not be rendered: {why}</p>")
+    })
+}
+
+/// What stands in the title of the window, above the content, and at the foot of each printed page.
+struct Head {
+    window: String,
+    kind: String,
+    number: String,
+    foot: String,
+}
+
+fn report(document: &Document, template: &str, css: &str) -> Result<String, String> {
+    let words = &document.words;
+    let title = if document.mark.is_empty() { w::WINDOW_TITLE } else { w::WINDOW_TITLE_REHEARSAL };
+    let head = Head {
+        window: say!(words, title, document.title),
+        kind: say!(words, w::REPORT),
+        number: say!(words, w::RUN_LINE, document.run, document.date),
+        foot: say!(words, w::FOOT, document.run),
+    };
+    render(document, parts(document), &head, template, css)
+}
+
+fn parts(document: &Document) -> Vec<Value> {
+    let section = |s: &Section| {
+        let blocks: Vec<Value> = s.blocks.iter().map(|b| block(&document.words, b)).collect();
+        context! { key => Value::from(Serde(s.key)), title => &s.title, blocks }
+    };
+    let part = |part: &Part| {
+        let sections: Vec<Value> = part.sections.iter().map(section).collect();
+        context! { title => &part.title, sections }
+    };
+    document.parts.iter().map(part).collect()
+}
+
+fn render(document: &Document, parts: Vec<Value>, head: &Head, template: &str, css: &str) -> Result<String, String> {
     let words = &document.words;
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let parts: Vec<Value> = document
-        .parts
-        .iter()
-        .map(|part| {
-            let sections: Vec<Value> = part
-                .sections
-                .iter()
-                .map(|s| {
-                    let blocks: Vec<Value> = s.blocks.iter().map(|b| block(words, b)).collect();
-                    context! { key => Value::from(Serde(s.key)), title => &s.title, blocks }
-                })
-                .collect();
-            context! { title => &part.title, sections }
-        })
-        .collect();
-    let title = if document.mark.is_empty() { w::WINDOW_TITLE } else { w::WINDOW_TITLE_REHEARSAL };
     let texts = context! {
-        title => say!(words, title, document.title),
-        report => say!(words, w::REPORT),
-        run => say!(words, w::RUN_LINE, document.run, document.date),
+        title => &head.window,
+        report => &head.kind,
+        run => &head.number,
         navigation => say!(words, w::NAVIGATION),
         logo => document.cover.as_ref().map(|c| say!(words, w::LOGO, c.name)),
     };
@@ -78,7 +131,7 @@ fn render(document: &Document, template: &str, css: &str) -> Result<String, Stri
     let page = environment.get_template("report").map_err(|e| told(&e))?;
     let given = context! {
         d => Value::from(Serde(document)), parts, texts, lang => words.language(), logo => logo(document),
-        style => Value::from_safe_string(style(document, css)),
+        style => Value::from_safe_string(style(document, &head.foot, css)),
     };
     page.render(given).map_err(|e| told(&e))
 }
@@ -101,12 +154,11 @@ fn block(words: &Words, block: &Block) -> Value {
 }
 
 /// The style sheet, with the lines that stand on each printed page.
-fn style(document: &Document, css: &str) -> String {
+fn style(document: &Document, foot: &str, css: &str) -> String {
     let words = &document.words;
     let marking = document.cover.as_ref().map_or("", |c| c.marking.as_str());
-    let foot: Vec<&str> = [marking, &document.mark].into_iter().filter(|text| !text.is_empty()).collect();
-    let foot: String = foot.into_iter().map(|text| format!("{text} · ")).collect();
-    css.replace("@FOOT@", &inert(&(foot + &say!(words, w::FOOT, document.run))))
+    let foot: Vec<&str> = [marking, &document.mark, foot].into_iter().filter(|text| !text.is_empty()).collect();
+    css.replace("@FOOT@", &inert(&foot.join(" · ")))
         .replace("@PAGE@", &inert(&say!(words, w::PAGE)))
         .replace("@ANNEX@", &inert(&say!(words, w::ANNEX_PAGE)))
 }
@@ -123,7 +175,7 @@ mod tests {
     #[test]
     fn a_run_cannot_end_the_style_sheet() {
         let run = r#"a"}</style><script>alert(1)</script>\""#;
-        let text = style(&Document { run: run.into(), ..Document::default() }, STYLE);
+        let text = style(&Document::default(), &format!("run {run}"), STYLE);
         assert!(!text.contains("</style>") && !text.contains("<script>") && !text.contains("a\"}"));
         assert!(text.contains("run a"), "{text}");
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{
     document::{Block, Card, Document, Figure, List, Row, Section, Table, Text, Tone, Verdict},
+    paper::Paper,
     words::{frame, say},
 };
 use crate::model::{is_printable, printable_lines};
@@ -26,6 +27,24 @@ pub fn markdown(document: &Document) -> String {
         let _ = writeln!(w, "\n## {}", text(&part.title));
         for s in &part.sections {
             section(w, s);
+        }
+    }
+    out
+}
+
+/// A paper of an exercise.
+pub(super) fn paper(paper: &Paper) -> String {
+    let mut out = format!(
+        "# {}: {}\n\n**{}**\n\n{}\n",
+        text(&paper.kind),
+        text(&paper.title),
+        text(&paper.mark),
+        text(&paper.number)
+    );
+    for chapter in &paper.chapters {
+        let _ = writeln!(out, "\n## {}", text(&chapter.title));
+        for b in &chapter.blocks {
+            block(&mut out, b);
         }
     }
     out
@@ -130,7 +149,7 @@ fn cell(said: &Text) -> String {
 }
 
 /// Text from a cluster as plain text: it cannot become a table cell, link, image, mention or HTML.
-pub(super) fn text(raw: &str) -> String {
+pub fn text(raw: &str) -> String {
     let raw = raw.trim();
     let mut out = String::with_capacity(raw.len());
     // A line that begins like this would be an item of a list, or a heading underline.

@@ -16,6 +16,7 @@ mod markdown;
 mod note;
 mod organisation;
 mod pdf;
+mod paper;
 mod predicted;
 mod review;
 mod sarif;
@@ -29,17 +30,18 @@ pub use document::{
     Picture, Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Trend,
     TrendPoint, TrendRow, Verdict, Waterfall, Zone, Zones, document,
 };
-pub use html::html;
+pub use html::{exercise_html, html};
 pub use json::{json, schema};
 pub use junit::junit;
 pub use line::line;
 pub use live::{Display, live};
-pub use markdown::markdown;
+pub use markdown::{markdown, text as inert_markdown};
 pub use note::{Field, Known, NOTES, Note, beside};
 pub use organisation::{Organisation, OrganisationFile};
 #[cfg(feature = "pdf")]
 pub use pdf::pdf_texts;
 pub use pdf::{PdfError, pdf};
+pub use paper::{Chapter, Paper};
 pub use predicted::Compared;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,

@@ -19,6 +19,12 @@ pub enum FileKind {
     Cluster,
     /// The readiness file of a review.
     Readiness,
+    /// The playbook of an exercise.
+    Playbook,
+    /// The people of an exercise.
+    People,
+    /// What an exercise without people answers.
+    Policy,
     /// It says that it is for drillmaster, but its kind is unknown or its text cannot be read.
     Unclear,
     /// Something else, with its kind, such as a Kubernetes manifest.
@@ -67,23 +73,29 @@ impl FileKind {
     }
 }
 
-const KINDS: [(&str, FileKind); 4] = [
+const KINDS: [(&str, FileKind); 7] = [
     ("Scenario", FileKind::Scenario),
     ("Bindings", FileKind::Bindings),
     ("Cluster", FileKind::Cluster),
     ("Readiness", FileKind::Readiness),
+    ("Playbook", FileKind::Playbook),
+    ("People", FileKind::People),
+    ("Policy", FileKind::Policy),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::{BINDINGS, CLUSTERS, SCENARIOS};
+    use crate::scenario::{BINDINGS, CLUSTERS, PLAYBOOKS, SCENARIOS};
 
     #[test]
     fn files_are_told_apart() {
-        for (shipped, kind) in
-            [(SCENARIOS, FileKind::Scenario), (BINDINGS, FileKind::Bindings), (CLUSTERS, FileKind::Cluster)]
-        {
+        for (shipped, kind) in [
+            (SCENARIOS, FileKind::Scenario),
+            (BINDINGS, FileKind::Bindings),
+            (CLUSTERS, FileKind::Cluster),
+            (PLAYBOOKS, FileKind::Playbook),
+        ] {
             shipped.iter().for_each(|file| assert_eq!(FileKind::of(file.text), kind, "{}", file.name));
         }
         let other = |kind: &str| FileKind::Foreign(kind.to_owned());
@@ -91,7 +103,8 @@ mod tests {
             ("apiVersion: drillmaster.dev/v1\nkind: Readiness\n", FileKind::Readiness),
             ("apiVersion: drillmaster.dev/v1\nkind: Scenaro\n", FileKind::Scenario),
             ("kind: cluster\napiVersion: v1", FileKind::Cluster),
-            ("apiVersion: drillmaster.dev/v1\nkind: Playbook\n", FileKind::Unclear),
+            ("apiVersion: drillmaster.dev/v1\nkind: Playbok\n", FileKind::Playbook),
+            ("apiVersion: drillmaster.dev/v1\nkind: Recipe\n", FileKind::Unclear),
             ("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole", other("ClusterRole")),
             ("apiVersion: drillmaster.dev/v1\nkind: [\n", FileKind::Unclear),
             ("apiVersion: apps/v1\nkind: Deployment\n", other("Deployment")),

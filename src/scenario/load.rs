@@ -148,6 +148,31 @@ pub fn document<T: DeserializeOwned>(
     Ok((document, problems(warnings)))
 }
 
+/// Reads a document by its schema, after replacing its variables. `set` gives them other values. `sense` finds the
+/// mistakes that a schema cannot find.
+///
+/// # Errors
+/// As [`document`].
+pub fn document_with_vars<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    schema: &Value,
+    set: &BTreeMap<String, String>,
+    sense: impl Fn(&T) -> Vec<Mistake>,
+) -> Result<(T, Problems), Problems> {
+    let problems = |list| Problems { list, text: text.to_owned() };
+    let root = tree::parse(file, text).map_err(problems)?;
+    let mut found = vec![];
+    let values = vars::declared(file, &root, set, &mut found);
+    let placed = |root: &Node, document: &T, damage: &Damage| -> Vec<Problem> {
+        let known = |mistake: &Mistake| !mistake.needs.iter().any(|part| damage.touches(part));
+        let all = sense(document).into_iter().filter(known);
+        all.map(|mistake| mistake.placed(file, root)).collect()
+    };
+    let (document, warnings) = check(file, root, schema, &values, false, found, placed).map_err(problems)?;
+    Ok((document, problems(warnings)))
+}
+
 /// Reads a file of another type by its schema. `sense` finds the mistakes that a schema cannot find.
 pub(super) fn parse_as<T: DeserializeOwned>(
     file: &str,

@@ -30,7 +30,7 @@ mod wanted;
 
 pub use bindings::{announce_in, lint_bindings, load_bindings, own_cluster_bindings, parse_bindings};
 pub use kind::FileKind;
-pub use load::{LARGEST, Loaded, Sources, document, load, load_str};
+pub use load::{LARGEST, Loaded, Sources, document, document_with_vars, load, load_str};
 pub(crate) use problem::listed;
 pub use problem::{Mistake, Problem, Problems, did_you_mean, meant};
 pub use readiness_file::{
@@ -39,6 +39,6 @@ pub use readiness_file::{
 };
 pub use readiness_sense::Vocabulary;
 pub use schema::{bindings_schema, scenario_schema, schema_of};
-pub use shipped::{BINDINGS, CLUSTERS, SCENARIOS, Shipped, names, rehearsed_on, shipped_text};
+pub use shipped::{BINDINGS, CLUSTERS, PLAYBOOKS, SCENARIOS, Shipped, names, rehearsed_on, shipped_text};
 pub use spec::{AbortSpec, HttpProbe, LimitsSpec, Metadata, ProbeEntry, Scenario, Scope};
 pub use vars::Home;

@@ -24,6 +24,20 @@ pub(super) fn other_kind(file: &str, root: &Node) -> Option<Problem> {
             ),
         ),
         FileKind::Readiness => ("a readiness file", format!("`drillmaster check … --readiness {file}` reads it")),
+        FileKind::Playbook => (
+            "the playbook of an exercise",
+            format!(
+                "`drillmaster lint {file}` checks it, and `drillmaster exercise prepare {file}` prepares the exercise"
+            ),
+        ),
+        FileKind::People => (
+            "the people of an exercise",
+            format!("give it with --people: `drillmaster exercise prepare PLAYBOOK --people {file}`"),
+        ),
+        FileKind::Policy => (
+            "the policy of an exercise without people",
+            format!("give it with --unattended: `drillmaster exercise start DIR --unattended {file}`"),
+        ),
         FileKind::Foreign(_) => (
             "a Kubernetes manifest",
             format!(

@@ -1,5 +1,5 @@
-//! The files that are part of the program: scenarios, simulated clusters, examples of bindings. They have the contents
-//! of the folder `scenarios/` of the repository, so that the program needs no checkout. Start with [`text`].
+//! The files that are part of the program: scenarios, simulated clusters, examples of bindings, playbooks. They have the contents
+//! of the folders `scenarios/` and `playbooks/` of the repository, so that the program needs no checkout. Start with [`text`].
 
 use std::path::Path;
 
@@ -30,6 +30,10 @@ pub const CLUSTERS: &[Shipped] = shipped!("scenarios/clusters": "small-shop" "fr
 /// The examples of bindings.
 pub const BINDINGS: &[Shipped] = shipped!("scenarios/bindings": "hollow" "kind" "kind-lab");
 
+/// The playbooks of exercises.
+pub const PLAYBOOKS: &[Shipped] =
+    shipped!("playbooks": "annual-dr-exercise" "game-day" "quarterly-restore" "region-exercise" "tabletop");
+
 /// The scenarios that need another simulated cluster than the default: a control plane on machines of its own, a second
 /// cluster, or volumes that Velero skips.
 const REHEARSED_ON: [(&str, &str); 3] =
@@ -50,7 +54,7 @@ pub(super) fn text(path: &Path, shipped: &[Shipped]) -> Option<&'static str> {
 
 /// The text of any shipped file that is given by its name.
 pub fn shipped_text(path: &Path) -> Option<&'static str> {
-    [SCENARIOS, CLUSTERS, BINDINGS].into_iter().find_map(|shipped| text(path, shipped))
+    [SCENARIOS, CLUSTERS, BINDINGS, PLAYBOOKS].into_iter().find_map(|shipped| text(path, shipped))
 }
 
 /// The names of shipped files.
@@ -65,9 +69,12 @@ mod tests {
     /// A new file in the repository must not be forgotten here.
     #[test]
     fn every_file_of_the_folders_is_part_of_the_program() {
-        for (folder, shipped) in
-            [("scenarios", SCENARIOS), ("scenarios/clusters", CLUSTERS), ("scenarios/bindings", BINDINGS)]
-        {
+        for (folder, shipped) in [
+            ("scenarios", SCENARIOS),
+            ("scenarios/clusters", CLUSTERS),
+            ("scenarios/bindings", BINDINGS),
+            ("playbooks", PLAYBOOKS),
+        ] {
             let files = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder");
             let files = files.map(|entry| entry.expect("an entry").path());
             let mut wanted: Vec<String> = files

@@ -380,6 +380,9 @@ fn other_kind(file: &str, text: &str) -> Option<Problems> {
         FileKind::Scenario => ("a scenario", format!("write `drillmaster rehearse {file} --cluster CLUSTER`")),
         FileKind::Bindings => ("bindings for a real cluster", format!("give it with `--bindings {file}`, to a command for a real cluster; a simulated cluster holds its own `values`")),
         FileKind::Readiness => ("a readiness file", format!("`drillmaster check … --readiness {file}` reads it")),
+        FileKind::Playbook | FileKind::People | FileKind::Policy => {
+            ("a part of an exercise", "`drillmaster exercise prepare` and `exercise start` read it".to_owned())
+        }
         FileKind::Foreign(_) => ("a Kubernetes manifest", "write a file with `kind: Cluster`, and put Kubernetes objects under its `objects`; `drillmaster show small-shop` prints an example".to_owned()),
     };
     Some(Problems::bare(format!("{file} describes {is}, not a simulated cluster"), help))

@@ -3,12 +3,14 @@
 use std::{collections::BTreeSet, io::IsTerminal};
 
 use super::{
-    StepContext, StepError,
+    Asking, StepContext, StepError,
+    asking::answered,
     planning::{Draft, act, draft},
     terminal,
 };
 use crate::{
     event::Kind,
+    journal::RunDir,
     model::{GateAnswer, GateStep, StepClass},
     told,
 };
@@ -20,6 +22,10 @@ pub struct Approvals {
     pub beforehand: BTreeSet<String>,
     /// Who runs the drill.
     pub operator: String,
+    /// Other sources of answers, and waits before steps.
+    pub asking: Asking,
+    /// Where `drillmaster answer` writes answers; none if the run does not look for them.
+    pub dir: Option<RunDir>,
 }
 
 pub(super) fn plan(spec: &GateStep) -> Draft {
@@ -45,9 +51,9 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
     })?;
     let (approved, by) = if context.approvals.beforehand.contains(&name.0) {
         (true, format!("{}, in advance with --approve-gate", context.approvals.operator))
-    } else if context.world.simulated().is_none() && std::io::stdin().is_terminal() {
-        match tokio::time::timeout(spec.timeout.0, ask_person()).await {
-            Ok(Some(approved)) => (approved, format!("{}, at the terminal", context.approvals.operator)),
+    } else if let Some(asked) = asked(context) {
+        match tokio::time::timeout(spec.timeout.0, asked).await {
+            Ok(Some(answer)) => answer,
             Ok(None) | Err(_) => {
                 (spec.default == GateAnswer::Approve, "default, because nobody answered in time".into())
             }
@@ -58,6 +64,30 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
     };
     context.recorder.record(Kind::GateAnswered { step: name.clone(), approved, by: by.clone() })?;
     if approved { Ok(format!("approved by {by}")) } else { Err(StepError::Refused(format!("refused by {by}"))) }
+}
+
+/// Waits for an answer from the terminal or from another process, whichever comes first. None if nobody can answer.
+fn asked(context: &StepContext) -> Option<impl Future<Output = Option<(bool, String)>>> {
+    let approvals = &context.approvals;
+    let terminal = context.world.simulated().is_none() && std::io::stdin().is_terminal();
+    let recovery_cluster = approvals.dir.is_some() || approvals.asking.scripted.contains_key(&context.step.0);
+    let at_terminal = async move {
+        match ask_person().await {
+            Some(approved) => Some((approved, format!("{}, at the terminal", approvals.operator))),
+            None if recovery_cluster => std::future::pending().await,
+            None => None,
+        }
+    };
+    let written = async move {
+        if recovery_cluster { Some(answered(context, &context.step.0).await) } else { std::future::pending().await }
+    };
+    (terminal || recovery_cluster).then(|| async move {
+        tokio::select! {
+            biased;
+            answer = written => answer,
+            answer = at_terminal, if terminal => answer,
+        }
+    })
 }
 
 /// The answer of a person at the terminal; none if the terminal is closed.

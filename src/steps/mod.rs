@@ -2,6 +2,7 @@
 //! whole life of a step: planning it, doing it and undoing it. This file contains only the three matches over the list
 //! of steps. Start with [`plan`], [`apply`] and [`revert`].
 
+pub(crate) mod asking;
 mod backup;
 mod by_hand;
 mod cancel_queued_backup;
@@ -41,6 +42,7 @@ mod wait;
 mod wheel;
 mod whole;
 
+pub use asking::{Asking, Hold};
 pub use by_hand::by_hand;
 pub use cancel_queued_backup::cancel_queued_backups;
 pub use context::{ATTEMPT, Closing, Done, Progress, SendError, StepContext, StepError};

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms that it may use in addition to `model`.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("model", &[]),
     ("event", &[]),
     ("files", &[]),
@@ -22,6 +22,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("verdict", &["event", "journal"]),
     ("evidence", &["event", "files", "journal", "verdict"]),
     ("report", &["event", "evidence", "files", "journal", "verdict"]),
+    ("exercise", &["event", "files", "journal", "report", "scenario", "verdict"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
@@ -60,6 +61,7 @@ const TABLE: [(&str, &[&str]); 22] = [
             "evidence",
             "report",
             "verify",
+            "exercise",
             "prove",
             "sim",
             "clusters",

@@ -28,6 +28,7 @@ mod documents;
 mod drains;
 mod endings;
 mod evidence;
+mod exercises;
 mod fidelity;
 mod forks;
 mod front;

@@ -38,6 +38,9 @@ fn schemas_are_current() {
             "scenarios/cluster.schema.json",
             schema_of::<drillmaster::sim::Description>("https://drillmaster.dev/schema/cluster-v1.json"),
         ),
+        ("playbooks/playbook.schema.json", drillmaster::exercise::playbook_schema()),
+        ("playbooks/people.schema.json", drillmaster::exercise::people_schema()),
+        ("playbooks/policy.schema.json", drillmaster::exercise::policy_schema()),
         ("docs/report.schema.json", report::schema()),
     ] {
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";

@@ -4,7 +4,7 @@ use super::{Block, Document, List, Picture, Row, Table, Text};
 
 impl Document {
     /// Calls a function with every text that a format shows.
-    pub(super) fn each_text(&mut self, f: &mut impl FnMut(&mut String)) {
+    pub(crate) fn each_text(&mut self, f: &mut impl FnMut(&mut String)) {
         [&mut self.title, &mut self.run, &mut self.date].into_iter().for_each(&mut *f);
         if let Some(cover) = &mut self.cover {
             f(&mut cover.name);

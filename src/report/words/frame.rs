@@ -8,6 +8,8 @@ super::words! { "frame",
     RUN_LINE = "run {0} · {1}";
     MARKDOWN_RUN_LINE = "Run {0}, {1}";
     FOOT = "run {0}";
+    EXERCISE_LINE = "exercise {0} · {1}";
+    EXERCISE_FOOT = "exercise {0}";
     PAGE = "page";
     ANNEX_PAGE = "annex, page";
     NAVIGATION = "Parts of the report";

@@ -1,0 +1,188 @@
+//! `drillmaster exercise status`: what is open, what is due, what happens next.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{
+    super::{Done, args::Output, exercise_args::StatusArgs, print, shown},
+    failed, now,
+};
+use crate::{
+    exercise::{
+        Act, DrillStage, Judgement, KnownExercise, Measured, Phase, Rating, Stage, Watched, authorised_hash, between,
+        clock, date_time, deadline, judge, long, next_due, open_stage,
+    },
+    files,
+    model::{Exit, printable},
+};
+
+pub(super) fn status(args: &StatusArgs) -> Done {
+    let dir = &args.dir.dir;
+    if args.output.format == Output::Human {
+        return show(dir, now());
+    }
+    let (known, watched) = KnownExercise::read(dir, now()).map_err(|e| failed(&e))?;
+    let state = &known.state;
+    let open = open_stage(&known.loaded.playbook, state).map(|(_, stage)| stage.id.clone());
+    let items: Vec<_> = state
+        .items
+        .iter()
+        .filter(|(_, item)| item.is_open())
+        .map(|(id, item)| json!({"id": id, "due": item.due}))
+        .collect();
+    let objectives: Vec<_> = judged(&known)
+        .into_iter()
+        .map(|(id, result)| json!({"id": id, "result": result.words(), "because": result.because}))
+        .collect();
+    let drill = watched.map(|w| json!({"run": w.drill.run, "dir": w.drill.dir, "waitsFor": w.drill.waits.map(|w| w.name), "openFaults": w.drill.open_faults}));
+    let value = json!({"exercise": state.exercise, "phase": state.phase.words(), "stage": open, "open": items, "objectives": objectives, "drill": drill,
+        "hash": authorised_hash(state), "head": known.head, "strayLines": known.stray});
+    files::print_json(&format!("{value}\n"));
+    Ok(Exit::Passed)
+}
+
+/// Prints where the exercise is.
+pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
+    let (known, watched) = KnownExercise::read(dir, now).map_err(|e| failed(&e))?;
+    let state = &known.state;
+    let mut text = format!("{}: {}\n", state.exercise, state.phase.words());
+    match state.phase {
+        Phase::Prepared => text += &format!("hash           {}\n", authorised_hash(state)),
+        Phase::Closed => text += &results(&known),
+        _ => {
+            for stage in &known.loaded.playbook.stages {
+                text += &stage_line(&known, stage, now);
+            }
+        }
+    }
+    if let Some((_, stage)) = open_stage(&known.loaded.playbook, state) {
+        text += &items(&known, stage, now);
+        text += &drill(dir, stage.scenario.as_ref(), watched.as_ref());
+        text += &format!("next           {}\n", next(stage));
+    } else if matches!(state.phase, Phase::Running | Phase::Stopped | Phase::Reviewed) {
+        text += "next           exercise next, or exercise sign and exercise close\n";
+    }
+    if let Some(due) = next_due(&known.loaded.playbook, state, watched.as_ref()).filter(|due| *due > now) {
+        text += &format!("due next       {} (in {})\n", clock(due), long(between(now, due)));
+    }
+    if known.stray > 0 {
+        text += &format!(
+            "note           {} line(s) that another machine wrote after it had lost the exercise do not count\n",
+            known.stray
+        );
+    }
+    print(&text);
+    Ok(Exit::Passed)
+}
+
+fn stage_line(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
+    let own = known.state.stage_of(&stage.id);
+    let mark = if own.is_open() { ">" } else { " " };
+    let said = match (own.opened, own.end, own.ended) {
+        (None, None, _) => format!("by plan {}", long(stage.planned())),
+        (Some(opened), None, _) => format!("open for {} of {}", long(between(opened, now)), long(stage.planned())),
+        (opened, Some(end), Some(ended)) => {
+            let took = opened.map(|opened| format!(" after {}", long(between(opened, ended)))).unwrap_or_default();
+            let detail = known.people.named(&own.detail);
+            let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+            format!("{}{took}{detail}", end.words())
+        }
+        _ => String::new(),
+    };
+    format!("{mark} {:<14} {}\n", stage.id, printable(&said))
+}
+
+fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
+    let state = &known.state;
+    let mut text = String::new();
+    for item in &stage.during {
+        let own = state.item_of(&item.id);
+        let said = match (own.end, own.due) {
+            (Some(end), _) => format!("{} {} {}", end.words(), own.option, known.people.named(&own.answer)),
+            (None, None) => format!("waits: {}", item.after.words()),
+            (None, Some(due)) if item.inject.is_some() && own.given.is_none() => {
+                format!("DUE since {}: exercise inject {}", long(between(due, now)), item.id)
+            }
+            (None, Some(due)) => {
+                let over = item.within().and_then(|within| deadline(state, own.given.unwrap_or(due), within));
+                let left =
+                    over.map_or_else(|| "no limit".to_owned(), |over| format!("{} left", long(between(now, over))));
+                let verb = if item.decide.is_some() {
+                    format!("decide {} OPTION", item.id)
+                } else {
+                    format!("done {}", item.id)
+                };
+                format!("OPEN, {left}: exercise {verb}")
+            }
+        };
+        text += &format!("    {:<12} {}\n", item.id, printable(said.trim_end()));
+    }
+    text
+}
+
+fn drill(dir: &Path, stage: Option<&DrillStage>, watched: Option<&Watched>) -> String {
+    let (Some(_), Some(watched)) = (stage, watched) else { return String::new() };
+    let drill = &watched.drill;
+    let Some(run) = &drill.dir else {
+        return format!("drill          has not begun; its messages are in {}\n", shown(dir.join("drills")));
+    };
+    let mut text = format!("drill          {} ({})\n", printable(&drill.run), shown(run));
+    if let Some(waits) = &drill.waits {
+        text += &format!("               it waits for {}: {}\n", printable(&waits.name), printable(&waits.prompt));
+    }
+    if drill.open_faults > 0 {
+        text += &format!("               {} fault(s) are open\n", drill.open_faults);
+    }
+    if drill.alive == Some(false) && drill.end.is_none() {
+        text += &format!(
+            "               ITS RUNNER IS DEAD: drillmaster recover {} (its reaper may work on it already)\n",
+            shown(run)
+        );
+    }
+    text
+}
+
+fn next(stage: &Stage) -> String {
+    let id = &stage.id;
+    match stage.act() {
+        Some(Act::Manual(manual)) => format!("{} does: {}; then exercise done {id}", manual.role, manual.task),
+        Some(Act::Check(_)) => format!("drillmaster check …, then exercise done {id} --text RESULT"),
+        Some(Act::Gate(gate)) => format!("{} answers: {} exercise answer {id} yes|no", gate.ask, gate.question),
+        Some(Act::Scenario(_)) => "the stage ends with its drill, when nothing beside it is open".into(),
+        Some(Act::Review(_)) => "exercise hotwash, exercise rate, then exercise next".into(),
+        Some(Act::SignOff(_)) => "exercise sign, then exercise close".into(),
+        Some(Act::Brief(_) | Act::Discuss(_)) | None => "exercise next".into(),
+    }
+}
+
+fn judged(known: &KnownExercise) -> Vec<(String, Judgement)> {
+    let p = &known.loaded.playbook;
+    p.objectives.iter().map(|o| (o.id.clone(), judge(p, &known.state, o))).collect()
+}
+
+/// The objectives with their results.
+pub(super) fn results(known: &KnownExercise) -> String {
+    let mut text = match known.state.started.as_ref().zip(known.state.ended) {
+        Some(((from, _), to)) => format!("{} to {}\n", date_time(*from), date_time(to)),
+        None => String::new(),
+    };
+    for (id, result) in judged(known) {
+        text += &format!("  {:<6} {:<10} {}\n", printable(&id), result.words(), printable(&result.because));
+    }
+    text
+}
+
+/// The exit code of an exercise without people: that of its worst objective, or of a drill that left something open.
+pub(super) fn exit(known: &KnownExercise) -> Exit {
+    let drills = known.state.stages.values().filter_map(|stage| stage.drill.as_ref()).map(|drill| drill.exit);
+    let open = drills.filter(|exit| matches!(exit, Exit::Residue | Exit::Left | Exit::Internal));
+    let stopped = known.state.stopped.is_some().then_some(Exit::Aborted);
+    let results = judged(known).into_iter().map(|(_, result)| match (result.measured, result.rating) {
+        (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Exit::Failed,
+        (Measured::Met | Measured::Rated, _) => Exit::Passed,
+        (Measured::Unproven | Measured::Unrated, _) => Exit::Inconclusive,
+    });
+    open.chain(stopped).chain(results).fold(Exit::Passed, Exit::worse)
+}

@@ -1,0 +1,50 @@
+//! What a rehearsal predicts of a playbook's drills. Each scenario is rehearsed once in a process. Start with
+//! [`Rehearsals::of`].
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use super::{
+    interrupt::Interrupts,
+    simulated::{rehearsal, settled},
+};
+use crate::{
+    exercise::{DrillStage, Forecast, set},
+    scenario::{CLUSTERS, Home, Loaded, SCENARIOS, Sources, load_str, names, rehearsed_on},
+    sim::Description,
+};
+
+/// The rehearsals so far.
+#[derive(Default)]
+pub(super) struct Rehearsals {
+    done: RefCell<BTreeMap<String, Option<Forecast>>>,
+}
+
+impl Rehearsals {
+    /// What a rehearsal on the simulated cluster predicts. Only a shipped scenario has a cluster that is known to suit
+    /// it: a scenario of the user would be predicted for a cluster that is not theirs.
+    pub fn of(&self, drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
+        if !names(SCENARIOS).any(|name| name == drill.scenario) {
+            return None;
+        }
+        let key = format!("{} {:?}", drill.scenario, drill.set);
+        if let Some(known) = self.done.borrow().get(&key) {
+            return known.clone();
+        }
+        let found = rehearsed(drill, loaded);
+        self.done.borrow_mut().insert(key, found.clone());
+        found
+    }
+}
+
+fn rehearsed(drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
+    let cluster = rehearsed_on(&drill.scenario);
+    let text = CLUSTERS.iter().find(|shipped| shipped.name == cluster)?.text;
+    let (description, _) = Description::load(cluster, text).ok()?;
+    let home = Home::ShippedCluster(cluster.to_owned());
+    let sources = Sources { set: set(drill), bindings: description.bindings(), lenient: false, home };
+    let loaded = load_str(&loaded.file, &loaded.text, &sources).ok()?;
+    let settled = settled(&description, 1).ok()?;
+    let interrupts = Interrupts::listen().ok()?;
+    let rehearsed = rehearsal(&settled, &[], &loaded, &[], &interrupts).ok()?;
+    Some(Forecast::of(&rehearsed.events))
+}

@@ -1,0 +1,492 @@
+//! The journal of an exercise: lines with the fields, the segments and the chain of a drill's journal, and kinds of its
+//! own. There is no process that holds it open. Each command takes the lock, reads all lines, appends its own and
+//! releases the lock; so a killed command, a closed laptop or two directors at once lose nothing.
+//!
+//! A machine continues its own newest segment. A command on another machine, or after a reboot, opens the next segment,
+//! which only one process can create; what an earlier machine then still writes counts for nothing. Start with
+//! [`open`] to write and [`read`] to read.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use super::what::{FORMAT, Line, What};
+use crate::{
+    event::Continues,
+    files,
+    journal::{Holder, Lock, LockError, RunDir, hash_line, segment},
+    model::printable,
+};
+
+/// How long a command waits for another command on the same exercise.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks whether the lock is free.
+const LOOK: Duration = Duration::from_millis(20);
+/// The size limit of a segment. A line is written by a person.
+const LARGEST: u64 = 256 << 20;
+
+/// Why the journal of an exercise cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The directory is not that of an exercise, or a file cannot be read or written.
+    #[error("cannot use the journal {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A line is damaged.
+    #[error("{path}:{line}: {problem}; nothing was changed. Put back a copy of the file from before the damage")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Another command holds the lock.
+    #[error("another command has been working on this exercise for {} s{by}: wait for it, or end it, and try again", PATIENCE.as_secs())]
+    Busy {
+        /// Who holds it.
+        by: String,
+    },
+    /// The lock cannot be taken.
+    #[error(transparent)]
+    Lock(LockError),
+    /// Another machine continued the exercise at the same moment.
+    #[error("another machine continued this exercise at the same moment; nothing was written. Try again")]
+    Fenced,
+}
+
+/// The lines of a journal, and where it goes on.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The lines that count, in order.
+    pub lines: Vec<Line>,
+    /// SHA-256 of the last one.
+    pub head: String,
+    /// Whether the last line of the newest segment is incomplete, because its writer was killed.
+    pub torn: bool,
+    /// Lines that another machine wrote after it had lost the exercise.
+    pub stray: usize,
+    at: Continues,
+    holder: Option<Holder>,
+}
+
+/// A journal that is open for writing. The lock is released when this is dropped.
+#[derive(Debug)]
+pub struct Open {
+    dir: RunDir,
+    /// What it contains.
+    pub read: Lines,
+    file: Option<File>,
+    began: Option<Timestamp>,
+    _lock: Lock,
+}
+
+/// Reads the journal of an exercise.
+///
+/// # Errors
+/// It cannot be read, or is damaged; the error names the line.
+pub fn read(dir: &RunDir) -> Result<Lines, JournalError> {
+    let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
+    let mut files = vec![];
+    for number in numbers {
+        files.push((number, segment_lines(dir, number)?));
+    }
+    if files.first().is_none_or(|(number, _)| *number != 1) {
+        return Err(io_error(dir, 1, io::ErrorKind::NotFound.into()));
+    }
+    // The newest segment that opened a session counts, and all from which it continues.
+    let mut order: Vec<usize> = vec![];
+    let mut next = files.iter().rposition(|(number, file)| *number == 1 || !file.lines.is_empty()).unwrap_or(0);
+    loop {
+        order.push(next);
+        let (number, file) = &files[next];
+        if *number == 1 {
+            break;
+        }
+        let before = file.lines.first().and_then(|(line, _, _)| match &line.event {
+            What::SessionOpened { continues: Some(at), .. } => Some(at.segment),
+            _ => None,
+        });
+        let known = before.and_then(|before| files.iter().position(|(n, _)| *n == before)).filter(|i| *i < next);
+        let problem = "the first line of this segment does not say from which one it continues";
+        next = known.ok_or_else(|| damaged(dir, *number, 1, problem))?;
+    }
+    order.reverse();
+    let mut all = Lines::default();
+    for (i, at) in order.iter().enumerate() {
+        let upto = order.get(i + 1).and_then(|next| match &files[*next].1.lines[0].0.event {
+            What::SessionOpened { continues, .. } => continues.clone(),
+            _ => None,
+        });
+        take(&mut all, dir, files[*at].0, &files[*at].1, upto.as_ref())?;
+    }
+    all.stray +=
+        files.iter().enumerate().filter(|(i, _)| !order.contains(i)).map(|(_, (_, f))| f.lines.len()).sum::<usize>();
+    if all.lines.is_empty() {
+        return Err(damaged(
+            dir,
+            1,
+            1,
+            "the journal is empty: `exercise prepare` did not end; remove the directory and prepare the exercise again",
+        ));
+    }
+    Ok(all)
+}
+
+/// A segment: its lines, each with its hash and the byte at which it ends.
+struct Segment {
+    lines: Vec<(Line, String, u64)>,
+    torn: bool,
+}
+
+fn segment_lines(dir: &RunDir, number: u64) -> Result<Segment, JournalError> {
+    let mut bytes = vec![];
+    let file = segment::open(&dir.0, number).map_err(|e| io_error(dir, number, e))?;
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(|e| io_error(dir, number, e))?;
+    let (mut lines, mut end) = (vec![], 0_u64);
+    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    for (i, text) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
+        end += text.len() as u64;
+        let text = &text[..text.len() - 1];
+        let line = parsed(text).map_err(|problem| damaged(dir, number, i + 1, &problem))?;
+        lines.push((line, hash_line(text), end));
+    }
+    Ok(Segment { lines, torn: whole < bytes.len() })
+}
+
+/// A line, or what is wrong with it.
+fn parsed(text: &[u8]) -> Result<Line, String> {
+    let error = match serde_json::from_slice(text) {
+        Ok(line) => return Ok(line),
+        Err(error) => error,
+    };
+    let kind = serde_json::from_slice::<serde_json::Value>(text).ok();
+    let kind = kind.as_ref().and_then(|line| line.get("event")?.get("kind")?.as_str());
+    Err(match kind {
+        Some("RunStarted") => "this is the journal of a drill, not of an exercise".into(),
+        Some(kind) => format!("this version cannot read this line of kind `{}` ({error})", printable(kind)),
+        None => format!("this is not a line of a journal ({error})"),
+    })
+}
+
+/// Adds the lines of a segment, up to where the next one continues.
+fn take(
+    all: &mut Lines,
+    dir: &RunDir,
+    number: u64,
+    file: &Segment,
+    upto: Option<&Continues>,
+) -> Result<(), JournalError> {
+    let wrong = |i: usize, problem: &str| damaged(dir, number, i + 1, problem);
+    let mut bytes = 0;
+    let (mut here, mut epoch) = (0, None);
+    for (i, (line, hash, end)) in file.lines.iter().enumerate() {
+        if upto.is_some_and(|upto| bytes >= upto.bytes) {
+            break;
+        }
+        if line.seq != all.lines.len() as u64 {
+            return Err(wrong(
+                i,
+                &format!(
+                    "this is line {}, but line {} was expected: lines are missing or were moved",
+                    line.seq,
+                    all.lines.len()
+                ),
+            ));
+        }
+        if line.prev != all.head {
+            return Err(wrong(i, "the line before was changed: its hash does not match"));
+        }
+        if *epoch.get_or_insert(line.epoch) != line.epoch {
+            return Err(wrong(i, "this line belongs to another session"));
+        }
+        if line.seq == 0 {
+            header(line).map_err(|problem| wrong(i, &problem))?;
+        }
+        if let What::SessionOpened { holder, .. } = &line.event {
+            all.holder.clone_from(holder);
+        }
+        all.lines.push(line.clone());
+        all.head.clone_from(hash);
+        bytes = *end;
+        here = i + 1;
+    }
+    all.stray += file.lines.len() - here;
+    all.torn = file.torn && upto.is_none();
+    all.at = Continues { segment: number, bytes, seq: all.lines.len() as u64, hash: all.head.clone() };
+    match upto {
+        Some(upto) if *upto != all.at => {
+            Err(wrong(here, "the next segment continues from a line that this one does not contain"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn header(line: &Line) -> Result<(), String> {
+    match &line.event {
+        What::ExercisePrepared { format, .. } if format == FORMAT => Ok(()),
+        What::ExercisePrepared { format, .. } => {
+            Err(format!("the format is `{}`, and this version reads {FORMAT}", printable(format)))
+        }
+        _ => Err("the first line is not the header of an exercise".into()),
+    }
+}
+
+/// Creates the journal of a new exercise with its first line.
+///
+/// # Errors
+/// The directory has a journal already, or cannot be written.
+pub fn create(dir: &RunDir, at: Timestamp, first: What) -> Result<Open, JournalError> {
+    let lock = Lock::acquire(dir).map_err(JournalError::Lock)?;
+    let file = segment::create(&dir.0, 1, true).map_err(|e| io_error(dir, 1, e))?;
+    let read = Lines { at: Continues { segment: 1, ..Continues::default() }, ..Lines::default() };
+    let mut open = Open { dir: dir.clone(), read, file: Some(file), began: Some(at), _lock: lock };
+    open.line(at, 1, first)?;
+    open.line(at, 1, What::SessionOpened { epoch: 1, holder: Some(Holder::own()), continues: None })?;
+    open.sync()?;
+    Ok(open)
+}
+
+/// Takes the lock and reads the journal. Nothing is written yet.
+///
+/// # Errors
+/// Another command holds the lock for too long, or the journal cannot be read.
+pub fn open(dir: &RunDir) -> Result<Open, JournalError> {
+    // The lock file would be created in any directory.
+    if !dir.journal().is_file() {
+        return Err(io_error(
+            dir,
+            1,
+            io::Error::new(io::ErrorKind::NotFound, "there is no exercise in this directory"),
+        ));
+    }
+    let lock = locked(dir)?;
+    let read = read(dir)?;
+    Ok(Open { dir: dir.clone(), read, file: None, began: None, _lock: lock })
+}
+
+fn locked(dir: &RunDir) -> Result<Lock, JournalError> {
+    #[expect(clippy::disallowed_methods, reason = "how long a person waits at a prompt is not an event")]
+    let began = Instant::now();
+    loop {
+        match Lock::acquire(dir) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held { holder, .. }) if began.elapsed() > PATIENCE => {
+                let by = holder.map(|h| format!(" (pid {} on {})", h.pid, h.host)).unwrap_or_default();
+                return Err(JournalError::Busy { by });
+            }
+            #[expect(clippy::disallowed_methods, reason = "no task waits for this thread")]
+            Err(LockError::Held { .. }) => std::thread::sleep(LOOK),
+            Err(error) => return Err(JournalError::Lock(error)),
+        }
+    }
+}
+
+impl Open {
+    /// Appends lines. When this returns, they are on disk.
+    ///
+    /// # Errors
+    /// They could not be written, or another machine continued the exercise meanwhile.
+    pub fn append(&mut self, events: impl IntoIterator<Item = (Timestamp, What)>) -> Result<(), JournalError> {
+        let mut events = events.into_iter().peekable();
+        let Some((first, _)) = events.peek() else { return Ok(()) };
+        let epoch = self.session(*first)?;
+        for (at, event) in events {
+            self.line(at, epoch, event)?;
+        }
+        self.sync()
+    }
+
+    /// The session in which this command writes: the newest one, if it is this machine's and its last line is complete;
+    /// otherwise the next one.
+    fn session(&mut self, at: Timestamp) -> Result<u64, JournalError> {
+        let own = self.read.holder.as_ref().is_some_and(Holder::is_on_this_machine);
+        let newest = self.read.at.segment;
+        if self.file.is_some() {
+            return Ok(newest);
+        }
+        self.began = self.read.lines.iter().rev().take_while(|l| l.epoch == newest).last().map(|line| line.at);
+        let highest = segment::numbers(&self.dir.0).map_err(|e| io_error(&self.dir, newest, e))?.into_iter().max();
+        let highest = highest.unwrap_or(newest);
+        if own && !self.read.torn && highest == newest {
+            let path = segment::path(&self.dir.0, newest);
+            let file = files::private().append(true).open(path).map_err(|e| io_error(&self.dir, newest, e))?;
+            self.file = Some(file);
+            return Ok(newest);
+        }
+        let number = highest + 1;
+        let file = match segment::create(&self.dir.0, number, true) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(JournalError::Fenced),
+            other => other.map_err(|e| io_error(&self.dir, number, e))?,
+        };
+        self.file = Some(file);
+        self.began = Some(at);
+        let continues = Some(self.read.at.clone());
+        self.read.at.segment = number;
+        let opened = What::SessionOpened { epoch: number, holder: Some(Holder::own()), continues };
+        self.line(at, number, opened)?;
+        Ok(number)
+    }
+
+    fn line(&mut self, at: Timestamp, epoch: u64, event: What) -> Result<(), JournalError> {
+        let began = self.began.unwrap_or(at);
+        let t_us = u64::try_from(at.duration_since(began).as_micros()).unwrap_or(0);
+        let line = Line {
+            seq: self.read.lines.len() as u64,
+            at,
+            t_us,
+            epoch,
+            prev: self.read.head.clone(),
+            must: event.must(),
+            event,
+        };
+        let text = serde_json::to_string(&line).expect("lines have string keys only");
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_all(format!("{text}\n").as_bytes()).map_err(|e| io_error(&self.dir, self.read.at.segment, e))?;
+        self.read.head = hash_line(text.as_bytes());
+        self.read.lines.push(line);
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        let synced = self.file.as_ref().map_or(Ok(()), File::sync_data);
+        synced.map_err(|e| io_error(&self.dir, self.read.at.segment, e))
+    }
+}
+
+fn io_error(dir: &RunDir, number: u64, source: io::Error) -> JournalError {
+    JournalError::Io { path: segment::path(&dir.0, number).display().to_string(), source }
+}
+
+fn damaged(dir: &RunDir, number: u64, line: usize, problem: &str) -> JournalError {
+    JournalError::Damaged {
+        path: segment::path(&dir.0, number).display().to_string(),
+        line,
+        problem: problem.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exercise::{
+            people::PersonId,
+            playbook::Role,
+            what::{By, ClusterAccess, Known, NoteOn},
+        },
+        model::Told,
+    };
+
+    fn first() -> What {
+        What::ExercisePrepared {
+            format: FORMAT.into(),
+            exercise: "e".into(),
+            tool: "t".into(),
+            playbook_hash: String::new(),
+            set: Default::default(),
+            scenarios: Default::default(),
+            seats: vec![],
+            place: ClusterAccess::Nowhere,
+            planned: None,
+            carried: vec![],
+        }
+    }
+
+    fn note(text: &'static str) -> (Timestamp, What) {
+        let by =
+            By { person: PersonId("p".into()), role: Role::Scribe, known: Known::Asserted, because: Told::default() };
+        (Timestamp::UNIX_EPOCH, What::Noted { by, on: NoteOn::Observation, text: text.into() })
+    }
+
+    fn begun() -> (tempfile::TempDir, RunDir) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let run = RunDir(dir.path().to_owned());
+        create(&run, Timestamp::UNIX_EPOCH, first()).expect("created");
+        (dir, run)
+    }
+
+    #[test]
+    fn each_command_goes_on_where_the_last_one_ended() {
+        let (_dir, run) = begun();
+        for text in ["one", "two"] {
+            open(&run).expect("opened").append([note(text)]).expect("written");
+        }
+        let lines = read(&run).expect("read");
+        assert_eq!((lines.lines.len(), lines.stray, lines.torn), (4, 0, false));
+        assert!(create(&run, Timestamp::UNIX_EPOCH, first()).is_err(), "a journal is not begun twice");
+    }
+
+    /// A command that was killed in the middle of any line loses that line only.
+    #[test]
+    fn a_line_that_was_cut_off_anywhere_loses_nothing_else() {
+        let (_dir, run) = begun();
+        open(&run).expect("opened").append([note("before")]).expect("written");
+        let whole = std::fs::read(run.journal()).expect("read");
+        let from = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').expect("a line") + 1;
+        for cut in from..whole.len() {
+            let _ = std::fs::remove_file(run.file("journal.2.jsonl"));
+            std::fs::write(run.journal(), &whole[..cut]).expect("cut");
+            let mut opened = open(&run).expect("opened");
+            assert_eq!((opened.read.lines.len(), opened.read.torn), (2, cut > from), "{cut}");
+            opened.append([note("after")]).expect("written");
+            drop(opened);
+            let lines = read(&run).expect("read again");
+            assert!(matches!(&lines.lines.last().expect("a line").event, What::Noted { text, .. } if *text == "after"));
+            assert_eq!(run.file("journal.2.jsonl").exists(), cut > from);
+        }
+    }
+
+    #[test]
+    fn damage_is_refused_with_its_line() {
+        let (_dir, run) = begun();
+        open(&run).expect("opened").append([note("one"), note("two")]).expect("written");
+        let text = std::fs::read_to_string(run.journal()).expect("read");
+        for (from, to, line) in
+            [("one", "0ne", ":4:"), ("\"seq\":2", "\"seq\":9", ":3:"), ("{\"seq\":3", "{x\"seq\":3", ":4:")]
+        {
+            std::fs::write(run.journal(), text.replacen(from, to, 1)).expect("changed");
+            let error = read(&run).expect_err("damaged").to_string();
+            assert!(error.contains(line) && error.contains("nothing was changed"), "{from}: {error}");
+        }
+    }
+
+    /// What a machine writes after another one took over counts for nothing, and does no harm.
+    #[test]
+    fn a_later_segment_wins() {
+        let (_dir, run) = begun();
+        let mut frozen = open(&run).expect("opened");
+        frozen.append([note("one")]).expect("written");
+        let at = read(&run).expect("read").at;
+        let other = What::SessionOpened { epoch: 2, holder: None, continues: Some(at.clone()) };
+        let line =
+            Line { seq: at.seq, at: Timestamp::UNIX_EPOCH, t_us: 0, epoch: 2, prev: at.hash, must: true, event: other };
+        std::fs::write(run.file("journal.2.jsonl"), serde_json::to_string(&line).expect("json") + "\n")
+            .expect("written");
+        frozen.append([note("late")]).expect("it does not know yet");
+        drop(frozen);
+        let lines = read(&run).expect("read");
+        assert_eq!((lines.lines.len(), lines.stray), (4, 1));
+        open(&run).expect("opened").append([note("here")]).expect("written");
+        assert!(run.file("journal.3.jsonl").exists(), "the other machine's segment is not continued");
+        assert_eq!(read(&run).expect("read").lines.len(), 6);
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_journal_is_not_followed() {
+        let (dir, run) = begun();
+        let away = dir.path().join("away");
+        std::fs::rename(run.journal(), &away).expect("moved");
+        std::os::unix::fs::symlink(&away, run.journal()).expect("linked");
+        assert!(read(&run).is_err());
+    }
+}

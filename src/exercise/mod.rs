@@ -1,0 +1,69 @@
+//! Exercises for people: playbooks, the papers made from them, the day itself and its report. An exercise never touches
+//! a cluster. It starts drills with `run`, reads their journals, and keeps a journal of its own in the same format.
+//! Start with [`Playbook`], then [`decide`] and [`tick`].
+
+mod directory;
+mod drill;
+mod forecast;
+mod item;
+mod journal;
+mod judge;
+mod launch;
+mod lint;
+mod lint_drills;
+mod lint_time;
+mod load;
+mod papers;
+mod parts;
+mod people;
+mod playbook;
+mod points;
+mod policy;
+mod report;
+mod schedule;
+mod session;
+mod stage;
+mod state;
+mod tick;
+mod time;
+mod unattended;
+mod use_of;
+mod verbs;
+mod what;
+mod who;
+mod words;
+
+pub use directory::{Prepare, frozen, prepare, scenario_file, write_papers, write_papers_for};
+pub use drill::{At, Drill, End, Timing, Waits};
+pub use forecast::Forecast;
+pub use journal::{JournalError, Lines, Open, create, open, read};
+pub use judge::{Judgement, Measured, judge, times_of_people};
+pub use launch::stop as stop_drill;
+pub use load::{LoadedPlaybook, Rehearse, load, load_str, playbook_schema};
+pub use papers::{Audience, Content, File, PlayersView, papers};
+pub use people::{
+    ERASED, Entry, PEOPLE, People, PeopleFile, Person, PersonId, load_people, load_people_str, people_schema,
+};
+pub use playbook::{
+    Judge, Judged as JudgedBy, Kind, Metadata, Objective, Playbook, Role, RoleSpec, Roles, Scope, Stop, TestedPlan,
+};
+pub use points::{Point, Points};
+pub use policy::{Answer, Otherwise, POLICIES, Policy, Rate, load_policy_str, policy_schema};
+pub use report::{actions_csv, actions_json, actions_markdown, report, report_hash};
+pub use schedule::{Slot, schedule};
+pub use session::{ExerciseError, Known as KnownExercise, Session, watched};
+pub use stage::{
+    Act, After, Brief, Check, Decide, Discuss, Does, Drill as DrillStage, DrillKind, Effect, Evidence, Gate,
+    GateDefault, Hold, Inject, Item, Manual, Moment, Require, Review, SignOff, Stage,
+};
+pub use state::{Action, Added, DrillEnd, ItemEnd, ItemState, Note, Phase, Seen, StageState, State};
+pub use tick::{Watched, due_at, next_due, open_stage, tick};
+pub use time::{between, clock, date_time, deadline, long, plus};
+pub use unattended::{Jumps, Time, unattended};
+pub use use_of::{Use, loaded, place, set};
+pub use verbs::{Day, Verb, authorised_hash, decide};
+pub use what::{
+    ActionStatus, Attached, By, Carried, ClusterAccess, DrillMoment, FORMAT, Judged, Known, Line, NoteOn, Rating, Seat,
+    StageEnd, StopFor, What,
+};
+pub use who::{Claim, who};

@@ -1,0 +1,163 @@
+//! What the state of an exercise consists of: stages, items, notes, actions. Start with [`StageState`].
+
+use jiff::Timestamp;
+
+use super::what::{ActionStatus, By, DrillMoment, Judged, NoteOn, StageEnd};
+use crate::model::{Exit, Told};
+
+/// A stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StageState {
+    /// When it was opened.
+    pub opened: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How.
+    pub end: Option<StageEnd>,
+    /// What was said about it.
+    pub detail: Told,
+    /// The SHA-256 of the evidence.
+    pub evidence: Option<String>,
+    /// The folder of its drill.
+    pub folder: Option<String>,
+    /// The drill's end.
+    pub drill: Option<DrillEnd>,
+}
+
+impl StageState {
+    /// Whether it goes on.
+    pub fn is_open(&self) -> bool {
+        self.opened.is_some() && self.end.is_none()
+    }
+}
+
+/// The end of a drill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrillEnd {
+    /// The run.
+    pub run: String,
+    /// The hash of its last line.
+    pub head: String,
+    /// Its exit code.
+    pub exit: Exit,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What was judged.
+    pub judged: Vec<Judged>,
+}
+
+/// An item.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ItemState {
+    /// When it was due.
+    pub due: Option<Timestamp>,
+    /// When an inject was given.
+    pub given: Option<Timestamp>,
+    /// When it was answered, or ended without an answer.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<ItemEnd>,
+    /// The option that was chosen, of a decision.
+    pub option: String,
+    /// The words of the answer.
+    pub answer: Told,
+    /// Who answered.
+    pub by: Option<By>,
+    /// The SHA-256 of the evidence.
+    pub evidence: Option<String>,
+}
+
+/// How an item ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemEnd {
+    /// Answered in time.
+    Answered,
+    /// Answered after its time.
+    Late,
+    /// Not answered.
+    Missed,
+    /// Nobody decided in time, so the default counts.
+    Defaulted,
+    /// Left out.
+    Skipped,
+}
+
+impl ItemEnd {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Answered => "answered in time",
+            Self::Late => "answered late",
+            Self::Missed => "not answered",
+            Self::Defaulted => "nobody decided in time: the default counts",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl ItemState {
+    /// Whether an answer is still expected.
+    pub fn is_open(&self) -> bool {
+        self.due.is_some() && self.end.is_none()
+    }
+}
+
+/// A moment of a drill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The stage of the drill.
+    pub stage: String,
+    /// The step.
+    pub step: String,
+    /// What happened with it.
+    pub moment: DrillMoment,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something that a person wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: By,
+    /// What about.
+    pub on: NoteOn,
+    /// The words.
+    pub text: Told,
+}
+
+/// An action of the improvement plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Action {
+    /// Its id.
+    pub id: String,
+    /// What is to be done.
+    pub text: Told,
+    /// Who does it.
+    pub owner: Told,
+    /// Until when: 2027-01-31.
+    pub due: String,
+    /// What shows that it is done.
+    pub proven_when: Told,
+    /// Its ticket.
+    pub ticket: Told,
+    /// Its status.
+    pub status: ActionStatus,
+    /// The exercise from which it was carried over; empty if it is of this one.
+    pub from: String,
+}
+
+/// An inject that was added on the day.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Added {
+    /// Its id.
+    pub id: String,
+    /// Its words.
+    pub text: Told,
+    /// Why it was added.
+    pub why: Told,
+    /// When.
+    pub at: Timestamp,
+}

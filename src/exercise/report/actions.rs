@@ -1,0 +1,131 @@
+//! Findings, the improvement plan, and changes to the plan that was tested.
+
+use std::fmt::Write;
+
+use super::{Context, summary::gaps};
+use crate::{
+    exercise::{
+        people::People,
+        state::{Action, State},
+        what::{ActionStatus, NoteOn},
+    },
+    model::printable,
+    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone},
+};
+
+/// Section 12.
+pub(super) fn findings(c: &Context<'_>) -> Section {
+    let list = List::new("", gaps(c), "Nothing was found.");
+    Section::new(Key::Findings, "Findings", vec![Block::List(list)])
+}
+
+/// Section 13.
+pub(super) fn section(c: &Context<'_>) -> Section {
+    let today = c.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    let rows = c.state().actions.values().map(|action| {
+        let overdue = is_overdue(action, &today);
+        let from = if action.from.is_empty() {
+            "this exercise".to_owned()
+        } else {
+            format!("carried over from {}", action.from)
+        };
+        Row::new([
+            Text::new(&*action.id).see([Ref(action.id.clone())]),
+            Text::new(c.named(&action.text)),
+            Text::new(or(&c.named(&action.owner), "no owner yet")),
+            Text::new(or(&action.due, "none yet")).tone(if overdue { Tone::Bad } else { Tone::Plain }),
+            Text::new(format!("{}{}", words(action.status), if overdue { ", OVERDUE" } else { "" })),
+            Text::new(or(&c.named(&action.proven_when), "not recorded")),
+            Text::new(or(&c.named(&action.ticket), "none yet")),
+            Text::new(from),
+        ])
+        .id(Ref(action.id.clone()))
+    });
+    let head = ["Id", "Action", "Owner", "Due", "Status", "Proven when", "Ticket", "From"];
+    let none = "No action was recorded: `drillmaster exercise actions add DIR TEXT`.";
+    let table = Table::new("", &head, rows.collect()).or(none).bounded(Table::MOST);
+    Section::new(Key::Actions, "Corrective actions", vec![Block::Table(table)])
+}
+
+/// Section 14.
+pub(super) fn plan_updates(c: &Context<'_>) -> Section {
+    let wrong = c.state().notes.iter().filter(|note| note.on == NoteOn::PlanWrong);
+    let wrong = wrong.map(|note| format!("{} ({})", c.named(&note.text), c.who(&note.by)));
+    let title =
+        c.playbook().plan_under_test.as_ref().map_or_else(|| "no plan is named".to_owned(), |plan| plan.title.clone());
+    let list = List::new(
+        &format!("Where the plan was wrong ({title})"),
+        wrong,
+        "Nobody noted a place: `exercise note --on plan-wrong`.",
+    );
+    Section::new(Key::PlanUpdates, "Plan updates", vec![Block::List(list)])
+}
+
+fn is_overdue(action: &Action, today: &str) -> bool {
+    action.status == ActionStatus::Open && !action.due.is_empty() && action.due.as_str() < today
+}
+
+fn words(status: ActionStatus) -> &'static str {
+    match status {
+        ActionStatus::Open => "open",
+        ActionStatus::Done => "done",
+        ActionStatus::Dropped => "dropped",
+    }
+}
+
+fn or(text: &str, none: &str) -> String {
+    if text.trim().is_empty() { none.to_owned() } else { text.to_owned() }
+}
+
+/// The columns of an export.
+const COLUMNS: [&str; 9] = ["id", "action", "owner", "due", "status", "proven when", "ticket", "from", "exercise"];
+
+fn cells(state: &State, people: &People, action: &Action) -> [String; 9] {
+    let named = |text: &str| printable(&people.named(text));
+    [
+        action.id.clone(),
+        named(&action.text),
+        named(&action.owner),
+        action.due.clone(),
+        words(action.status).to_owned(),
+        named(&action.proven_when),
+        named(&action.ticket),
+        action.from.clone(),
+        state.exercise.clone(),
+    ]
+}
+
+/// The actions as CSV. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+pub fn actions_csv(state: &State, people: &People) -> String {
+    let quoted = |cell: &str| {
+        let guard = if cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+        format!("\"{guard}{}\"", cell.replace('"', "\"\""))
+    };
+    let line = |cells: &[String]| cells.iter().map(|cell| quoted(cell)).collect::<Vec<_>>().join(",");
+    let mut out = COLUMNS.join(",") + "\r\n";
+    for action in state.actions.values() {
+        let _ = write!(out, "{}\r\n", line(&cells(state, people, action)));
+    }
+    out
+}
+
+/// The actions as JSON.
+pub fn actions_json(state: &State, people: &People) -> String {
+    let object = |action: &Action| {
+        let pairs =
+            COLUMNS.iter().zip(cells(state, people, action)).map(|(key, cell)| ((*key).to_owned(), cell.into()));
+        serde_json::Value::Object(pairs.collect())
+    };
+    let all: Vec<_> = state.actions.values().map(object).collect();
+    serde_json::to_string_pretty(&all).unwrap_or_default() + "\n"
+}
+
+/// The actions as a Markdown table.
+pub fn actions_markdown(state: &State, people: &People) -> String {
+    let mut out = format!("| {} |\n|{}\n", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
+    for action in state.actions.values() {
+        let cells = cells(state, people, action).map(|cell| crate::report::inert_markdown(&cell));
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+    out
+}

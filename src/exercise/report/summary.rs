@@ -1,0 +1,185 @@
+//! Page one: the verdict, the objectives, strengths and gaps. Each line rests on the journal; a note of a person says
+//! so.
+
+use super::Context;
+use crate::{
+    exercise::{
+        judge::Measured,
+        playbook::Judged,
+        state::ItemEnd,
+        what::{ActionStatus, NoteOn, Rating},
+    },
+    model::Exit,
+    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Verdict},
+};
+
+/// At most this many strengths and gaps are on page one.
+const MOST: usize = 3;
+
+pub(super) fn section(c: &Context<'_>) -> Section {
+    let (badge, tone, sentence) = verdict(c);
+    let badge = if c.is_rehearsal() { format!("REHEARSAL {badge}") } else { badge.to_owned() };
+    let verdict = Verdict { badge: Text::new(badge).tone(tone), sentence: sentence.into(), notes: notes(c) };
+    let rows = c.judged.iter().map(|(o, result)| {
+        Row::new([
+            Text::new(&*o.id).see([Ref(o.id.clone())]),
+            Text::new(&*o.text),
+            Text::new(o.rto.or(o.rpo).map_or_else(|| "none set".to_owned(), |limit| limit.to_string())),
+            Text::new(&*result.because),
+            Text::new(result.words()).tone(tone_of(c, o, result)),
+        ])
+    });
+    let head = ["Id", "Objective", "RTO or RPO", "Measured", "Result"];
+    let strengths = strengths(c);
+    let few = |list: Vec<Text>, title: &str, word: &str| {
+        let fewer = match list.len() {
+            0 => format!("No {word} is supported by the evidence."),
+            n if n < MOST => format!("No further {word} is supported by the evidence."),
+            _ => String::new(),
+        };
+        let mut list = List::new(title, list.into_iter().take(MOST), "");
+        list.note = fewer;
+        list
+    };
+    Section::new(
+        Key::Summary,
+        "Executive summary",
+        vec![
+            Block::Verdict(verdict),
+            Block::Table(Table::new("", &head, rows.collect())),
+            Block::Pair { left: few(strengths, "Strengths", "strength"), right: few(gaps(c), "Gaps", "gap") },
+        ],
+    )
+}
+
+/// The badge, its tone and its sentence.
+fn verdict(c: &Context<'_>) -> (&'static str, Tone, String) {
+    let state = c.state();
+    let drills = || state.stages.values().filter_map(|stage| stage.drill.as_ref());
+    let count = |wanted: fn(&Context<'_>, usize) -> bool| (0..c.judged.len()).filter(|i| wanted(c, *i)).count();
+    let (all, missed) = (c.judged.len(), count(|c, i| tone_at(c, i) == Tone::Bad));
+    let open = count(|c, i| tone_at(c, i) == Tone::Warn);
+    if let Some(drill) = drills().find(|drill| matches!(drill.exit, Exit::Residue | Exit::Left)) {
+        return (
+            "CLUSTER NOT RESTORED",
+            Tone::Bad,
+            format!("Drill {} left something open: {}.", drill.run, drill.exit.meaning()),
+        );
+    }
+    if let Some((_, how, why, _)) = &state.stopped {
+        let why = c.named(why);
+        let why = if why.trim().is_empty() { "no reason was given".to_owned() } else { why };
+        return ("STOPPED", Tone::Warn, format!("The exercise was stopped {}: {why}", how.words()));
+    }
+    if state.started.is_none() {
+        return ("NOT STARTED", Tone::Warn, "The exercise was prepared and did not start.".into());
+    }
+    if missed > 0 {
+        return ("FAILED", Tone::Bad, format!("{missed} of {all} objectives were not met."));
+    }
+    if open > 0 {
+        return (
+            "NOT PROVEN",
+            Tone::Warn,
+            format!("Nothing failed, but {open} of {all} objectives could not be judged."),
+        );
+    }
+    ("PASSED", Tone::Good, format!("All {all} objectives were met."))
+}
+
+fn tone_at(c: &Context<'_>, i: usize) -> Tone {
+    let (o, result) = &c.judged[i];
+    tone_of(c, o, result)
+}
+
+/// How good the result of an objective is. A measurement counts more than a rating.
+pub(super) fn tone_of(
+    _: &Context<'_>,
+    o: &crate::exercise::playbook::Objective,
+    result: &crate::exercise::judge::Judgement,
+) -> Tone {
+    match (result.measured, result.rating) {
+        (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Tone::Bad,
+        (Measured::Met, _) => Tone::Good,
+        (Measured::Rated, Some(Rating::P | Rating::S)) if matches!(o.judge.one(), Some(Judged::Rating(_))) => {
+            Tone::Good
+        }
+        _ => Tone::Warn,
+    }
+}
+
+fn notes(c: &Context<'_>) -> Vec<Text> {
+    let mut notes = vec![];
+    if c.state().unattended {
+        notes.push(
+            Text::new("No people took part: every answer is that of a policy. The times of people say nothing.")
+                .tone(Tone::Warn),
+        );
+    }
+    for stage in c.playbook().stages.iter().filter(|stage| stage.scenario.is_some()) {
+        match c.state().stage_of(&stage.id).drill {
+            Some(drill) => {
+                notes.push(Text::new(format!("Drill {} in stage {}: {}.", drill.run, stage.id, drill.exit.meaning())))
+            }
+            None => notes.push(Text::new(format!("The drill of stage {} did not end.", stage.id)).tone(Tone::Warn)),
+        }
+    }
+    notes
+}
+
+fn strengths(c: &Context<'_>) -> Vec<Text> {
+    if c.state().started.is_none() {
+        return vec![];
+    }
+    let mut all = vec![];
+    let mut judged: Vec<_> = c.judged.iter().filter(|(_, result)| result.measured == Measured::Met).collect();
+    judged.sort_by_key(|(o, _)| o.tier.unwrap_or(9));
+    for (o, result) in judged {
+        all.push(Text::new(format!("{}: {}.", o.text, result.because)).see([Ref(o.id.clone())]));
+    }
+    for note in c.state().notes.iter().filter(|note| note.on == NoteOn::Strength) {
+        all.push(Text::new(format!("{} (noted by {})", c.named(&note.text), c.who(&note.by))));
+    }
+    all
+}
+
+/// What must get better.
+pub(super) fn gaps(c: &Context<'_>) -> Vec<Text> {
+    let mut all = vec![];
+    for (o, result) in &c.judged {
+        match tone_of(c, o, result) {
+            Tone::Bad => all.push(
+                Text::new(format!("{}: {} ({}).", o.text, result.words(), result.because))
+                    .see([Ref(o.id.clone())])
+                    .tone(Tone::Bad),
+            ),
+            Tone::Warn => all.push(
+                Text::new(format!("{}: {} ({}).", o.text, result.words(), result.because)).see([Ref(o.id.clone())]),
+            ),
+            _ => {}
+        }
+    }
+    let today = c.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+    for action in
+        c.state().actions.values().filter(|a| a.status == ActionStatus::Open && !a.due.is_empty() && a.due < today)
+    {
+        all.push(
+            Text::new(format!("Action {} was due on {} and is open.", action.id, action.due))
+                .see([Ref(action.id.clone())]),
+        );
+    }
+    for note in c.state().notes.iter().filter(|note| matches!(note.on, NoteOn::Gap | NoteOn::PlanWrong)) {
+        all.push(Text::new(format!("{}: {} (noted by {})", note.on.words(), c.named(&note.text), c.who(&note.by))));
+    }
+    for item in c.playbook().stages.iter().flat_map(|stage| &stage.during) {
+        let known = c.state().item_of(&item.id);
+        let what = match known.end {
+            Some(ItemEnd::Missed) => "was not answered",
+            Some(ItemEnd::Late) => "was answered late",
+            Some(ItemEnd::Defaulted) => "was not decided in time, and the default counted",
+            _ => continue,
+        };
+        all.push(Text::new(format!("`{}` {what}.", item.id)));
+    }
+    all
+}

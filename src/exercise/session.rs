@@ -1,0 +1,289 @@
+//! One command on an exercise: take the lock, read, fold, decide, append, and then do what follows outside the journal
+//! (start a drill, answer a hold, stop a drill). What follows may be repeated: the next command does what a killed one
+//! left undone. Start with [`Session::open`].
+
+use std::{path::Path, process::Child};
+
+use jiff::Timestamp;
+
+use super::{
+    directory::frozen,
+    drill::{Drill, Timing},
+    journal::{JournalError, Lines, Open, open, read},
+    launch::{Script, arguments, folder, spawn, stop},
+    load::LoadedPlaybook,
+    people::People,
+    stage::{Does, Effect, Stage},
+    state::{ItemEnd, State},
+    tick::{Watched, open_stage, tick},
+    time::between,
+    verbs::{Day, Verb, decide},
+    what::{ClusterAccess, Line, What},
+    who::Claim,
+};
+use crate::journal::{Answer, RunDir};
+
+/// A drill that did not begin may be started again after this time.
+const AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Why a command cannot be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExerciseError {
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Another file of the directory cannot be used.
+    #[error("{0}")]
+    File(String),
+    /// It is not possible now, or not for this person.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What is known of an exercise from its directory.
+#[derive(Debug)]
+pub struct Known {
+    /// The playbook and its scenarios.
+    pub loaded: LoadedPlaybook,
+    /// The people.
+    pub people: People,
+    /// What it has come to.
+    pub state: State,
+    /// The hash of the last line.
+    pub head: String,
+    /// Lines that do not count.
+    pub stray: usize,
+}
+
+impl Known {
+    /// Reads a directory, without changing anything. What is due now is in the state, and not written.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub fn read(dir: &Path, now: Timestamp) -> Result<(Self, Option<Watched>), ExerciseError> {
+        let lines = read(&RunDir(dir.to_owned()))?;
+        let mut known = Self::of(dir, &lines)?;
+        let watched = watched(dir, &known.loaded, &known.state)?;
+        for (at, event) in tick(&known.loaded.playbook, &known.state, watched.as_ref(), now) {
+            known.state.take(at, &event);
+        }
+        Ok((known, watched))
+    }
+
+    fn of(dir: &Path, lines: &Lines) -> Result<Self, ExerciseError> {
+        let state = State::of(&lines.lines);
+        let loaded = frozen(dir, &state).map_err(ExerciseError::File)?;
+        let people = People::read(dir).map_err(ExerciseError::File)?;
+        Ok(Self { loaded, people, state, head: lines.head.clone(), stray: lines.stray })
+    }
+}
+
+/// The drill of the open stage, if it has one.
+///
+/// # Errors
+/// Its journal is damaged.
+pub fn watched(dir: &Path, loaded: &LoadedPlaybook, state: &State) -> Result<Option<Watched>, ExerciseError> {
+    let Some((_, stage)) = open_stage(&loaded.playbook, state) else { return Ok(None) };
+    let own = state.stage_of(&stage.id);
+    let (Some(folder), Some(opened)) = (&own.folder, own.opened) else { return Ok(None) };
+    let drill = Drill::read(&dir.join(folder)).map_err(|e| ExerciseError::File(e.to_string()))?;
+    let timing = match &state.place {
+        ClusterAccess::Simulated { pace, .. } => {
+            Timing::Simulated(opened, if state.unattended { 1.0 } else { pace.unwrap_or(1.0) })
+        }
+        ClusterAccess::Real { .. } | ClusterAccess::Nowhere => Timing::Wall,
+    };
+    Ok(Some(Watched { drill, timing }))
+}
+
+/// A command on an exercise, which holds its lock.
+#[derive(Debug)]
+pub struct Session {
+    /// What is known.
+    pub known: Known,
+    dir: std::path::PathBuf,
+    open: Open,
+    /// Messages about what followed outside the journal.
+    pub said: Vec<String>,
+    /// The drill that this command started.
+    pub child: Option<Child>,
+}
+
+impl Session {
+    /// Takes the lock and reads everything.
+    ///
+    /// # Errors
+    /// Another command works on the exercise, or a file is missing or damaged.
+    pub fn open(dir: &Path) -> Result<Self, ExerciseError> {
+        let open = open(&RunDir(dir.to_owned()))?;
+        let known = Known::of(dir, &open.read)?;
+        Ok(Self { known, dir: dir.to_owned(), open, said: vec![], child: None })
+    }
+
+    /// Writes what is due.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn tick(&mut self, now: Timestamp) -> Result<Option<Watched>, ExerciseError> {
+        let watched = watched(&self.dir, &self.known.loaded, &self.known.state)?;
+        let due = tick(&self.known.loaded.playbook, &self.known.state, watched.as_ref(), now);
+        self.append(due)?;
+        Ok(watched)
+    }
+
+    /// All lines.
+    pub fn lines(&self) -> &[Line] {
+        &self.open.read.lines
+    }
+
+    /// Writes lines, and folds them.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn append(&mut self, lines: Vec<(Timestamp, What)>) -> Result<(), ExerciseError> {
+        self.open.append(lines.clone())?;
+        lines.iter().for_each(|(at, event)| self.known.state.take(*at, event));
+        self.known.head.clone_from(&self.open.read.head);
+        Ok(())
+    }
+
+    /// Carries out a command of somebody.
+    ///
+    /// # Errors
+    /// It is not possible now, or not for this person.
+    pub fn act(&mut self, claim: &Claim, verb: &Verb, now: Timestamp) -> Result<Vec<What>, ExerciseError> {
+        self.act_with(claim, verb, now, &|_, _| vec![])
+    }
+
+    /// The same, with a script for the holds of a drill that begins.
+    ///
+    /// # Errors
+    /// As [`Session::act`].
+    pub fn act_with(
+        &mut self,
+        claim: &Claim,
+        verb: &Verb,
+        now: Timestamp,
+        script: &dyn Fn(&LoadedPlaybook, &Stage) -> Script,
+    ) -> Result<Vec<What>, ExerciseError> {
+        let watched = self.tick(now)?;
+        let known = &self.known;
+        let day = Day {
+            playbook: &known.loaded.playbook,
+            state: &known.state,
+            people: &known.people,
+            watched: watched.as_ref(),
+            now,
+        };
+        if let Some(again) = self.again(verb, watched.as_ref(), now) {
+            again?;
+            self.launch(now, script)?;
+            return Ok(vec![]);
+        }
+        let lines = decide(&day, claim, verb).map_err(ExerciseError::Refused)?;
+        self.append(lines.iter().map(|line| (now, line.clone())).collect())?;
+        // A stop may end stages at once.
+        self.tick(now)?;
+        self.follow(&lines, watched.as_ref(), now, script)?;
+        Ok(lines)
+    }
+
+    /// `next` on a stage whose drill did not begin starts it again.
+    fn again(&self, verb: &Verb, watched: Option<&Watched>, now: Timestamp) -> Option<Result<(), ExerciseError>> {
+        let Verb::Next { skip: None } = verb else { return None };
+        let (_, stage) = open_stage(&self.known.loaded.playbook, &self.known.state)?;
+        stage.scenario.as_ref()?;
+        watched.filter(|w| w.drill.dir.is_none())?;
+        let opened = self.known.state.stage_of(&stage.id).opened?;
+        let log = self.dir.join(format!("drills/{}.log", stage.id));
+        if between(opened, now).0 < AGAIN {
+            let text = format!(
+                "the drill of stage `{}` has not begun yet; its messages are in {}. `next` starts it again after a minute",
+                stage.id,
+                log.display()
+            );
+            return Some(Err(ExerciseError::Refused(text)));
+        }
+        Some(Ok(()))
+    }
+
+    /// What follows outside the journal.
+    fn follow(
+        &mut self,
+        lines: &[What],
+        watched: Option<&Watched>,
+        now: Timestamp,
+        script: &dyn Fn(&LoadedPlaybook, &Stage) -> Script,
+    ) -> Result<(), ExerciseError> {
+        let opens = open_stage(&self.known.loaded.playbook, &self.known.state);
+        let waits = opens.is_some_and(|(_, stage)| {
+            stage.scenario.is_some() && self.known.state.stage_of(&stage.id).folder.is_none()
+        });
+        if waits {
+            self.launch(now, script)?;
+        }
+        for line in lines {
+            let What::Stopped { how, .. } = line else { continue };
+            if let Some(run) = watched.and_then(|w| w.drill.dir.as_ref().filter(|_| w.drill.end.is_none())) {
+                let said = stop(run, &self.known.state.place, *how).unwrap_or_else(|why| format!("ATTENTION: {why}"));
+                self.said.push(said);
+            }
+        }
+        self.release();
+        Ok(())
+    }
+
+    /// Writes that the drill of the open stage begins, and starts it.
+    fn launch(
+        &mut self,
+        now: Timestamp,
+        script: &dyn Fn(&LoadedPlaybook, &Stage) -> Script,
+    ) -> Result<(), ExerciseError> {
+        let Some((_, stage)) = open_stage(&self.known.loaded.playbook, &self.known.state) else { return Ok(()) };
+        let (stage, Some(drill)) = (stage.clone(), stage.scenario.clone()) else { return Ok(()) };
+        if self.known.state.stage_of(&stage.id).folder.is_none() {
+            self.append(vec![(now, What::DrillLaunched { stage: stage.id.clone(), folder: folder(&stage.id) })])?;
+        }
+        let script = script(&self.known.loaded, &stage);
+        let words = arguments(&self.dir, &stage, &drill, &self.known.state.place, &script);
+        match spawn(&self.dir, &stage.id, &words) {
+            Ok(child) => {
+                self.said.push(format!("started: drillmaster {}", words.join(" ")));
+                self.child = Some(child);
+            }
+            Err(error) => self.said.push(format!(
+                "ATTENTION: the drill could not be started ({error}): `exercise next` tries again after a minute"
+            )),
+        }
+        Ok(())
+    }
+
+    /// Tells a drill that holds what was decided. The first answer counts, so this may be repeated.
+    pub fn release(&mut self) {
+        let Ok(Some(Watched { drill, .. })) = watched(&self.dir, &self.known.loaded, &self.known.state) else { return };
+        let (Some(run), Some(waits)) = (&drill.dir, &drill.waits) else { return };
+        let items = self.known.loaded.playbook.stages.iter().flat_map(|stage| &stage.during);
+        let Some(Does::Decide(decide)) =
+            items.into_iter().find(|item| item.id == waits.name).and_then(|item| item.does())
+        else {
+            return;
+        };
+        let item = self.known.state.item_of(&waits.name);
+        let effect = decide.options.get(&item.option);
+        if !matches!(item.end, Some(ItemEnd::Answered | ItemEnd::Defaulted)) || effect != Some(&Effect::Release) {
+            return;
+        }
+        let by = item.by.map_or_else(
+            || "default, because nobody decided in time".to_owned(),
+            |by| format!("{} {}, {}", by.role, by.person.0, by.known.words()),
+        );
+        let answer = Answer { gate: waits.name.clone(), approve: true, by };
+        match answer.give(&RunDir(run.clone())) {
+            Ok(()) => self.said.push(format!("the drill was told: {} is decided", waits.name)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => self
+                .said
+                .push(format!("ATTENTION: the drill could not be told ({error}); it continues after the time limit")),
+        }
+    }
+}

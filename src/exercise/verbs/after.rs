@@ -1,0 +1,102 @@
+//! `rate`, `hotwash` and `actions`: what people say about the exercise.
+
+use super::{Day, Verb};
+use crate::{
+    exercise::{
+        judge::judge,
+        people::hash,
+        playbook::{Judged, Role},
+        state::Phase,
+        what::{Rating, What},
+        who::Claim,
+    },
+    scenario::meant,
+};
+
+impl Day<'_> {
+    pub(super) fn rate(&self, claim: &Claim, id: &str, rating: Rating, why: &str) -> Result<Vec<What>, String> {
+        self.in_phase(&[Phase::Running, Phase::Stopped, Phase::Reviewed])?;
+        let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
+        let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
+            return Err(format!(
+                "there is no objective `{id}`; {}they are {}",
+                meant(id, ids.iter().copied()),
+                ids.join(", ")
+            ));
+        };
+        let role = match objective.judge.one() {
+            Some(Judged::Rating(role)) => role,
+            _ => Role::Evaluator,
+        };
+        let by = self.by(claim, &[role])?;
+        let measured = judge(self.playbook, self.state, objective);
+        if measured.is_better(rating) && why.trim().is_empty() {
+            return Err(format!(
+                "objective `{id}` was measured as {}: a better rating needs a reason (--because TEXT), and the report marks it",
+                measured.words()
+            ));
+        }
+        Ok(vec![What::Rated { objective: id.to_owned(), rating, by, why: self.told(why) }])
+    }
+
+    /// An answer to a question of the hotwash.
+    pub(super) fn say(&self, claim: &Claim, question: usize, text: &str) -> Result<Vec<What>, String> {
+        let asked: Vec<&String> =
+            self.playbook.stages.iter().filter_map(|s| s.review.as_ref()).flat_map(|r| &r.ask).collect();
+        let by = self.by(claim, &[])?;
+        let Some(question) = question.checked_sub(1).and_then(|i| asked.get(i)) else {
+            return Err(format!("the hotwash has {} questions: give a number from 1 to {}", asked.len(), asked.len()));
+        };
+        Ok(vec![What::Said { question: (*question).clone(), text: self.text(text, "the answer")?, by }])
+    }
+
+    pub(super) fn action(&self, claim: &Claim, verb: &Verb) -> Result<Vec<What>, String> {
+        let date = |due: &str| {
+            let known = due.is_empty() || due.parse::<jiff::civil::Date>().is_ok();
+            if known { Ok(()) } else { Err(format!("`{due}` is not a date: write it as 2027-01-31")) }
+        };
+        match verb {
+            Verb::ActionAdd { text, owner, due, proven_when } => {
+                let by = self.by(claim, &[Role::Director, Role::Evaluator, Role::Scribe])?;
+                date(due)?;
+                let text = self.text(text, "the action")?;
+                // The id does not depend on how many actions there are: two directors may add at once.
+                let id =
+                    format!("A-{}-{}", self.now.strftime("%Y"), &hash(&format!("{}{text}", self.state.exercise))[..6]);
+                if self.state.actions.contains_key(&id) {
+                    return Err(format!("action {id} says this already"));
+                }
+                Ok(vec![What::ActionAdded {
+                    id,
+                    text,
+                    owner: self.told(owner),
+                    due: due.clone(),
+                    proven_when: self.told(proven_when),
+                    by,
+                }])
+            }
+            Verb::ActionUpdate { id, status, owner, due, ticket } => {
+                let by = self.by(claim, &[])?;
+                if !self.state.actions.contains_key(id) {
+                    let ids: Vec<&str> = self.state.actions.keys().map(String::as_str).collect();
+                    return Err(format!(
+                        "there is no action `{id}`; {}actions: {}",
+                        meant(id, ids.iter().copied()),
+                        ids.join(", ")
+                    ));
+                }
+                date(due.as_deref().unwrap_or_default())?;
+                let told = |text: &Option<String>| text.as_ref().map(|text| self.told(text));
+                Ok(vec![What::ActionChanged {
+                    id: id.clone(),
+                    status: *status,
+                    owner: told(owner),
+                    due: due.clone(),
+                    ticket: told(ticket),
+                    by,
+                }])
+            }
+            _ => Ok(vec![]),
+        }
+    }
+}

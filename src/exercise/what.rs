@@ -1,0 +1,305 @@
+//! What happens in an exercise: the kinds of lines in its journal. The fields of a line around it are those of a
+//! drill's journal. Start with [`What`].
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use super::words::{ActionStatus, DrillMoment, Known, NoteOn, Rating, StageEnd, StopFor};
+use super::{people::PersonId, playbook::Role};
+use crate::{
+    event::Continues,
+    journal::Holder,
+    model::{Exit, Outcome, Told},
+};
+
+/// The format of an exercise's journal.
+pub const FORMAT: &str = "exercise-1.0";
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// 0, 1, 2 … without gaps.
+    pub seq: u64,
+    /// Wall clock; in an exercise without people on a simulated cluster, the simulated time.
+    pub at: Timestamp,
+    /// Microseconds since the session began. They count within one session only.
+    pub t_us: u64,
+    /// The session that wrote it.
+    pub epoch: u64,
+    /// SHA-256 of the line before.
+    pub prev: String,
+    /// A reader that does not know this kind must refuse the journal.
+    pub must: bool,
+    /// What happened.
+    pub event: What,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct By {
+    /// The person.
+    pub person: PersonId,
+    /// In which role.
+    pub role: Role,
+    /// How that was known.
+    pub known: Known,
+    /// Why the person acts for a role of somebody else; empty if it is the own role.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub because: Told,
+}
+
+/// Where the drills of an exercise run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "on")]
+pub enum ClusterAccess {
+    /// The exercise has no drills.
+    #[default]
+    Nowhere,
+    /// On simulated clusters.
+    Simulated {
+        /// The cluster; empty for the one that suits each scenario.
+        cluster: String,
+        /// The random seed.
+        seed: u64,
+        /// The multiple of real time; none for as fast as possible.
+        pace: Option<f64>,
+    },
+    /// On a real cluster: the arguments of `run` that name it.
+    Real {
+        /// `--context`, `--kubeconfig`, `--bindings` and so on, as they were given.
+        arguments: Vec<String>,
+    },
+}
+
+/// A file that was given as evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attached {
+    /// Its SHA-256, which is its name in `attachments/`.
+    pub sha256: String,
+    /// The name under which it was given.
+    pub name: Told,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Something that happened in an exercise.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[expect(missing_docs, reason = "the field names are the documentation; docs/design/exercise.md has the table")]
+pub enum What {
+    ExercisePrepared {
+        format: String,
+        exercise: String,
+        tool: String,
+        playbook_hash: String,
+        /// The values that were given for the playbook's variables.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        set: BTreeMap<String, String>,
+        /// SHA-256 of each frozen scenario, by its file.
+        scenarios: BTreeMap<String, String>,
+        seats: Vec<Seat>,
+        place: ClusterAccess,
+        /// When the exercise is to begin.
+        planned: Option<Timestamp>,
+        /// Actions of the last exercise that are still open.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        carried: Vec<Carried>,
+    },
+    SessionOpened {
+        epoch: u64,
+        holder: Option<Holder>,
+        continues: Option<Continues>,
+    },
+    Authorised {
+        by: By,
+        hash: String,
+    },
+    Started {
+        by: By,
+        unattended: bool,
+    },
+    StageOpened {
+        stage: String,
+        by: By,
+    },
+    StageClosed {
+        stage: String,
+        end: StageEnd,
+        /// When it ended; the line was written when somebody noticed.
+        ended: Timestamp,
+        by: Option<By>,
+        detail: Told,
+        evidence: Option<Attached>,
+    },
+    DrillLaunched {
+        stage: String,
+        folder: String,
+    },
+    DrillSeen {
+        stage: String,
+        step: String,
+        moment: DrillMoment,
+        happened: Timestamp,
+    },
+    DrillEnded {
+        stage: String,
+        run: String,
+        /// SHA-256 of the last line of its journal.
+        head: String,
+        exit: Exit,
+        happened: Timestamp,
+        judged: Vec<Judged>,
+    },
+    ItemDue {
+        item: String,
+        due: Timestamp,
+    },
+    InjectGiven {
+        item: String,
+        by: By,
+    },
+    Answered {
+        item: String,
+        option: String,
+        answer: Told,
+        by: By,
+        late: bool,
+        evidence: Option<Attached>,
+    },
+    Missed {
+        item: String,
+        due: Timestamp,
+    },
+    Defaulted {
+        item: String,
+        option: String,
+        due: Timestamp,
+    },
+    Skipped {
+        item: String,
+        by: Option<By>,
+        why: Told,
+    },
+    InjectAdded {
+        item: String,
+        text: Told,
+        by: By,
+        why: Told,
+    },
+    Noted {
+        by: By,
+        on: NoteOn,
+        text: Told,
+    },
+    Rated {
+        objective: String,
+        rating: Rating,
+        by: By,
+        why: Told,
+    },
+    Said {
+        question: String,
+        text: Told,
+        by: By,
+    },
+    RoleAbsent {
+        role: Role,
+        by: By,
+        why: Told,
+    },
+    Paused {
+        by: By,
+        why: Told,
+    },
+    Resumed {
+        by: By,
+    },
+    Stopped {
+        by: Option<By>,
+        how: StopFor,
+        why: Told,
+        /// Whether the words of the playbook were said.
+        phrase: bool,
+    },
+    Reviewed {
+        by: By,
+    },
+    ActionAdded {
+        id: String,
+        text: Told,
+        owner: Told,
+        due: String,
+        proven_when: Told,
+        by: By,
+    },
+    ActionChanged {
+        id: String,
+        status: Option<ActionStatus>,
+        owner: Option<Told>,
+        due: Option<String>,
+        ticket: Option<Told>,
+        by: By,
+    },
+    Signed {
+        by: By,
+        /// The head of the journal and the hash of the report that were signed.
+        head: String,
+        report: String,
+    },
+    Closed {
+        by: By,
+    },
+    Erased {
+        person: PersonId,
+    },
+}
+
+/// The roles of a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seat {
+    /// The person.
+    pub person: PersonId,
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The function in which the person is absent; empty if the person takes part.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub absent: String,
+}
+
+/// An action that was carried over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its id.
+    pub id: String,
+    /// What is to be done.
+    pub text: Told,
+    /// Its owner.
+    pub owner: Told,
+    /// Its due date.
+    pub due: String,
+    /// The exercise from which it comes.
+    pub from: String,
+}
+
+/// The result of one expectation of a drill.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// Its id.
+    pub id: String,
+    /// Its result.
+    pub outcome: Outcome,
+    /// Why.
+    pub because: Told,
+    /// The time that was measured, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured_us: Option<u64>,
+}
+
+impl What {
+    /// Whether a reader must know this kind to continue the exercise.
+    pub fn must(&self) -> bool {
+        !matches!(self, Self::Noted { .. } | Self::Said { .. } | Self::Erased { .. })
+    }
+}

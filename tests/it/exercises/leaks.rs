@@ -1,0 +1,228 @@
+//! What players may not see is in none of their papers. A canary stands in every text of a playbook; those in fields
+//! that players may see are listed here, and all others must not appear.
+
+use std::collections::BTreeMap;
+
+use drillmaster::{
+    exercise::{Audience, Content, LoadedPlaybook, Playbook, papers},
+    scenario::Problems,
+};
+use serde_json::{Value, json};
+
+/// Every field of a playbook has a value: one stage does everything, and its item too.
+fn full() -> Value {
+    let manual = json!({"role": "player", "task": "x", "within": "3m", "evidence": "text"});
+    json!({
+        "apiVersion": "drillmaster.dev/v1", "kind": "Playbook",
+        "metadata": {"name": "x", "title": "x", "version": "x", "type": "functional", "marking": "x"},
+        "purpose": "x",
+        "planUnderTest": {"title": "x", "version": "x", "file": "x"},
+        "controls": {"x": ["x"]},
+        "vars": {"x": "x"},
+        "scope": {"in": ["x"], "out": ["x"], "assumptions": ["x"]},
+        "stop": {"phrase": "x", "channel": "x"},
+        "roles": ["sponsor", "director", "controller", "evaluator", "safety", "scribe", "player"].iter().map(|role| {
+            ((*role).to_owned(), json!({"deputy": "controller", "notAlso": ["player"], "min": 1, "absent": ["x"]}))
+        }).collect::<serde_json::Map<_, _>>(),
+        "objectives": [{"id": "x", "text": "x", "tier": 1, "rto": "8m", "rpo": "9m",
+            "judge": {"expect": ["x"], "from": "x", "to": "x", "within": "5m", "rating": "evaluator"}}],
+        "stages": [{
+            "id": "x", "owner": "director", "takes": "45m",
+            "brief": {"for": ["player"], "text": "x"},
+            "discuss": {"for": ["player"], "scene": "x", "ask": ["x"]},
+            "manual": manual,
+            "check": {"for": ["zone"], "require": "ready"},
+            "gate": {"ask": "director", "question": "x", "goIf": ["x"], "within": "15m", "default": "go"},
+            "scenario": {"use": "x", "set": {"x": "x"}, "hold": [{"before": "x", "until": "x"}]},
+            "review": {"rate": ["x"], "ask": ["x"]},
+            "signOff": {"roles": ["director"], "tell": ["x"], "keep": "x"},
+            "during": [{
+                "id": "x", "after": {"step": "x", "alertReceived": "x", "item": "x", "start": true, "plus": "2m"},
+                "inject": {"to": "player", "as": "x", "text": "x", "expect": "x", "within": "5m"},
+                "manual": manual,
+                "decide": {"role": "player", "question": "x", "options": {"x": "release"}, "within": "4m", "default": "x"},
+            }],
+        }],
+    })
+}
+
+/// The texts that players may see.
+const SEEN: [&str; 11] = [
+    "/metadata/name",
+    "/metadata/marking",
+    "/planUnderTest/title",
+    "/planUnderTest/version",
+    "/planUnderTest/file",
+    "/scope/in/0",
+    "/scope/out/0",
+    "/stop/phrase",
+    "/stop/channel",
+    "/stages/0/brief/text",
+    "/kind",
+];
+
+/// Puts a canary into each free text, one after another, and into each key of a map of the user.
+fn canaries(value: &mut Value, path: &str, found: &mut BTreeMap<String, String>) {
+    let canary = |path: &str| {
+        format!("canary{}", path.chars().map(|c| if c.is_alphanumeric() { c } else { '9' }).collect::<String>())
+    };
+    match value {
+        Value::String(text) if text == "x" => {
+            *text = canary(path);
+            found.insert(path.to_owned(), text.clone());
+        }
+        Value::Array(items) => {
+            items.iter_mut().enumerate().for_each(|(i, item)| canaries(item, &format!("{path}/{i}"), found));
+        }
+        Value::Object(map) => {
+            for (key, item) in map.iter_mut() {
+                canaries(item, &format!("{path}/{key}"), found);
+            }
+            if let Some(item) = map.remove("x") {
+                let key = canary(&format!("{path}/key"));
+                found.insert(format!("{path}/key"), key.clone());
+                map.insert(key, item);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The playbook, and its canaries by the way to them.
+fn loaded() -> (LoadedPlaybook, BTreeMap<String, String>) {
+    let (mut value, mut found) = (full(), BTreeMap::new());
+    canaries(&mut value, "", &mut found);
+    let playbook: Playbook = serde_json::from_value(value).unwrap();
+    let set = BTreeMap::new();
+    let loaded = LoadedPlaybook {
+        playbook,
+        uses: BTreeMap::new(),
+        text: String::new(),
+        file: "f".into(),
+        set,
+        warnings: Problems::default(),
+    };
+    (loaded, found)
+}
+
+/// All formats of the papers of an audience.
+fn text(loaded: &LoadedPlaybook, audience: Audience) -> String {
+    let at = Some("2026-12-03T09:00:00Z".parse().unwrap());
+    let mut all = String::new();
+    for file in papers(loaded, None, at, audience) {
+        match file.content {
+            Content::Paper(paper) => all += &(paper.html() + &paper.markdown()),
+            // A long line is folded.
+            Content::Calendar(text) => all += &text.replace("\r\n ", ""),
+        }
+    }
+    all
+}
+
+/// A field that is added to the playbook must be added to `full` too: what a value does not mention, it gets by default,
+/// and then it would be null or empty here.
+#[test]
+fn the_playbook_of_this_test_has_every_field() {
+    fn empty(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(path.to_owned()),
+            Value::String(text) if text.is_empty() => found.push(path.to_owned()),
+            Value::Array(items) if items.is_empty() => found.push(path.to_owned()),
+            Value::Object(map) if map.is_empty() => found.push(path.to_owned()),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(i, item)| empty(item, &format!("{path}/{i}"), found))
+            }
+            Value::Object(map) => map.iter().for_each(|(key, item)| empty(item, &format!("{path}/{key}"), found)),
+            _ => {}
+        }
+    }
+    let mut found = vec![];
+    empty(&serde_json::to_value(loaded().0.playbook).unwrap(), "", &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn players_see_only_what_they_may() {
+    let (loaded, canaries) = loaded();
+    let text = text(&loaded, Audience::Players);
+    for (path, canary) in &canaries {
+        let seen = SEEN.contains(&path.as_str());
+        assert_eq!(text.contains(canary.as_str()), seen, "{path}");
+    }
+    assert!(canaries.len() > 40, "{}", canaries.len());
+}
+
+/// The same canaries are in the papers of the others, so that the test above can fail.
+#[test]
+fn the_others_see_what_players_may_not() {
+    let (loaded, canaries) = loaded();
+    let text = text(&loaded, Audience::Controllers) + &text(&loaded, Audience::Evaluators);
+    for path in [
+        "/metadata/title",
+        "/purpose",
+        "/roles/player/absent/0",
+        "/objectives/0/text",
+        "/stages/0/during/0/inject/text",
+    ] {
+        assert!(text.contains(canaries[path].as_str()), "{path}");
+    }
+}
+
+/// The papers that `prepare` writes are those of the test above.
+#[test]
+fn the_folder_of_players_tells_nothing() {
+    let desk = super::Desk::new();
+    let dir = desk.prepared("annual-dr-exercise");
+    for file in ["hand-out.html", "hand-out.md", "announcement.html", "announcement.md", "calendar.ics"] {
+        let text = desk.read(&format!("{dir}/papers/players/{file}"));
+        for secret in ["loses power", "deleted", "tech lead", "newspaper", "zone", "restore-now", "O1"] {
+            assert!(!text.contains(secret), "{file} tells {secret}");
+        }
+        assert!(text.replace("\r\n ", "").contains("STOP REAL INCIDENT"), "{file}");
+    }
+    assert!(desk.read(&format!("{dir}/papers/controllers/run-sheet.md")).contains("tech lead"));
+}
+
+/// Text of people and playbooks is inert in every format.
+#[test]
+fn hostile_texts_are_inert() {
+    let (mut loaded, _) = loaded();
+    let evil = "<script>alert(1)</script>\u{1b}[31m\u{202e}|[x](javascript:y)\r\nBEGIN:VEVENT\n# h";
+    loaded.playbook.metadata.marking = evil.into();
+    loaded.playbook.metadata.name = evil.into();
+    loaded.playbook.metadata.title = evil.into();
+    loaded.playbook.stop.phrase = evil.into();
+    loaded.playbook.stages[0].id = evil.into();
+    let at = Some("2026-12-03T09:00:00Z".parse().unwrap());
+    for audience in Audience::ALL {
+        for file in papers(&loaded, None, at, audience) {
+            match file.content {
+                Content::Paper(paper) => {
+                    let html = paper.html();
+                    assert!(
+                        !html.contains("<script>alert") && !html.contains('\u{1b}') && !html.contains('\u{202e}'),
+                        "{}",
+                        file.name
+                    );
+                    let mut reader = quick_xml::Reader::from_str(html.trim_start_matches("<!DOCTYPE html>"));
+                    while !matches!(
+                        reader.read_event().unwrap_or_else(|e| panic!("{}: {e}", file.name)),
+                        quick_xml::events::Event::Eof
+                    ) {}
+                    let markdown = paper.markdown();
+                    assert!(
+                        !markdown.contains("<script>")
+                            && !markdown.contains('\u{1b}')
+                            && !markdown.contains("](javascript"),
+                        "{markdown}"
+                    );
+                }
+                Content::Calendar(text) => {
+                    let begins = text.lines().filter(|line| *line == "BEGIN:VEVENT").count();
+                    assert_eq!(begins, text.matches("UID:").count(), "{text}");
+                    assert!(!text.contains('\u{1b}'));
+                }
+            }
+        }
+    }
+}
