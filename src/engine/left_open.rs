@@ -14,7 +14,7 @@ use crate::{
 
 /// How a run ended that left nothing to do.
 pub(super) fn over(state: &RunState) -> Option<Exit> {
-    state.ended.filter(|_| state.open().is_empty() && state.holder_lives.is_none())
+    state.ended.filter(|_| state.still_open().next().is_none() && state.holder_lives.is_none())
 }
 
 /// What an unfinished run left.

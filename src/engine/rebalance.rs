@@ -28,7 +28,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// not a failure of the drill.
 pub(super) async fn rebalance(context: &StepContext, interrupts: &Interrupts) {
     let plan = &context.plan;
-    if plan.rebalance.is_empty() || interrupts.signals() > 0 || !context.recorder.with(|s| s.open().is_empty()) {
+    if plan.rebalance.is_empty()
+        || interrupts.signals() > 0
+        || !context.recorder.with(|s| s.still_open().next().is_none())
+    {
         return;
     }
     let deadline_us = context.recorder.now_us() + LIMIT.as_micros() as u64;

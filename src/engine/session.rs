@@ -175,7 +175,7 @@ impl Session {
             SettleResult::Unconfirmed(faults) => {
                 let named = faults.iter().map(|f| f.id.clone()).collect();
                 self.recorder.observe(Kind::Unconfirmed { faults: named });
-                context.mirror_with(&faults).await;
+                context.mirror_with(&faults, None).await;
             }
             SettleResult::HolderLives => {
                 let (pid, host) = holder.map_or((None, String::new()), |h| (Some(h.pid), h.host));

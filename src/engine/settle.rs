@@ -113,7 +113,7 @@ async fn again(context: &StepContext, interrupts: &Interrupts, deadline: Instant
                 .observe(Kind::FaultReopened { fault: fault.id.clone(), why: told!(context.recorder, "{why}") });
         }
     }
-    if !context.recorder.with(|s| s.open().is_empty()) {
+    if !context.recorder.with(|s| s.still_open().next().is_none()) {
         let left = deadline.saturating_duration_since(Instant::now());
         unwind::unwind(context, interrupts, left).await;
     }

@@ -57,7 +57,7 @@ async fn converge(context: &StepContext, interrupts: &Interrupts, limit: Duratio
         if hurried {
             return hurry(context, interrupts).await;
         }
-        if context.recorder.with(|s| s.open().is_empty()) {
+        if context.recorder.with(|s| s.still_open().next().is_none()) {
             continue;
         }
         if context.recorder.now_us() > deadline {
@@ -171,7 +171,7 @@ async fn hurry(context: &StepContext, interrupts: &Interrupts) -> StillOpen {
         () = interrupts.signalled(3) => {}
         () = start_all => {}
     }
-    if context.recorder.with(|s| s.open().is_empty()) { StillOpen::Nothing } else { StillOpen::InAHurry }
+    if context.recorder.with(|s| s.still_open().next().is_none()) { StillOpen::Nothing } else { StillOpen::InAHurry }
 }
 
 fn stuck(context: &StepContext, errors: &Errors) {

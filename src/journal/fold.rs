@@ -93,6 +93,8 @@ pub struct RunState {
     pub nodes: BTreeMap<String, NodeView>,
     /// Pods by UID.
     pub pods: BTreeMap<String, PodView>,
+    /// The UIDs of the pods on each node.
+    on: BTreeMap<String, BTreeSet<String>>,
     /// Ready pods by namespace and workload.
     ready: BTreeMap<(String, String), u32>,
     /// Budgets by namespace and name.
@@ -197,10 +199,12 @@ impl RunState {
             }
             Kind::PodSeen { pod, .. } => {
                 let before = self.pods.insert(pod.uid.clone(), pod.clone());
+                self.moved(before.as_ref(), Some(pod));
                 self.count(before.as_ref(), Some(pod));
             }
             Kind::PodGone { uid, .. } => {
                 let before = self.pods.remove(uid);
+                self.moved(before.as_ref(), None);
                 self.count(before.as_ref(), None);
             }
             Kind::BudgetSeen { namespace, name, healthy, desired, allowed, current, .. } => {
@@ -251,6 +255,29 @@ impl RunState {
     /// Pods of a workload that are Ready and not Terminating.
     pub fn ready(&self, namespace: &str, workload: &str) -> u32 {
         self.ready.get(&(namespace.to_owned(), workload.to_owned())).copied().unwrap_or(0)
+    }
+
+    /// The pods on a node, in the order of their UIDs.
+    pub fn pods_on(&self, node: &str) -> impl Iterator<Item = &PodView> {
+        self.on.get(node).into_iter().flatten().filter_map(|uid| self.pods.get(uid))
+    }
+
+    /// Updates the pods of a node when the view of a pod changes.
+    fn moved(&mut self, before: Option<&PodView>, now: Option<&PodView>) {
+        if before.map(|pod| &pod.node) == now.map(|pod| &pod.node) {
+            return;
+        }
+        if let Some(pod) = before
+            && let Some(uids) = self.on.get_mut(&pod.node)
+        {
+            uids.remove(&pod.uid);
+        }
+        if let Some(pod) = now.filter(|pod| !pod.node.is_empty()) {
+            match self.on.get_mut(&pod.node) {
+                Some(uids) => drop(uids.insert(pod.uid.clone())),
+                None => drop(self.on.insert(pod.node.clone(), BTreeSet::from([pod.uid.clone()]))),
+            }
+        }
     }
 
     /// Updates the count when the view of a pod changes. A wait reads the count ten times a second, and a large cluster
@@ -314,6 +341,11 @@ impl RunState {
         self.faults.iter().rev().filter(|f| f.state.is_open()).cloned().collect()
     }
 
+    /// The same, without a copy. Observers ask several times a second, and a zone has hundreds of nodes.
+    pub fn still_open(&self) -> impl Iterator<Item = &FaultRecord> {
+        self.faults.iter().rev().filter(|f| f.state.is_open())
+    }
+
     /// Whether this journal shows that a fault was undone.
     pub fn is_undone(&self, fault: &FaultRecord) -> bool {
         fault.state == FaultState::Reverted
@@ -321,7 +353,7 @@ impl RunState {
 
     /// Open faults of one step, newest first.
     pub fn open_of(&self, step: &StepName) -> Vec<FaultRecord> {
-        self.open().into_iter().filter(|f| f.step == *step).collect()
+        self.still_open().filter(|f| f.step == *step).cloned().collect()
     }
 
     /// When the first act of a step's faults was sent. The time limits of its expectations count from here.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Selector;
 pub use super::{
     node::{Node, NodeInfo, NodeSpec, NodeStatus},
-    pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, Port, Resources, Spread},
+    pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, Port, Resources, Spread, workload_of},
 };
 use crate::model::{ObjectName, RUN_LABEL, WorkloadRef};
 

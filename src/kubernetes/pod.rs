@@ -240,20 +240,23 @@ impl Pod {
         self.metadata.owner_references.iter().find(|o| o.controller)
     }
 
-    /// The workload at the top of its owner chain. The name of a Deployment's ReplicaSet consists of the Deployment's
-    /// name and the hash of the template, which the pod has as a label.
+    /// The workload at the top of its owner chain.
     pub fn workload(&self) -> Option<WorkloadRef> {
-        let owner = self.controller()?;
-        if owner.kind != "ReplicaSet" {
-            return WorkloadRef::of(&owner.kind, &owner.name);
-        }
-        let hash = self.metadata.labels.get("pod-template-hash")?;
-        let name = owner.name.strip_suffix(hash)?.strip_suffix('-')?;
-        WorkloadRef::of("Deployment", name)
+        workload_of(self.controller()?, self.metadata.labels.get("pod-template-hash").map(String::as_str))
     }
 
     /// The claims that it mounts.
     pub fn claims(&self) -> Vec<&str> {
         self.spec.volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
     }
+}
+
+/// The workload at the top of the owner chain of a pod with this controller. The name of a Deployment's ReplicaSet
+/// consists of the Deployment's name and the hash of the template, which the pod has as its label `pod-template-hash`.
+pub fn workload_of(controller: &Owner, template: Option<&str>) -> Option<WorkloadRef> {
+    if controller.kind != "ReplicaSet" {
+        return WorkloadRef::of(&controller.kind, &controller.name);
+    }
+    let name = controller.name.strip_suffix(template?)?.strip_suffix('-')?;
+    WorkloadRef::of("Deployment", name)
 }

@@ -3,21 +3,25 @@
 //! row, the drill could not see during that time.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, SeqAccess, Visitor},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    event::Kind,
-    journal::Recorder,
+    event::{Kind, PodView},
+    journal::{Recorder, RunState},
     kubernetes::objects::{Budget, Node},
     model::Plan,
     told,
-    world::{World, rest_after},
+    world::{LastList, World, rest_after},
 };
 
 const NODES: &str = "/api/v1/nodes";
@@ -43,30 +47,56 @@ struct Glance {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct GlanceMeta {
-    name: String,
-    uid: String,
+    name: Box<str>,
+    uid: Box<str>,
     deletion_timestamp: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct GlanceStatus {
-    conditions: Vec<GlanceCondition>,
+    conditions: IsReady,
 }
+
+/// Whether one of the conditions says Ready. Nothing of them is kept.
+#[derive(Default)]
+struct IsReady(bool);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct GlanceCondition {
-    #[serde(rename = "type")]
-    type_: String,
-    status: String,
+struct GlanceCondition<'a> {
+    #[serde(rename = "type", borrow)]
+    type_: Cow<'a, str>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+}
+
+impl<'de> Deserialize<'de> for IsReady {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = IsReady;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("conditions")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut conditions: A) -> Result<IsReady, A::Error> {
+                let mut ready = false;
+                while let Some(condition) = conditions.next_element::<GlanceCondition<'de>>()? {
+                    ready |= condition.type_ == "Ready" && condition.status == "True";
+                }
+                Ok(IsReady(ready))
+            }
+        }
+        from.deserialize_seq(Reader)
+    }
 }
 
 impl Glance {
     /// Whether it is Ready, and whether it is Terminating.
     fn now(&self) -> (bool, bool) {
-        let ready = self.status.conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
-        (ready, self.metadata.deletion_timestamp.is_some())
+        (self.status.conditions.0, self.metadata.deletion_timestamp.is_some())
     }
 }
 
@@ -111,10 +141,10 @@ impl Subject {
 
     /// The differences between the API server and the journal; none if the API server does not answer, which other
     /// observers record.
-    async fn untold(&self, world: &World, recorder: &Recorder) -> Option<Untold> {
+    async fn untold(&self, world: &World, recorder: &Recorder, last: &mut LastList<Glance>) -> Option<Untold> {
         match self {
-            Self::Namespace(namespace) => untold_pods(world, recorder, namespace).await,
-            Self::Nodes(names) => untold_nodes(world, recorder, names).await,
+            Self::Namespace(namespace) => untold_pods(world, recorder, namespace, last).await,
+            Self::Nodes(names) => untold_nodes(world, recorder, names, last).await,
         }
     }
 }
@@ -127,7 +157,8 @@ pub(super) async fn watch(
     // All that wait are woken in the order in which they began: so are a rehearsal's requests.
     over: CancellationToken,
 ) {
-    let mut looker = Looker { agreed_us: recorder.now_us(), rests_until_us: 0, world, recorder, subject };
+    let mut looker =
+        Looker { agreed_us: recorder.now_us(), rests_until_us: 0, last: LastList::default(), world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // The watches must start first.
@@ -171,6 +202,8 @@ struct Looker {
     world: Arc<World>,
     recorder: Arc<Recorder>,
     subject: Subject,
+    /// The pods or nodes as they were last read.
+    last: LastList<Glance>,
     /// When the last look began that agreed with the journal.
     agreed_us: u64,
     rests_until_us: u64,
@@ -185,10 +218,12 @@ impl Looker {
         let asked = self.recorder.now_us();
         // The look at the end of a drill is made whatever its size.
         self.rests_until_us = asked + rest_after(self.subject.size(&self.recorder)).as_micros() as u64;
-        let Some(first) = self.subject.untold(&self.world, &self.recorder).await else { return LookResult::Unanswered };
+        let Some(first) = self.subject.untold(&self.world, &self.recorder, &mut self.last).await else {
+            return LookResult::Unanswered;
+        };
         if !first.is_empty() {
             tokio::time::sleep(AGAIN).await;
-            let Some(second) = self.subject.untold(&self.world, &self.recorder).await else {
+            let Some(second) = self.subject.untold(&self.world, &self.recorder, &mut self.last).await else {
                 return LookResult::Unanswered;
             };
             // The same difference again, still not delivered.
@@ -206,8 +241,13 @@ impl Looker {
     }
 }
 
-async fn untold_nodes(world: &World, recorder: &Recorder, names: &[String]) -> Option<Untold> {
-    let ready = if names.len() > BY_NAME { ready_listed(world).await? } else { ready_of(world, names).await? };
+async fn untold_nodes(
+    world: &World,
+    recorder: &Recorder,
+    names: &[String],
+    last: &mut LastList<Glance>,
+) -> Option<Untold> {
+    let ready = if names.len() > BY_NAME { ready_listed(world, last).await? } else { ready_of(world, names).await? };
     let mut found = Untold::new();
     for name in names {
         let now = ready.contains(name);
@@ -234,30 +274,23 @@ async fn ready_of(world: &World, names: &[String]) -> Option<BTreeSet<String>> {
 }
 
 /// Which nodes of the cluster are Ready, with one list.
-async fn ready_listed(world: &World) -> Option<BTreeSet<String>> {
-    let nodes: Vec<Glance> = world.kube.list_plain(NODES).await.ok()?;
-    Some(nodes.into_iter().filter(|node| node.now().0).map(|node| node.metadata.name).collect())
+async fn ready_listed(world: &World, last: &mut LastList<Glance>) -> Option<BTreeSet<String>> {
+    let nodes = world.kube.list_again(NODES, last).await.ok()?;
+    Some(nodes.iter().filter(|node| node.now().0).map(|node| node.metadata.name.to_string()).collect())
 }
 
-async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
-    let pods: Vec<Glance> = world.kube.list_plain(&format!("/api/v1/namespaces/{namespace}/pods")).await.ok()?;
+async fn untold_pods(
+    world: &World,
+    recorder: &Recorder,
+    namespace: &str,
+    last: &mut LastList<Glance>,
+) -> Option<Untold> {
+    let mut pods = world.kube.list_again(&format!("/api/v1/namespaces/{namespace}/pods"), last).await.ok()?;
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let budgets: Vec<Budget> = world.kube.list_plain(&budgets).await.ok()?;
+    pods.sort_unstable_by(|one, other| one.metadata.uid.cmp(&other.metadata.uid));
     Some(recorder.with(|state| {
-        let mut found = Untold::new();
-        for pod in &pods {
-            let told = state.pods.get(&pod.metadata.uid).map(|view| (view.ready, view.terminating));
-            let now = pod.now();
-            if told != Some(now) {
-                found.insert(pod.metadata.uid.clone(), format!("pod {} {}", pod.metadata.name, words(now)));
-            }
-        }
-        let there: BTreeSet<&str> = pods.iter().map(|p| p.metadata.uid.as_str()).collect();
-        for (uid, view) in state.pods.iter().filter(|(_, v)| v.namespace == namespace && !v.aside) {
-            if !there.contains(uid.as_str()) {
-                found.insert(uid.clone(), format!("pod {} is gone", view.name));
-            }
-        }
+        let mut found = untold(&pods, state, namespace);
         for budget in &budgets {
             let key = (namespace.to_owned(), budget.metadata.name.clone());
             let healthy = budget.status.current_healthy;
@@ -267,6 +300,35 @@ async fn untold_pods(world: &World, recorder: &Recorder, namespace: &str) -> Opt
         }
         found
     }))
+}
+
+/// The pods that differ between the journal and a list. Both are sorted by UID, so that each pod is visited once.
+fn untold(pods: &[Arc<Glance>], state: &RunState, namespace: &str) -> Untold {
+    let mut found = Untold::new();
+    let mut known = state.pods.iter().peekable();
+    let mut gone = |(uid, view): (&String, &PodView)| {
+        if view.namespace == namespace && !view.aside {
+            found.insert(uid.clone(), format!("pod {} is gone", view.name));
+        }
+    };
+    let mut differs = vec![];
+    for pod in pods {
+        let uid = &*pod.metadata.uid;
+        while let Some(other) = known.next_if(|(other, _)| other.as_str() < uid) {
+            gone(other);
+        }
+        let told = known.next_if(|(other, _)| other.as_str() == uid).map(|(_, view)| (view.ready, view.terminating));
+        if told != Some(pod.now()) {
+            differs.push(pod);
+        }
+    }
+    known.for_each(gone);
+    found.extend(
+        differs
+            .into_iter()
+            .map(|pod| (pod.metadata.uid.to_string(), format!("pod {} {}", pod.metadata.name, words(pod.now())))),
+    );
+    found
 }
 
 fn words((ready, terminating): (bool, bool)) -> &'static str {

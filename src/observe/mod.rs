@@ -13,6 +13,7 @@ mod known;
 mod looks;
 mod machines;
 mod objects;
+mod observed_pod;
 mod outside;
 mod probe_client;
 mod probes;

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::{
     deletions::Keeper,
     facets::Sort,
+    observed_pod::ObservedPod,
     outside::Outside,
     watch::{Seen, Serves, follow},
 };
 use crate::{
     event::{Kind, PodView},
     journal::Recorder,
-    kubernetes::objects::{Budget, Node, Pod, Workload},
-    model::RUN_LABEL,
+    kubernetes::objects::{Budget, Node, Workload},
     world::World,
 };
 
@@ -110,58 +110,27 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
             outside.pod(&recorder, before, now, keeper);
         }
     };
-    follow(&world.kube, &recorder, &path, ("Pod", Serves::Verdicts), |seen| match seen {
-        Seen::Here(object) => {
-            let Some(pod) = parse::<Pod>(object) else { return };
-            let view = PodView { aside, ..pod_view(&pod) };
+    follow(&world.kube, &recorder, &path, ("Pod", Serves::Verdicts), |seen: Seen<ObservedPod>| match seen {
+        Seen::Here(pod) => {
+            let keeper = pod.keeper();
+            let (view, resource_version) = pod.into_view(aside);
             let before = seen_before.get(&view.uid).map(|(view, _)| view);
             if before != Some(&view) {
-                let keeper = keeper(&pod);
                 changed(before, Some(&view), keeper);
                 seen_before.insert(view.uid.clone(), (view.clone(), keeper));
-                recorder.observe(Kind::PodSeen { pod: view, resource_version: pod.metadata.resource_version });
+                recorder.observe(Kind::PodSeen { pod: view, resource_version });
             }
         }
-        Seen::Gone(object) => {
-            let Some(pod) = parse::<Pod>(object) else { return };
-            if let Some((view, keeper)) = seen_before.remove(&pod.metadata.uid) {
+        Seen::Gone(pod) => {
+            let (uid, namespace, name) = pod.into_names();
+            if let Some((view, keeper)) = seen_before.remove(&uid) {
                 changed(Some(&view), None, keeper);
             }
-            recorder.observe(Kind::PodGone {
-                namespace: pod.metadata.namespace,
-                name: pod.metadata.name,
-                uid: pod.metadata.uid,
-            });
+            recorder.observe(Kind::PodGone { namespace, name, uid });
         }
         Seen::Listed => {}
     })
     .await;
-}
-
-/// Who is responsible for a pod, by its owner, and by the label of the drill's own pods.
-fn keeper(pod: &Pod) -> Keeper {
-    if pod.metadata.labels.contains_key(RUN_LABEL) {
-        Keeper::Drill
-    } else if pod.controller().is_some() {
-        Keeper::Controller
-    } else {
-        Keeper::Nobody
-    }
-}
-
-fn pod_view(pod: &Pod) -> PodView {
-    PodView {
-        namespace: pod.metadata.namespace.clone(),
-        name: pod.metadata.name.clone(),
-        uid: pod.metadata.uid.clone(),
-        owner: pod.workload().map(|w| w.to_string()).unwrap_or_default(),
-        node: pod.spec.node_name.clone(),
-        phase: pod.status.phase.clone(),
-        ready: pod.is_ready(),
-        terminating: pod.is_terminating(),
-        disruption: pod.disruption().to_owned(),
-        aside: false,
-    }
 }
 
 pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Arc<Outside>) {

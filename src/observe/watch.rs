@@ -3,23 +3,66 @@
 
 use std::{collections::BTreeMap, pin::pin, time::Duration};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
     event::{Kind, Unseen},
     journal::Recorder,
     told,
-    world::{Kube, WatchEvent},
+    world::{Kube, Readable, WatchEvent},
 };
 
 /// What the loop reports to its consumer.
-pub(super) enum Seen {
+pub(super) enum Seen<T = Value> {
     /// An object exists, is new or was changed.
-    Here(Value),
+    Here(T),
     /// An object is gone. If it disappeared while the watch was interrupted, only its name and UID are known.
-    Gone(Value),
+    Gone(T),
     /// Everything that exists has been reported.
     Listed,
+}
+
+/// The type in which a consumer gets its objects: JSON, or a type that has only the fields that the consumer reads.
+pub(super) trait Watched: DeserializeOwned {
+    /// What identifies the object.
+    fn identity(&self) -> Identity<'_>;
+    /// Adds the kind, which the items of a list do not have.
+    fn set_kind(&mut self, kind: &str);
+}
+
+/// What identifies an object and its version.
+pub(super) struct Identity<'a> {
+    pub uid: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
+    /// None if the object does not contain it.
+    pub version: Option<&'a str>,
+}
+
+impl Watched for Value {
+    fn identity(&self) -> Identity<'_> {
+        let text = |field: &str| self["metadata"][field].as_str();
+        Identity {
+            uid: text("uid").unwrap_or_default(),
+            namespace: text("namespace").unwrap_or_default(),
+            name: text("name").unwrap_or_default(),
+            version: text("resourceVersion"),
+        }
+    }
+
+    fn set_kind(&mut self, kind: &str) {
+        if self.is_object() {
+            self["kind"] = kind.into();
+        }
+    }
+}
+
+fn identity<T: Watched>(object: &Readable<T>) -> Identity<'_> {
+    match object {
+        Ok(object) => object.identity(),
+        Err(object) => object.identity(),
+    }
 }
 
 /// What depends on a watch.
@@ -48,12 +91,14 @@ const LATE: Duration = Duration::from_secs(5);
 const AGAIN_US: u64 = 10_000_000;
 
 /// Follows a collection forever.
-pub(super) async fn follow(
+///
+/// An object that cannot be read into `T` is not reported. It still counts as existing.
+pub(super) async fn follow<T: Watched>(
     kube: &Kube,
     recorder: &Recorder,
     path: &str,
     (kind, serves): (&str, Serves<'_>),
-    mut tell: impl FnMut(Seen),
+    mut tell: impl FnMut(Seen<T>),
 ) {
     let gap = |from_us: u64, why: &str| {
         if serves == Serves::Verdicts {
@@ -73,7 +118,7 @@ pub(super) async fn follow(
     let mut failing: Option<(u64, String)> = None;
     let mut pause = PAUSE;
     loop {
-        let mut list = pin!(kube.list_map(path, |item| Some(thin(item, kind))));
+        let mut list = pin!(kube.list_readable::<T>(path));
         let answer = match tokio::time::timeout(LATE, &mut list).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -132,7 +177,7 @@ pub(super) async fn follow(
 
 /// Reads one watch. `Some(Ok)`: it ended normally; `Some(Err)`: list again.
 #[expect(clippy::too_many_arguments, reason = "the loop's state, taken apart nowhere else")]
-async fn stream(
+async fn stream<T: Watched>(
     kube: &Kube,
     recorder: &Recorder,
     path: &str,
@@ -140,14 +185,14 @@ async fn stream(
     version: &mut String,
     known: &mut Known,
     last_us: &mut u64,
-    tell: &mut impl FnMut(Seen),
+    tell: &mut impl FnMut(Seen<T>),
 ) -> Option<Result<(), String>> {
     let mut lines = match kube.watch(path, version).await {
         Ok(lines) => lines,
         Err(error) => return Some(Err(error.to_string())),
     };
     loop {
-        let next = match tokio::time::timeout(MUTE, lines.next()).await {
+        let next = match tokio::time::timeout(MUTE, lines.next_as::<T>()).await {
             Err(_) => return Some(Err(format!("no line within {MUTE:?}"))),
             Ok(Err(error)) => return Some(Err(error)),
             Ok(Ok(None)) => return Some(Ok(())),
@@ -155,17 +200,19 @@ async fn stream(
         };
         *last_us = recorder.now_us();
         match next {
-            WatchEvent::Changed(mut object) => {
-                take_version(version, &object);
-                object["kind"] = kind.into();
-                known.insert(uid(&object), Name::of(&object));
-                tell(Seen::Here(object));
+            WatchEvent::Changed(object) => {
+                let identity = identity(&object);
+                take_version(version, &identity);
+                if !known.contains_key(identity.uid) {
+                    known.insert(identity.uid.to_owned(), Name::of(&identity));
+                }
+                pass(object, kind, Seen::Here, tell);
             }
-            WatchEvent::Deleted(mut object) => {
-                take_version(version, &object);
-                object["kind"] = kind.into();
-                known.remove(&uid(&object));
-                tell(Seen::Gone(object));
+            WatchEvent::Deleted(object) => {
+                let identity = identity(&object);
+                take_version(version, &identity);
+                known.remove(identity.uid);
+                pass(object, kind, Seen::Gone, tell);
             }
             WatchEvent::Bookmark(at) => *version = at,
             WatchEvent::Error(why) => return Some(Err(why)),
@@ -173,17 +220,26 @@ async fn stream(
     }
 }
 
+/// Passes an object on, unless it has another shape than its consumer reads.
+fn pass<T: Watched>(object: Readable<T>, kind: &str, seen: fn(T) -> Seen<T>, tell: &mut impl FnMut(Seen<T>)) {
+    if let Ok(mut object) = object {
+        object.set_kind(kind);
+        tell(seen(object));
+    }
+}
+
 /// Reports what disappeared while the watch was interrupted.
-fn relist(known: &mut Known, items: Vec<Value>, kind: &str, tell: &mut impl FnMut(Seen)) {
-    let now: BTreeMap<String, Value> = items.into_iter().map(|item| (uid(&item), item)).collect();
+fn relist<T: Watched>(known: &mut Known, items: Vec<Readable<T>>, kind: &str, tell: &mut impl FnMut(Seen<T>)) {
+    let now: BTreeMap<String, Readable<T>> =
+        items.into_iter().map(|item| (identity(&item).uid.to_owned(), item)).collect();
     for (uid, name) in known.iter() {
         if !now.contains_key(uid) {
-            tell(Seen::Gone(name.object(uid, kind)));
+            pass(T::deserialize(name.object(uid)).map_err(|_| Value::Null), kind, Seen::Gone, tell);
         }
     }
-    *known = now.iter().map(|(uid, object)| (uid.clone(), Name::of(object))).collect();
+    *known = now.iter().map(|(uid, object)| (uid.clone(), Name::of(&identity(object)))).collect();
     for object in now.into_values() {
-        tell(Seen::Here(object));
+        pass(object, kind, Seen::Here, tell);
     }
 }
 
@@ -199,13 +255,12 @@ struct Name {
 }
 
 impl Name {
-    fn of(object: &Value) -> Self {
-        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().into();
-        Self { namespace: text("namespace"), name: text("name") }
+    fn of(identity: &Identity<'_>) -> Self {
+        Self { namespace: identity.namespace.into(), name: identity.name.into() }
     }
 
-    fn object(&self, uid: &str, kind: &str) -> Value {
-        let mut object = json!({"kind": kind, "metadata": {"name": self.name, "uid": uid}});
+    fn object(&self, uid: &str) -> Value {
+        let mut object = json!({"metadata": {"name": self.name, "uid": uid}});
         // A node has no namespace, and a null in its place could not be parsed.
         if !self.namespace.is_empty() {
             object["metadata"]["namespace"] = (*self.namespace).into();
@@ -214,34 +269,8 @@ impl Name {
     }
 }
 
-/// The object of a list as it is told. Of pods, of which there may be ten thousand in one list, only what `pods` reads.
-fn thin(mut object: Value, kind: &str) -> Value {
-    const METADATA: [&str; 7] =
-        ["name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp"];
-    if kind != "Pod" || !object.is_object() {
-        return object;
-    }
-    let keep = |part: Option<&mut Value>, fields: &[&str]| {
-        if let Some(Value::Object(part)) = part {
-            part.retain(|field, _| fields.contains(&field.as_str()));
-        }
-    };
-    keep(object.get_mut("metadata"), &METADATA);
-    keep(object.get_mut("spec"), &["nodeName"]);
-    keep(object.get_mut("status"), &["phase", "conditions"]);
-    if let Some(Value::Array(conditions)) = object.pointer_mut("/status/conditions") {
-        conditions.retain(|c| c["type"] == "Ready" || c["type"] == "DisruptionTarget");
-        conditions.shrink_to_fit();
-    }
-    object
-}
-
-fn uid(object: &Value) -> String {
-    object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or("").to_owned()
-}
-
-fn take_version(version: &mut String, object: &Value) {
-    if let Some(at) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+fn take_version(version: &mut String, identity: &Identity<'_>) {
+    if let Some(at) = identity.version {
         at.clone_into(version);
     }
 }
@@ -267,7 +296,7 @@ mod tests {
         let gone = |object: Value, kind: &str| {
             let mut known = Known::new();
             let mut told = vec![];
-            relist(&mut known, vec![object], kind, &mut |_| {});
+            relist(&mut known, vec![Ok(object)], kind, &mut |_| {});
             relist(&mut known, vec![], kind, &mut |seen| match seen {
                 Seen::Gone(object) => told.push(object),
                 Seen::Here(_) | Seen::Listed => {}
@@ -318,7 +347,7 @@ mod tests {
         let recorder = Recorder::new(journal, vec![], Arc::default(), || (1_500_000, jiff::Timestamp::UNIX_EPOCH));
         let serves = Serves::Outside { resource: "configmaps", namespace: "shop" };
         let path = "/api/v1/namespaces/shop/configmaps";
-        let follow = follow(&kube, &recorder, path, ("ConfigMap", serves), |_| {});
+        let follow = follow::<Value>(&kube, &recorder, path, ("ConfigMap", serves), |_| {});
         assert!(tokio::time::timeout(Duration::from_secs(6), follow).await.is_err(), "it follows for ever");
         let unseen = |event: &Event| match &event.event {
             Kind::OutsideUnseen(part) => Some(part.clone()),

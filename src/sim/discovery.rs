@@ -33,7 +33,7 @@ fn groups() -> Vec<Value> {
 fn list(path: &str) -> Option<Value> {
     let version = path.strip_prefix("/apis/").or_else(|| path.strip_prefix("/api/"))?;
     let resources: Vec<Value> = resources::all()
-        .filter(|r| r.api_version() == version)
+        .filter(|r| r.has_version(version))
         .map(|r| {
             json!({"name": r.plural, "singularName": r.kind.to_lowercase(), "namespaced": r.namespaced, "kind": r.kind,
                 "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"]})

@@ -6,7 +6,7 @@ use super::{
     api::refuse,
     fields::{self, number, text},
     resources,
-    state::State,
+    state::{State, selector_of},
     value::{Value, json},
 };
 
@@ -47,13 +47,8 @@ pub(super) fn evict(
 
 /// The refusal of the budgets, or none if they allow the eviction. An allowed eviction uses up one disruption.
 fn budget(state: &mut State, namespace: &str, pod: &Value, dry_run: bool) -> Option<Value> {
-    let labels = fields::labels(pod);
-    let mine: Vec<_> = state
-        .store
-        .within("poddisruptionbudgets", namespace)
-        .filter(|b| fields::selector(b.pointer("/spec/selector")).is_some_and(|s| s.matches(&labels)))
-        .cloned()
-        .collect();
+    let mut mine: Vec<_> = state.store.within("poddisruptionbudgets", namespace).cloned().collect();
+    mine.retain(|b| state.selectors.of(b, selector_of).is_some_and(|s| fields::selects(&s, pod)));
     let budget = match &mine[..] {
         [] => return None,
         [one] => one,

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 use super::{
+    counts::Counts,
     fields::{self, text},
     value::Value,
 };
@@ -20,7 +21,7 @@ pub(super) struct Pod {
     /// The kind and name of its controller.
     pub owner: Option<Arc<(String, String)>>,
     /// Its namespace and name.
-    id: Id,
+    pub id: Id,
 }
 
 impl Pod {
@@ -34,6 +35,11 @@ impl Pod {
             id,
             object: Arc::clone(object),
         }
+    }
+
+    /// Whether it is Ready and not Terminating.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.ready && !self.terminating
     }
 
     /// The next version of the pod.
@@ -60,7 +66,7 @@ impl Deref for Pod {
 }
 
 /// Namespace and name, in one allocation that all indices share.
-type Id = Arc<(String, String)>;
+pub(super) type Id = Arc<(String, String)>;
 /// The places of pods in [`Pods::all`].
 type PodIndices = BTreeMap<Id, PodIndex>;
 type Index = BTreeMap<String, PodIndices>;
@@ -83,34 +89,23 @@ pub(super) struct Pods {
     label: Index,
     /// Pods with a required anti-affinity.
     refusing: PodIndices,
-    /// How many pods of a controller are on each node, by the UID of the controller.
-    spread: BTreeMap<String, Arc<Spread>>,
+    pub counts: Counts,
 }
 
-/// The number of pods by the name of the node.
-pub(super) type Spread = BTreeMap<String, usize>;
-
-/// The UID of a pod's controller and the pod's node, unless the pod has none or is Terminating.
-fn stands(pod: &Value) -> Option<(&str, &str)> {
-    let (_, _, owner) = fields::controller(pod)?;
-    let node = text(pod, "/spec/nodeName");
-    (!node.is_empty() && !fields::is_terminating(pod)).then_some((owner, node))
-}
-
-fn tag(label: &str, value: &str) -> String {
+pub(super) fn tag(label: &str, value: &str) -> String {
     format!("{label}={value}")
 }
 
-fn tags(pod: &Value) -> impl Iterator<Item = String> {
+pub(super) fn tags(pod: &Value) -> impl Iterator<Item = String> {
     let labels = pod["metadata"]["labels"].as_object().into_iter().flatten();
     labels.map(|(label, value)| tag(label, value.as_str().unwrap_or("")))
 }
 
-fn owner(pod: &Value) -> Option<&str> {
+pub(super) fn owner(pod: &Value) -> Option<&str> {
     fields::controller(pod).map(|(_, _, uid)| uid)
 }
 
-fn node(pod: &Value) -> &str {
+pub(super) fn node(pod: &Value) -> &str {
     text(pod, "/spec/nodeName")
 }
 
@@ -140,15 +135,14 @@ struct Differs {
     owner: bool,
     node: bool,
     labels: bool,
-    stands: bool,
 }
 
 impl Differs {
     /// Parts that two versions share are equal without a comparison.
     fn between(before: &Value, after: &Value) -> Self {
         let meta = |field: &str| before["metadata"].get(field) != after["metadata"].get(field);
-        let (owner, node) = (meta("ownerReferences"), before.get("spec") != after.get("spec"));
-        Self { owner, node, labels: meta("labels"), stands: owner || node || meta("deletionTimestamp") }
+        let node = before.get("spec") != after.get("spec");
+        Self { owner: meta("ownerReferences"), node, labels: meta("labels") }
     }
 }
 
@@ -163,7 +157,6 @@ impl Pods {
         if let Some(uid) = owner(object) {
             put_into(&mut self.owner, uid, &id, place);
         }
-        self.comes(object);
         put_into(&mut self.node, node(object), &id, place);
         if refuses(object) {
             self.refusing.insert(Arc::clone(&id), place);
@@ -171,7 +164,9 @@ impl Pods {
         for tag in tags(object) {
             put_into(&mut self.label, &tag, &id, place);
         }
-        self.set(place, Some(Pod::of(object, id)));
+        let pod = Pod::of(object, id);
+        self.counts.change(None, Some(&pod));
+        self.set(place, Some(pod));
         place
     }
 
@@ -182,10 +177,6 @@ impl Pods {
         if differs.owner {
             owner(&before).into_iter().for_each(|uid| drop_from(&mut self.owner, uid, &id));
             owner(object).into_iter().for_each(|uid| put_into(&mut self.owner, uid, &id, place));
-        }
-        if differs.stands {
-            self.goes(&before);
-            self.comes(object);
         }
         if differs.node {
             drop_from(&mut self.node, node(&before), &id);
@@ -200,15 +191,17 @@ impl Pods {
             tags(&before).for_each(|tag| drop_from(&mut self.label, &tag, &id));
             tags(object).for_each(|tag| put_into(&mut self.label, &tag, &id, place));
         }
-        self.set(place, Some(before.next(object, differs.owner)));
+        let after = before.clone().next(object, differs.owner);
+        self.counts.change(Some(&before), Some(&after));
+        self.set(place, Some(after));
     }
 
     /// Removes a pod.
     pub(super) fn leave(&mut self, place: PodIndex) {
         let Some(pod) = self.set(place, None) else { return };
+        self.counts.change(Some(&pod), None);
         let id = &pod.id;
         owner(&pod).into_iter().for_each(|uid| drop_from(&mut self.owner, uid, id));
-        self.goes(&pod);
         drop_from(&mut self.node, node(&pod), id);
         self.refusing.remove(id);
         tags(&pod).for_each(|tag| drop_from(&mut self.label, &tag, id));
@@ -222,37 +215,6 @@ impl Pods {
     /// The pod at a place.
     pub(super) fn at(&self, place: PodIndex) -> Option<&Pod> {
         self.all.get(place.0 as usize)?.as_ref()
-    }
-
-    /// How many pods of a controller are on each node, without those that are Terminating.
-    pub(super) fn spread(&self, owner_uid: &str) -> Arc<Spread> {
-        self.spread.get(owner_uid).cloned().unwrap_or_default()
-    }
-
-    /// Counts a pod on its node.
-    fn comes(&mut self, pod: &Value) {
-        let Some((owner, node)) = stands(pod) else { return };
-        if !self.spread.contains_key(owner) {
-            self.spread.insert(owner.to_owned(), Arc::default());
-        }
-        let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
-        match spread.get_mut(node) {
-            Some(count) => *count += 1,
-            None => drop(spread.insert(node.to_owned(), 1)),
-        }
-    }
-
-    /// Counts a pod on its node no longer.
-    fn goes(&mut self, pod: &Value) {
-        let Some((owner, node)) = stands(pod) else { return };
-        let Some(spread) = self.spread.get_mut(owner).map(Arc::make_mut) else { return };
-        match spread.get_mut(node) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(spread.remove(node)),
-        }
-        if spread.is_empty() {
-            self.spread.remove(owner);
-        }
     }
 
     /// The pods that an object controls, by name.

@@ -2,10 +2,10 @@
 //! for alerts on nodes and workloads. It keeps no history, so it refuses ranges and rates, and the refusal names them.
 //! Read [`parse`] and [`evaluate`] first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use promql_parser::{
-    label::MatchOp,
+    label::{MatchOp, Matcher},
     parser::{self, AggregateExpr, BinaryExpr, Expr, LabelModifier, VectorMatchCardinality, token},
 };
 
@@ -96,19 +96,9 @@ pub(super) fn evaluate(expr: &Expr, state: &State) -> Result<Vector, String> {
         Expr::NumberLiteral(n) => Ok(vec![(Labels::new(), n.val)]),
         Expr::Paren(p) => evaluate(&p.expr, state),
         Expr::VectorSelector(v) => {
-            let all = series(v.name.as_deref().unwrap_or(""), state);
-            let wanted = |labels: &Labels| {
-                v.matchers.matchers.iter().filter(|m| m.name != "__name__").all(|m| {
-                    let value = labels.get(&m.name).map_or("", String::as_str);
-                    match &m.op {
-                        MatchOp::Equal => value == m.value,
-                        MatchOp::NotEqual => value != m.value,
-                        MatchOp::Re(re) => re.is_match(value),
-                        MatchOp::NotRe(re) => !re.is_match(value),
-                    }
-                })
-            };
-            Ok(all.into_iter().filter(|(labels, _)| wanted(labels)).collect())
+            let mut series = Series { matchers: &v.matchers.matchers, found: vec![] };
+            series.of(v.name.as_deref().unwrap_or(""), state);
+            Ok(series.found)
         }
         Expr::Binary(b) => binary(b, state),
         Expr::Aggregate(a) => Ok(aggregate(a, evaluate(&a.expr, state)?)),
@@ -148,22 +138,29 @@ fn key(labels: &Labels, modifier: Option<&LabelModifier>) -> Labels {
 fn binary(b: &BinaryExpr, state: &State) -> Result<Vector, String> {
     let (left, right) = (evaluate(&b.lhs, state)?, evaluate(&b.rhs, state)?);
     let matching = b.modifier.as_ref().and_then(|m| m.matching.as_ref());
-    let has = |vector: &Vector, labels: &Labels| vector.iter().any(|(l, _)| key(l, matching) == key(labels, matching));
+    let keys = |vector: &Vector| vector.iter().map(|(l, _)| key(l, matching)).collect::<BTreeSet<Labels>>();
+    let split = |vector: Vector, others: &BTreeSet<Labels>, wanted: bool| {
+        vector.into_iter().filter(|(l, _)| others.contains(&key(l, matching)) == wanted).collect::<Vector>()
+    };
     match b.op.id() {
-        token::T_LAND => return Ok(left.into_iter().filter(|(l, _)| has(&right, l)).collect()),
-        token::T_LUNLESS => return Ok(left.into_iter().filter(|(l, _)| !has(&right, l)).collect()),
+        token::T_LAND => return Ok(split(left, &keys(&right), true)),
+        token::T_LUNLESS => return Ok(split(left, &keys(&right), false)),
         token::T_LOR => {
-            let extra: Vector = right.into_iter().filter(|(l, _)| !has(&left, l)).collect();
+            let extra = split(right, &keys(&left), false);
             return Ok(left.into_iter().chain(extra).collect());
         }
         _ => {}
     }
+    // With a scalar, every series is a partner. Otherwise, partners have the same labels.
+    let with_scalar = is_scalar(&b.rhs) || is_scalar(&b.lhs);
+    let group = |labels: &Labels| if with_scalar { Labels::new() } else { key(labels, matching) };
+    let mut partners: BTreeMap<Labels, Vec<&(Labels, f64)>> = BTreeMap::new();
+    for series in &right {
+        partners.entry(group(&series.0)).or_default().push(series);
+    }
     let mut out = vec![];
     for (labels, value) in &left {
-        let partners = right
-            .iter()
-            .filter(|(l, _)| is_scalar(&b.rhs) || is_scalar(&b.lhs) || key(l, matching) == key(labels, matching));
-        for (other, with) in partners {
+        for (other, with) in partners.get(&group(labels)).into_iter().flatten() {
             let labels = if is_scalar(&b.lhs) { other } else { labels };
             if let Some(value) = apply(b.op.id(), *value, *with, is_scalar(&b.lhs)) {
                 out.push((labels.clone(), value));
@@ -213,84 +210,112 @@ fn aggregate(a: &AggregateExpr, vector: Vector) -> Vector {
         .collect()
 }
 
-fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+/// The series of one metric that its matchers select. Others are not built: of a large cluster, most are not wanted.
+struct Series<'a> {
+    matchers: &'a [Matcher],
+    found: Vector,
 }
 
-/// The series of a metric at this instant.
-fn series(metric: &str, state: &State) -> Vector {
-    let truth = |holds: bool| f64::from(u8::from(holds));
-    let store = &state.store;
-    let of = |resource: &'static str, label: &str, pointer: &str| -> Vector {
-        store
-            .all(resource)
-            .map(|o| {
-                (labels(&[("namespace", fields::namespace(o)), (label, fields::name(o))]), number(o, pointer) as f64)
-            })
-            .collect()
-    };
-    let one_of = |resource: &'static str, label: &str, values: &[&str], has: &dyn Fn(&Value, &str) -> bool| -> Vector {
-        let mut out = vec![];
-        for object in store.all(resource) {
+impl Series<'_> {
+    fn wants(&self, pairs: &[(&str, &str)]) -> bool {
+        self.matchers.iter().filter(|m| m.name != "__name__").all(|m| {
+            let value = pairs.iter().find(|(name, _)| *name == m.name).map_or("", |(_, value)| *value);
+            match &m.op {
+                MatchOp::Equal => value == m.value,
+                MatchOp::NotEqual => value != m.value,
+                MatchOp::Re(re) => re.is_match(value),
+                MatchOp::NotRe(re) => !re.is_match(value),
+            }
+        })
+    }
+
+    fn add(&mut self, pairs: &[(&str, &str)], value: impl FnOnce() -> f64) {
+        if self.wants(pairs) {
+            self.found.push((pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), value()));
+        }
+    }
+
+    /// Adds a number of each object.
+    fn number(&mut self, state: &State, resource: &'static str, label: &str, pointer: &str) {
+        for object in state.store.all(resource) {
+            let pairs = [("namespace", fields::namespace(object)), (label, fields::name(object))];
+            self.add(&pairs, || number(object, pointer) as f64);
+        }
+    }
+
+    /// Adds one series for each value that a property of an object may have.
+    fn one_of(
+        &mut self,
+        state: &State,
+        (resource, label, word): (&'static str, &str, &str),
+        values: &[&str],
+        has: impl Fn(&Value, &str) -> bool,
+    ) {
+        for object in state.store.all(resource) {
             for value in values {
-                let word = if metric.ends_with("phase") { "phase" } else { "condition" };
-                let set =
-                    labels(&[("namespace", fields::namespace(object)), (label, fields::name(object)), (word, value)]);
-                out.push((set, truth(has(object, value))));
+                let pairs = [("namespace", fields::namespace(object)), (label, fields::name(object)), (word, *value)];
+                self.add(&pairs, || truth(has(object, value)));
             }
         }
-        out
-    };
-    match metric {
-        "up" => vec![(labels(&[("job", "kube-state-metrics")]), 1.0)],
-        "kube_node_status_condition" => store
-            .all("nodes")
-            .flat_map(|node| {
-                ["true", "false", "unknown"].map(|status| {
-                    let holds = fields::condition(node, "Ready").to_lowercase() == status;
-                    let set = labels(&[("node", fields::name(node)), ("condition", "Ready"), ("status", status)]);
-                    (set, truth(holds))
-                })
-            })
-            .collect(),
-        "kube_node_spec_unschedulable" => store
-            .all("nodes")
-            .map(|n| {
-                (
-                    labels(&[("node", fields::name(n))]),
-                    truth(n.pointer("/spec/unschedulable") == Some(&Value::Bool(true))),
-                )
-            })
-            .collect(),
-        "kube_deployment_spec_replicas" => of("deployments", "deployment", "/spec/replicas"),
-        "kube_deployment_status_replicas_available" => of("deployments", "deployment", "/status/availableReplicas"),
-        "kube_deployment_status_replicas_ready" => of("deployments", "deployment", "/status/readyReplicas"),
-        "kube_statefulset_replicas" => of("statefulsets", "statefulset", "/spec/replicas"),
-        "kube_statefulset_status_replicas_ready" => of("statefulsets", "statefulset", "/status/readyReplicas"),
-        "kube_daemonset_status_desired_number_scheduled" => {
-            of("daemonsets", "daemonset", "/status/desiredNumberScheduled")
-        }
-        "kube_daemonset_status_number_ready" => of("daemonsets", "daemonset", "/status/numberReady"),
-        "kube_poddisruptionbudget_status_current_healthy" => {
-            of("poddisruptionbudgets", "poddisruptionbudget", "/status/currentHealthy")
-        }
-        "kube_poddisruptionbudget_status_desired_healthy" => {
-            of("poddisruptionbudgets", "poddisruptionbudget", "/status/desiredHealthy")
-        }
-        "kube_poddisruptionbudget_status_pod_disruptions_allowed" => {
-            of("poddisruptionbudgets", "poddisruptionbudget", "/status/disruptionsAllowed")
-        }
-        "kube_pod_status_phase" => {
-            let phases = ["Pending", "Running", "Succeeded", "Failed", "Unknown"];
-            one_of("pods", "pod", &phases, &|o, v| text(o, "/status/phase") == v)
-        }
-        "kube_pod_status_ready" => one_of("pods", "pod", &["true", "false"], &|o, v| {
-            (fields::condition(o, "Ready") == "True") == (v == "true")
-        }),
-        "kube_persistentvolumeclaim_status_phase" => {
-            let phases = ["Pending", "Bound", "Lost"];
-            one_of("persistentvolumeclaims", "persistentvolumeclaim", &phases, &|o, v| text(o, "/status/phase") == v)
-        }
-        _ => vec![],
     }
+
+    fn nodes(&mut self, metric: &str, state: &State) {
+        for node in state.store.all("nodes") {
+            let name = ("node", fields::name(node));
+            if metric == "kube_node_spec_unschedulable" {
+                self.add(&[name], || truth(node["spec"]["unschedulable"] == true));
+                continue;
+            }
+            for status in ["true", "false", "unknown"] {
+                let pairs = [name, ("condition", "Ready"), ("status", status)];
+                self.add(&pairs, || truth(fields::condition(node, "Ready").eq_ignore_ascii_case(status)));
+            }
+        }
+    }
+
+    /// Adds the series of a metric at this instant.
+    fn of(&mut self, metric: &str, state: &State) {
+        let phase = |object: &Value, phase: &str| text(object, "/status/phase") == phase;
+        let (resource, label, pointer) = match metric {
+            "up" => return self.add(&[("job", "kube-state-metrics")], || 1.0),
+            "kube_node_status_condition" | "kube_node_spec_unschedulable" => return self.nodes(metric, state),
+            "kube_pod_status_phase" => {
+                let phases = ["Pending", "Running", "Succeeded", "Failed", "Unknown"];
+                return self.one_of(state, ("pods", "pod", "phase"), &phases, phase);
+            }
+            "kube_pod_status_ready" => {
+                return self.one_of(state, ("pods", "pod", "condition"), &["true", "false"], |pod, ready| {
+                    (fields::condition(pod, "Ready") == "True") == (ready == "true")
+                });
+            }
+            "kube_persistentvolumeclaim_status_phase" => {
+                let of = ("persistentvolumeclaims", "persistentvolumeclaim", "phase");
+                return self.one_of(state, of, &["Pending", "Bound", "Lost"], phase);
+            }
+            "kube_deployment_spec_replicas" => ("deployments", "deployment", "/spec/replicas"),
+            "kube_deployment_status_replicas_available" => ("deployments", "deployment", "/status/availableReplicas"),
+            "kube_deployment_status_replicas_ready" => ("deployments", "deployment", "/status/readyReplicas"),
+            "kube_statefulset_replicas" => ("statefulsets", "statefulset", "/spec/replicas"),
+            "kube_statefulset_status_replicas_ready" => ("statefulsets", "statefulset", "/status/readyReplicas"),
+            "kube_daemonset_status_desired_number_scheduled" => {
+                ("daemonsets", "daemonset", "/status/desiredNumberScheduled")
+            }
+            "kube_daemonset_status_number_ready" => ("daemonsets", "daemonset", "/status/numberReady"),
+            "kube_poddisruptionbudget_status_current_healthy" => {
+                ("poddisruptionbudgets", "poddisruptionbudget", "/status/currentHealthy")
+            }
+            "kube_poddisruptionbudget_status_desired_healthy" => {
+                ("poddisruptionbudgets", "poddisruptionbudget", "/status/desiredHealthy")
+            }
+            "kube_poddisruptionbudget_status_pod_disruptions_allowed" => {
+                ("poddisruptionbudgets", "poddisruptionbudget", "/status/disruptionsAllowed")
+            }
+            _ => return,
+        };
+        self.number(state, resource, label, pointer);
+    }
+}
+
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }

@@ -8,9 +8,11 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use smol_str::SmolStr;
 
 use super::{
     backup_store::BackupStore,
+    capacities::NodeCapacities,
     control_plane::{self, ControlPlane},
     controllers::namespaces::Leaving,
     dice::{ALPHABET, Dice},
@@ -25,7 +27,7 @@ use super::{
     velero::Server,
 };
 use crate::{
-    kubernetes::{Clocks, FreeCapacity, Selector, objects::Node},
+    kubernetes::{Clocks, Selector},
     model::PowerState,
 };
 
@@ -157,42 +159,42 @@ pub(super) struct State {
     /// The entries of `happens:`, and which of them are in force.
     pub script: Script,
     /// The selectors of budgets, already parsed.
-    pub selectors: Selectors,
+    pub selectors: OfSpecs<Option<Arc<Selector>>>,
+    /// The hashes of the templates of Deployments.
+    pub templates: OfSpecs<SmolStr>,
 }
 
-/// Parsed selectors by the UID of their object, each with the generation from which it was read.
-#[derive(Clone, Default)]
-pub(super) struct Selectors(BTreeMap<String, (i64, Option<Arc<Selector>>)>);
+/// What was read from the spec of objects, by the UID of the object, each with the generation from which it was read.
+/// Each change of a pod needs the selectors of all budgets, and the hash of the template of its Deployment.
+#[derive(Clone)]
+pub(super) struct OfSpecs<T>(BTreeMap<String, (i64, T)>);
 
-impl Selectors {
-    /// Returns the parsed `spec.selector` of an object. It is kept, because each change of a pod needs the selectors of
-    /// all budgets.
-    pub(super) fn of(&mut self, object: &Value) -> Option<Arc<Selector>> {
+impl<T> Default for OfSpecs<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Clone> OfSpecs<T> {
+    /// Returns what `read` reads from the spec of an object. It is read once for each generation.
+    pub(super) fn of(&mut self, object: &Value, read: impl FnOnce(&Value) -> T) -> T {
         let generation = number(object, "/metadata/generation");
-        let read = || fields::selector(object.pointer("/spec/selector")).map(Arc::new);
         match self.0.get_mut(fields::uid(object)) {
             Some(known) => {
                 if known.0 != generation {
-                    *known = (generation, read());
+                    *known = (generation, read(object));
                 }
                 known.1.clone()
             }
-            None => self.0.entry(fields::uid(object).to_owned()).or_insert((generation, read())).1.clone(),
+            None => self.0.entry(fields::uid(object).to_owned()).or_insert((generation, read(object))).1.clone(),
         }
     }
 }
 
-/// A node with its free capacity.
-#[derive(Clone, Debug)]
-pub(super) struct NodeCapacity {
-    pub node: Node,
-    /// The zone of the node.
-    pub zone: String,
-    pub free: FreeCapacity,
+/// The selector in the spec of an object; none if there is none.
+pub(super) fn selector_of(object: &Value) -> Option<Arc<Selector>> {
+    fields::selector(object.pointer("/spec/selector")).map(Arc::new)
 }
-
-/// By the names of the nodes.
-pub(super) type NodeCapacities = BTreeMap<String, NodeCapacity>;
 
 impl State {
     pub(super) fn new(
@@ -221,10 +223,11 @@ impl State {
             seen_leases: BTreeMap::new(),
             queues: BTreeMap::new(),
             leaving: BTreeMap::new(),
-            capacities: NodeCapacities::new(),
+            capacities: NodeCapacities::default(),
             placement: BTreeMap::new(),
             script: Script::default(),
-            selectors: Selectors::default(),
+            selectors: OfSpecs::default(),
+            templates: OfSpecs::default(),
         }
     }
 
@@ -257,8 +260,11 @@ impl State {
 
     /// Takes the timers that are due, in their order.
     pub(super) fn take_due(&mut self) -> Vec<Timer> {
-        let later = self.timers.split_off(&(self.now_us + 1, Timer::Monitor));
-        std::mem::replace(&mut self.timers, later).into_iter().map(|(_, timer)| timer).collect()
+        let mut due = vec![];
+        while self.timers.first().is_some_and(|(at, _)| *at <= self.now_us) {
+            due.extend(self.timers.pop_first().map(|(_, timer)| timer));
+        }
+        due
     }
 
     /// When the next timer is due.

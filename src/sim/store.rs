@@ -14,8 +14,9 @@ use smol_str::SmolStr;
 
 use super::{
     collection::Collection,
+    counts::{Group, Spread, Tally},
     fields::{self, text},
-    pods::{Pod, PodIndex, Pods, Spread},
+    pods::{Pod, PodIndex, Pods},
     resources::{self, Resource},
     value::{Value, json},
     watch::{Mood, Sullen, Watch, Watches, mood_of},
@@ -134,14 +135,37 @@ impl Store {
         std::mem::take(&mut self.moved)
     }
 
+    /// A pod with the properties that are needed most often.
+    pub(super) fn pod(&self, namespace: &str, name: &str) -> Option<&Pod> {
+        self.pods.at(self.objects.get("pods")?.get(namespace)?.get(name)?.place?)
+    }
+
     /// The pods that an object controls.
     pub(super) fn pods_of(&self, owner_uid: &str) -> Vec<Pod> {
         self.pods.of(owner_uid).cloned().collect()
     }
 
+    /// The pods that a selector selects, without those that have finished.
+    pub(super) fn group_of(&self, namespace: &str, selector: &Selector) -> Group {
+        self.pods.counts.group_of(namespace, selector).unwrap_or_else(|| {
+            let mut group = Group::default();
+            self.each_selected(namespace, selector, |pod| {
+                if !pod.finished {
+                    group.add(pod);
+                }
+            });
+            group
+        })
+    }
+
+    /// How many pods an object controls.
+    pub(super) fn tally_of(&self, owner_uid: &str) -> Tally {
+        self.pods.counts.tally(owner_uid)
+    }
+
     /// How many pods of an object are on each node, without those that are Terminating.
     pub(super) fn spread_of(&self, owner_uid: &str) -> Arc<Spread> {
-        self.pods.spread(owner_uid)
+        self.pods.counts.spread(owner_uid)
     }
 
     /// The pods on a node. For an empty name, the pods without a node.

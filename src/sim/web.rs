@@ -74,7 +74,9 @@ pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &
         return instead(nonsense);
     }
     match parts[..] {
-        ["prometheus", "sim"] if state.monitoring_lives("prometheus") => document(monitoring::prometheus(state, path)),
+        ["prometheus", "sim"] if state.monitoring_lives("prometheus") => {
+            document(monitoring::answer(state, "prometheus", path))
+        }
         ["prometheus", "sim"] => Reach::Broken(NO_HOST, "no connection"),
         ["vault", "sim"] => match state.backup_store.download(path) {
             Some(bytes) => ok(bytes),
@@ -85,7 +87,7 @@ pub(super) fn reach(state: &mut State, request: &WebRequest, host: &str, path: &
             if !state.monitoring_lives(name) {
                 return Reach::Broken(NO_HOST, "no connection");
             }
-            document(monitoring::alertmanager(state, name, path))
+            document(monitoring::answer(state, name, path))
         }
         [service, namespace, "svc"] => through_service(state, service, namespace),
         [pod, _, namespace, "svc"] => match serving(state, namespace, pod) {

@@ -1,12 +1,13 @@
 //! What a step gets: the world, the recorder, and the functions that write an intent down before the act. Start with
 //! [`StepContext`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
 use super::{
     Approvals,
+    returned::FEW,
     wheel::{Direction, Lost, Wheel},
 };
 use crate::{
@@ -135,13 +136,22 @@ pub struct StepContext {
     pub secret_reader: SecretReader,
     /// Gates that were approved in advance, and who answers the others.
     pub approvals: Arc<Approvals>,
-    /// Only one mirror is written at a time, so that an older state cannot replace a newer one.
-    pub mirroring: Arc<tokio::sync::Mutex<()>>,
+    /// Only one mirror is written at a time, so that an older state cannot replace a newer one. Contains the faults
+    /// that the last mirror knew to be closed.
+    pub mirroring: Arc<tokio::sync::Mutex<BTreeSet<FaultId>>>,
 }
 
 impl StepContext {
     /// Writes the intent to disk and to the cluster, before anything is done.
     pub async fn intend(&self, target: &str, revert: Revert) -> Result<FaultId, StepError> {
+        let fault = self.intend_on_disk(target, revert)?;
+        self.mirror().await;
+        Ok(fault)
+    }
+
+    /// Writes the intent to disk only. Before anything is done, [`StepContext::mirror`] must write it to the cluster,
+    /// together with the other intents of the step.
+    pub fn intend_on_disk(&self, target: &str, revert: Revert) -> Result<FaultId, StepError> {
         let fault = FaultId::new(&self.step, target);
         self.recorder.check_fence()?;
         self.recorder.record(Kind::FaultIntended {
@@ -150,7 +160,6 @@ impl StepContext {
             target: revert.target(),
             revert,
         })?;
-        self.mirror().await;
         Ok(fault)
     }
 
@@ -206,7 +215,7 @@ impl StepContext {
 
     /// Records that a fault is undone, and updates the record in the cluster.
     pub async fn close(&self, fault: &FaultId, closing: Closing) -> Result<(), StepError> {
-        let fault = fault.clone();
+        let (id, fault) = (fault, fault.clone());
         self.recorder.record(match closing {
             Closing::Reverted(seen) => Kind::FaultReverted { fault, evidence: told!(self.recorder, "{seen}") },
             Closing::Replaced(seen) => Kind::FaultReplaced { fault, evidence: told!(self.recorder, "{seen}") },
@@ -218,20 +227,25 @@ impl StepContext {
             }
             Closing::Kept(why, commands) => Kind::FaultKept { fault, why: told!(self.recorder, "{why}"), commands },
         })?;
-        self.mirror().await;
+        self.mirror_with(&[], Some(id)).await;
         Ok(())
     }
 
     /// Writes what is open to the record in the cluster. The journal on disk is authoritative: if writing the record
     /// fails, that is recorded, and the run continues.
     pub async fn mirror(&self) {
-        self.mirror_with(&[]).await;
+        self.mirror_with(&[], None).await;
     }
 
-    /// The same, including faults that could not be confirmed.
-    pub async fn mirror_with(&self, unconfirmed: &[FaultRecord]) {
-        let _turn = self.mirroring.lock().await;
-        let (open, closed) = self.recorder.with(|state| {
+    /// The same, including faults that could not be confirmed. `closed`: why it is written. If many faults are closed
+    /// at the same time, the first record after that knows them all, and is not written again for the others.
+    pub async fn mirror_with(&self, unconfirmed: &[FaultRecord], closed: Option<&FaultId>) {
+        let mut mirrored = self.mirroring.lock().await;
+        let many = self.recorder.with(|state| state.faults.len() > FEW);
+        if many && closed.is_some_and(|fault| mirrored.contains(fault)) {
+            return;
+        }
+        let (open, closed_before) = self.recorder.with(|state| {
             let open: Vec<OpenFault> = state.open().iter().rev().map(open_fault).collect();
             let closed: Vec<FaultId> =
                 state.faults.iter().filter(|f| !f.state.is_open()).map(|f| f.id.clone()).collect();
@@ -248,9 +262,12 @@ impl StepContext {
             open: open.clone(),
             unconfirmed: unconfirmed.iter().map(open_fault).collect(),
         };
-        let mirrored = self.record.mirror(&record, Chain { open: &open, closed: &closed });
-        let why = match tokio::time::timeout(Duration::from_secs(3), mirrored).await {
-            Ok(Ok(true)) => return,
+        let writing = self.record.mirror(&record, Chain { open: &open, closed: &closed_before });
+        let why = match tokio::time::timeout(Duration::from_secs(3), writing).await {
+            Ok(Ok(true)) => {
+                *mirrored = closed_before.into_iter().collect();
+                return;
+            }
             Ok(Ok(false)) => "a later session writes the record now".into(),
             Ok(Err(error)) => told!(self.recorder, "{error}"),
             Err(_) => "no answer within 3 s".into(),
@@ -283,7 +300,7 @@ impl StepContext {
     pub fn lease_lasts(&self) -> Duration {
         let away = |state: &RunState| {
             let takes = |step: &StepName| self.plan.step(step).is_some_and(|s| s.takes_control_plane());
-            state.open().iter().any(|f| takes(&f.step)).then_some(state.unwind_within)
+            state.still_open().any(|f| takes(&f.step)).then_some(state.unwind_within)
         };
         match self.recorder.with(away) {
             Some(undo) => self.plan.limits.duration.0 + undo,

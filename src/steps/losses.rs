@@ -127,5 +127,5 @@ pub(super) fn allowed(context: &StepContext, namespace: &str) -> Vec<MayBeLost> 
         Revert::Restore { namespace: deleted, lost, .. } if deleted == namespace => lost.clone(),
         _ => vec![],
     };
-    context.recorder.with(|s| s.open().iter().flat_map(|f| of(&f.revert)).collect())
+    context.recorder.with(|s| s.still_open().flat_map(|f| of(&f.revert)).collect())
 }

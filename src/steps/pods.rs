@@ -152,8 +152,7 @@ pub(super) async fn force_dead(
 ) -> Result<Vec<String>, StepError> {
     let nodes_away: Vec<String> = context.recorder.with(|state| {
         state
-            .open()
-            .iter()
+            .still_open()
             .filter(|f| of.is_none_or(|s| f.step == *s))
             .filter_map(|f| match &f.revert {
                 Revert::NodePower { node, how, .. } if !how.leaves_alive() => Some(node.name.clone()),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{
     Closing, PlanInput, StepContext, StepError,
     planning::{Draft, act, draft},
-    replaced, returned,
+    replaced,
+    returned::{self, FEW},
 };
 use crate::{
     journal::FaultRecord,
@@ -115,6 +116,7 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
     // Docker assigns the lowest free address. The undo goes in reverse order, so the node with the highest address is
     // written down first, and each node gets its address back.
     intended.sort_by_key(|(_, machine)| std::cmp::Reverse(octets(&machine.addresses)));
+    let many = intended.len() > FEW;
     let mut faults = vec![];
     for (target, machine) in &intended {
         let command = host.return_command(&target.name, how).map_err(StepError::failed)?;
@@ -134,7 +136,14 @@ pub(super) async fn apply(context: &StepContext, planned: &PlannedStep, how: Nod
             routes,
             command,
         };
-        faults.push((context.intend(&target.name, revert).await?, target.name.clone()));
+        if many {
+            faults.push((context.intend_on_disk(&target.name, revert)?, target.name.clone()));
+        } else {
+            faults.push((context.intend(&target.name, revert).await?, target.name.clone()));
+        }
+    }
+    if many {
+        context.mirror().await;
     }
     if planned.takes_control_plane() {
         context.hold_lease().await?;

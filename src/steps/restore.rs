@@ -113,7 +113,7 @@ pub(super) async fn apply(context: &StepContext, spec: &RestoreStep) -> Result<S
     }
     // The fault that this restore undoes, if the drill deleted the namespace.
     let fault = context.recorder.with(|s| {
-        s.open().into_iter().find(|f| matches!(&f.revert, Revert::Restore { namespace, .. } if *namespace == from))
+        s.still_open().find(|f| matches!(&f.revert, Revert::Restore { namespace, .. } if *namespace == from)).cloned()
     });
     let ready = match fault.as_ref().map(|f| &f.revert) {
         Some(Revert::Restore { ready, .. }) => ready.clone(),

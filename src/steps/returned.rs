@@ -5,7 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Closing, Progress, StepContext, power::host, replaced};
-use crate::{kubernetes::objects::Node, model::NodeTarget};
+use crate::{journal::RunState, kubernetes::objects::Node, model::NodeTarget};
+
+/// Up to this many targets, each is read and written down by itself. A zone may have hundreds of nodes: their intents
+/// are mirrored together, and their undos ask the watch before they ask the API server.
+pub(super) const FEW: usize = 16;
 
 /// Taints that Kubernetes puts on an unhealthy node.
 const OUTAGE: [&str; 4] = ["unreachable", "not-ready", "disk-pressure", "network-unavailable"];
@@ -16,7 +20,11 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
     let path = format!("/api/v1/nodes/{}", node.name);
     let mut sign = SignOfLife::of(&node.name);
     let what = format!("node {} to be Ready", node.name);
+    let mut watch = FirstTheWatch::of(context);
     let ready = context.until(Duration::from_secs(120), &what, async || {
+        if let Some(why) = watch.says_no(context, &node.name) {
+            return Progress::NotYet(why);
+        }
         if let Err(why) = sign.begin(context).await {
             return Progress::NotYet(why);
         }
@@ -46,6 +54,45 @@ pub(super) async fn wait(context: &StepContext, node: &NodeTarget) -> Result<Res
         }
     });
     ready.await.map_err(|e| e.to_string())
+}
+
+/// While many nodes come back together, ten requests a second for each of them would be thousands. Each then asks the
+/// watch of the nodes first, and the API server only if the watch says Ready, or after some time, because a watch may
+/// stay silent.
+struct FirstTheWatch {
+    many: bool,
+    /// When the API server was last asked.
+    asked_us: Option<u64>,
+}
+
+/// How long to wait before the API server is asked again: if the watch says that the node is Ready, and if not.
+const READY_US: u64 = 1_000_000;
+const UNREADY_US: u64 = 5_000_000;
+
+impl FirstTheWatch {
+    fn of(context: &StepContext) -> Self {
+        let nodes =
+            |state: &RunState| state.still_open().filter(|f| f.revert.takes_away().is_some()).nth(FEW).is_some();
+        Self { many: context.recorder.with(nodes), asked_us: None }
+    }
+
+    /// Why the API server is not asked now.
+    fn says_no(&mut self, context: &StepContext, node: &str) -> Option<String> {
+        if !self.many {
+            return None;
+        }
+        let now = context.recorder.now_us();
+        let ready = context.recorder.with(|state| state.nodes.get(node).map(|view| view.ready.clone()));
+        let rests = |us: u64| self.asked_us.is_some_and(|at| now < at + us);
+        match ready {
+            Some(ready) if ready != "True" && rests(UNREADY_US) => Some(format!("Ready={ready}")),
+            Some(ready) if ready == "True" && rests(READY_US) => Some("Ready, with a taint or an old lease".into()),
+            _ => {
+                self.asked_us = Some(now);
+                None
+            }
+        }
+    }
 }
 
 /// A renewal of the node's lease after its power came back. Within the grace period, and while the control plane was

@@ -1,6 +1,8 @@
 //! The step wait: waits for a time, or until something holds. It uses the same fold of the journal that the verdict
 //! uses later, and asks the judge before it says that it is done.
 
+use std::collections::BTreeSet;
+
 use super::{
     PlanInput, Progress, StepContext, StepError,
     planning::{Draft, act, draft},
@@ -197,7 +199,7 @@ fn missing_recovery(context: &StepContext, state: &RunState, spec: &WaitStep, (b
 
 /// Whether a step that takes the control plane away is still not undone.
 fn control_plane_away(context: &StepContext, state: &RunState) -> bool {
-    context.plan.steps.iter().filter(|s| s.takes_control_plane()).any(|s| !state.open_of(&s.name).is_empty())
+    context.plan.steps.iter().filter(|s| s.takes_control_plane()).any(|s| state.still_open().any(|f| f.step == s.name))
 }
 
 /// Nodes that were taken away and that the API server still reports as Ready.
@@ -225,14 +227,17 @@ fn missing_alerts(context: &StepContext, state: &RunState) -> Vec<String> {
     let mut missing = vec![];
     for expectation in context.plan.expectations() {
         let Expectation::Alert(alert) = expectation else { continue };
+        let own = state.alerts.keys().filter(|(source, name, labels)| {
+            is_alertmanager(source) && *name == alert.name && alert.labels.iter().all(|(k, v)| labels.get(k) == Some(v))
+        });
+        // For each node, because a zone has hundreds of nodes and as many alerts.
+        let received: BTreeSet<Option<&str>> = own.map(|(.., labels)| labels.get("node").map(String::as_str)).collect();
         for node in nodes_of(context, state, alert) {
-            let received = state.alerts.iter().any(|((source, name, labels), _)| {
-                is_alertmanager(source)
-                    && *name == alert.name
-                    && node.as_ref().is_none_or(|n| labels.get("node") == Some(n))
-                    && alert.labels.iter().all(|(k, v)| labels.get(k) == Some(v))
-            });
-            if !received {
+            let is_received = match &node {
+                Some(node) => received.contains(&Some(node.as_str())),
+                None => !received.is_empty(),
+            };
+            if !is_received {
                 missing.push(format!(
                     "{}{} not received",
                     alert.name,

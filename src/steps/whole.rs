@@ -156,7 +156,7 @@ fn who(workload: &Value) -> String {
 /// While a `scale` step of this drill is not undone, the drill itself set the number.
 pub(super) fn is_scaled_by_us(context: &StepContext, path: &str) -> bool {
     let ours = |revert: &Revert| matches!(revert, Revert::Scale { object, .. } if object.path == path);
-    context.recorder.with(|state: &RunState| state.open().iter().any(|f| ours(&f.revert)))
+    context.recorder.with(|state: &RunState| state.still_open().any(|f| ours(&f.revert)))
 }
 
 /// The undo of deleted pods: waits until their owners have all their pods.

@@ -169,15 +169,25 @@ impl History {
     fn count(&mut self, t: u64) {
         let away = self.away();
         // Usually only one node, because a drill acts on one node after another.
-        let turned: Vec<&String> = self.nodes_away.symmetric_difference(&away).collect();
-        let pods = self.state.pods.values().filter(|p| !p.owner.is_empty() && turned.contains(&&p.node));
+        let came = self.nodes_away.iter().filter(|node| !away.contains(node.as_str()));
+        let went = away.iter().filter(|node| !self.nodes_away.contains(**node));
+        let nodes: Vec<(String, bool)> =
+            came.map(|node| (node.clone(), false)).chain(went.map(|node| ((*node).to_owned(), true))).collect();
+        let pods = nodes.iter().flat_map(|(node, is_away)| self.state.pods_on(node).map(move |pod| (pod, *is_away)));
         let pods: Vec<_> = pods
-            .map(|p| {
-                let counts = p.ready && !p.terminating && !away.contains(&p.node);
-                (p.uid.clone(), (p.namespace.clone(), p.owner.clone()), counts)
+            .filter(|(pod, _)| !pod.owner.is_empty())
+            .map(|(pod, is_away)| {
+                let counts = pod.ready && !pod.terminating && !is_away;
+                (pod.uid.clone(), (pod.namespace.clone(), pod.owner.clone()), counts)
             })
             .collect();
-        self.nodes_away = away;
+        for (node, is_away) in nodes {
+            if is_away {
+                self.nodes_away.insert(node);
+            } else {
+                self.nodes_away.remove(&node);
+            }
+        }
         let mut turned = BTreeSet::new();
         for (uid, key, counts) in pods {
             self.tally(uid, Some(key.clone()).filter(|_| counts));
@@ -207,14 +217,14 @@ impl History {
     }
 
     /// Nodes that the drill keeps away.
-    fn away(&self) -> BTreeSet<String> {
+    fn away(&self) -> BTreeSet<&str> {
         self.state
             .faults
             .iter()
             .filter(|f| f.sent_us.is_some() && f.state.is_open())
             // An impaired node keeps running, so its pods count as Kubernetes reports them.
             .filter_map(|f| match &f.revert {
-                Revert::NodePower { node, .. } => Some(node.name.clone()),
+                Revert::NodePower { node, .. } => Some(node.name.as_str()),
                 _ => None,
             })
             .collect()

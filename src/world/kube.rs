@@ -95,7 +95,13 @@ impl Kube {
 
     /// Reads an object into a type. None if it does not exist.
     pub async fn find_as<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ApiError> {
-        self.find(path).await?.map(|value| shape(path, value)).transpose()
+        match self.get_bytes(path).await {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) }),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends a change once. Only an answer that proves that the change had no effect justifies a second attempt; in all

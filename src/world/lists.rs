@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request};
 use kube::client::Body;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -11,6 +12,7 @@ use super::{
     ApiError, Kube,
     kube::{build, shape, strange, timeout},
     page::{self, Page},
+    watch::{Readable, read},
 };
 
 /// The time limit for a page of a list, which may have many megabytes.
@@ -64,7 +66,7 @@ impl Kube {
         path: &str,
         mut keep: impl FnMut(T) -> U,
     ) -> Result<Vec<U>, ApiError> {
-        let take = |bytes: &[u8], items: &mut Vec<U>| {
+        let take = |bytes: &Bytes, items: &mut Vec<U>| {
             let page: Typed<T> = serde_json::from_slice(bytes)?;
             items.extend(page.items.into_iter().flatten().map(&mut keep));
             Ok((page.metadata.next, page.metadata.resource_version))
@@ -72,12 +74,26 @@ impl Kube {
         Ok(self.pages(path, take).await?.0)
     }
 
+    /// Reads a complete list into a type that has only the fields that are needed. Returns also the version from which
+    /// to watch. Items of another shape stay JSON.
+    pub async fn list_readable<T: DeserializeOwned>(&self, path: &str) -> Result<(Vec<Readable<T>>, String), ApiError> {
+        self.pages(path, |bytes, items| {
+            if let Ok(page) = serde_json::from_slice::<Typed<T>>(bytes) {
+                items.extend(page.items.into_iter().flatten().map(Ok));
+                return Ok((page.metadata.next, page.metadata.resource_version));
+            }
+            let page = page::read(bytes, &mut |_, item| items.push(read(item)))?;
+            Ok((page.next, page.version))
+        })
+        .await
+    }
+
     /// Reads one page after another. Returns what `take` collects from them, and the version of the last page. `take`
     /// returns where the list continues, and its version.
-    async fn pages<T>(
+    pub(super) async fn pages<T>(
         &self,
         path: &str,
-        mut take: impl FnMut(&[u8], &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
+        mut take: impl FnMut(&Bytes, &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
     ) -> Result<(Vec<T>, String), ApiError> {
         let mut items = vec![];
         let mut next = String::new();
@@ -136,20 +152,20 @@ impl Kube {
 /// A page of a list, read into a type.
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Typed<T> {
+pub(super) struct Typed<T> {
     #[serde(default)]
-    items: Option<Vec<T>>,
+    pub(super) items: Option<Vec<T>>,
     #[serde(default)]
-    metadata: PageMeta,
+    pub(super) metadata: PageMeta,
 }
 
 /// How a list continues, and its version.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct PageMeta {
+pub(super) struct PageMeta {
     #[serde(rename = "continue")]
-    next: String,
-    resource_version: String,
+    pub(super) next: String,
+    pub(super) resource_version: String,
 }
 
 fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {

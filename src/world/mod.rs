@@ -22,6 +22,7 @@ mod own_cluster;
 mod pace;
 mod page;
 mod partition;
+mod reread;
 mod runrecord;
 mod secrets;
 mod simulated;
@@ -47,11 +48,12 @@ pub use monitoring::{ActiveAlert, Monitoring, RuleInfo, Sample, Silence};
 pub use own_cluster::{MARK, own_cluster, own_name};
 pub use pace::rest_after;
 pub use page::Page;
+pub use reread::LastList;
 pub use runrecord::{Chain, Claim, FoundRecord, OpenFault, OpenUndos, Record, RunRecord};
 pub use secrets::{Filled, ReadyProbe, SecretReader};
 pub use simulated::{SimBackend, Simulated, WebAnswer, WebRequest};
 pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};
-pub use watch::{WatchEvent, WatchLines};
+pub use watch::{Readable, WatchEvent, WatchLines};
 
 use crate::model::{Bindings, ClusterIdentity, Redactor};
 

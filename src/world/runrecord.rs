@@ -2,7 +2,7 @@
 //! that it can be undone without the run directory. Its namespace is never a target, and is excluded from Velero's
 //! backups. Start with [`RunRecord`].
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -237,8 +237,9 @@ impl RunRecord {
 
 /// Combines two records. A writer removes only what its own journal has closed.
 fn merge(record: &mut Record, before: Record, chain: Chain<'_>) {
-    let own = |fault: &FaultId| chain.closed.contains(fault) || chain.open.iter().any(|f| f.fault == *fault);
-    let mut open: Vec<OpenFault> = before.open.into_iter().filter(|f| !own(&f.fault)).collect();
+    // A zone may have a thousand nodes, and each has its fault.
+    let own: BTreeSet<&FaultId> = chain.closed.iter().chain(chain.open.iter().map(|f| &f.fault)).collect();
+    let mut open: Vec<OpenFault> = before.open.into_iter().filter(|f| !own.contains(&f.fault)).collect();
     open.append(&mut record.open);
     record.open = open;
     let known = |fault: &FaultId, list: &[OpenFault]| list.iter().any(|f| f.fault == *fault);

@@ -3,16 +3,16 @@
 
 use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 /// One line of a watch.
 #[derive(Clone, Debug)]
-pub enum WatchEvent {
+pub enum WatchEvent<T = Value> {
     /// ADDED or MODIFIED.
-    Changed(Value),
+    Changed(T),
     /// DELETED.
-    Deleted(Value),
+    Deleted(T),
     /// Nothing changed up to this version. It proves that the connection works.
     Bookmark(String),
     /// The version is too old, or the server has a problem: list again.
@@ -20,11 +20,26 @@ pub enum WatchEvent {
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct Line<T> {
     #[serde(rename = "type")]
-    type_: String,
-    object: Value,
+    type_: Type,
+    object: T,
 }
+
+/// The type of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Type {
+    Added,
+    Modified,
+    Deleted,
+    Bookmark,
+    #[serde(other)]
+    Error,
+}
+
+/// An object of a list or of a watch in the type that its reader needs, or as JSON if it has another shape.
+pub type Readable<T> = Result<T, Value>;
 
 /// An open watch.
 #[derive(Debug)]
@@ -41,11 +56,36 @@ impl WatchLines {
 
     /// The next line; none if the stream ended normally.
     pub async fn next(&mut self) -> Result<Option<WatchEvent>, String> {
+        Ok(match self.line().await? {
+            Some(line) => Some(self.parse(&line)?),
+            None => None,
+        })
+    }
+
+    /// The next line, with the object in a type that has only the fields that are needed.
+    pub async fn next_as<T: DeserializeOwned>(&mut self) -> Result<Option<WatchEvent<Readable<T>>>, String> {
+        let Some(text) = self.line().await? else { return Ok(None) };
+        Ok(Some(match serde_json::from_slice::<Line<T>>(&text) {
+            Ok(Line { type_: Type::Added | Type::Modified, object }) => WatchEvent::Changed(Ok(object)),
+            Ok(Line { type_: Type::Deleted, object }) => WatchEvent::Deleted(Ok(object)),
+            // Bookmarks and errors are rare. Objects of another shape are rarer.
+            _ => match self.parse(&text)? {
+                WatchEvent::Changed(object) => WatchEvent::Changed(read(object)),
+                WatchEvent::Deleted(object) => WatchEvent::Deleted(read(object)),
+                WatchEvent::Bookmark(version) => WatchEvent::Bookmark(version),
+                WatchEvent::Error(why) => WatchEvent::Error(why),
+            },
+        }))
+    }
+
+    /// The text of the next line that is not empty.
+    async fn line(&mut self) -> Result<Option<Vec<u8>>, String> {
         loop {
             if let Some(end) = self.buffer.iter().position(|b| *b == b'\n') {
-                let line: Vec<u8> = self.buffer.drain(..=end).collect();
+                let rest = self.buffer.split_off(end + 1);
+                let line = std::mem::replace(&mut self.buffer, rest);
                 if line.len() > 1 {
-                    return self.parse(&line).map(Some);
+                    return Ok(Some(line));
                 }
                 continue;
             }
@@ -62,14 +102,14 @@ impl WatchLines {
     }
 
     fn parse(&self, line: &[u8]) -> Result<WatchEvent, String> {
-        let line: Line =
+        let line: Line<Value> =
             serde_json::from_slice(line).map_err(|e| format!("{}: cannot read a line of the watch: {e}", self.path))?;
         let version = line.object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("").to_owned();
-        Ok(match line.type_.as_str() {
-            "ADDED" | "MODIFIED" => WatchEvent::Changed(line.object),
-            "DELETED" => WatchEvent::Deleted(line.object),
-            "BOOKMARK" => WatchEvent::Bookmark(version),
-            _ => WatchEvent::Error(
+        Ok(match line.type_ {
+            Type::Added | Type::Modified => WatchEvent::Changed(line.object),
+            Type::Deleted => WatchEvent::Deleted(line.object),
+            Type::Bookmark => WatchEvent::Bookmark(version),
+            Type::Error => WatchEvent::Error(
                 line.object
                     .get("message")
                     .and_then(Value::as_str)
@@ -78,4 +118,9 @@ impl WatchLines {
             ),
         })
     }
+}
+
+/// Reads an object into a type. It stays JSON if it has another shape.
+pub(super) fn read<T: DeserializeOwned>(object: Value) -> Readable<T> {
+    T::deserialize(&object).map_err(|_| object)
 }

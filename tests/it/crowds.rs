@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use drillmaster::{model::Exit, sim::Description};
+use drillmaster::{event::Kind, model::Exit, sim::Description};
 
 use super::rehearsal::{Ended, Rehearsal, cluster, on_paused_time, scenario};
 
@@ -64,4 +64,25 @@ fn the_nodes_of_a_large_zone_are_looked_at_by_one_list() {
     println!("{lists} lists in {seconds} s");
     // The observer lists the nodes every five seconds. The plan and the pre-flight add a few requests.
     assert!((seconds / 5..seconds / 5 + 20).contains(&(lists as u64)), "{lists} lists of all nodes in {seconds} s");
+}
+
+#[test]
+fn each_node_of_a_large_zone_is_read_a_few_times_while_it_comes_back() {
+    let one_node = |uri: &http::Uri| uri.path().strip_prefix(NODES).is_some_and(|name| name.len() > 1);
+    let (ended, reads) = drill("zone-outage", one_node);
+    let undone = ended.events.iter().filter(|e| matches!(e.event, Kind::FaultReverted { .. })).count();
+    println!("{reads} requests for single nodes");
+    assert_eq!(undone, 20);
+    // Ten requests a second for each of twenty nodes would be thousands.
+    assert!(reads < 20 * 30, "{reads} requests for single nodes");
+}
+
+#[test]
+fn the_faults_of_a_large_zone_are_written_to_the_cluster_together() {
+    let (ended, reads) = drill("zone-outage", |uri| uri.path().contains("/configmaps/run-"));
+    let undone = ended.events.iter().filter(|e| matches!(e.event, Kind::FaultReverted { .. })).count();
+    println!("{reads} requests for the record in the cluster");
+    assert_eq!(undone, 20);
+    // Without that, the record is read before each of forty changes.
+    assert!(reads < 25, "{reads} requests for the record in the cluster");
 }

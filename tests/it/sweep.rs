@@ -110,7 +110,7 @@ fn the_same_seed_gives_the_same_journal_in_two_processes() {
         command.current_dir(env!("CARGO_MANIFEST_DIR")).args(["rehearse", "--seed", "7", "--runs"]).arg(dir.path());
         let out = command.output().unwrap();
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        std::fs::read(drillmaster::journal::FoundRecord::below(dir.path()).newest().unwrap().join("journal.jsonl"))
+        std::fs::read(drillmaster::journal::NewestRuns::below(dir.path()).newest().unwrap().join("journal.jsonl"))
             .unwrap()
     };
     assert!(journal() == journal(), "two processes differ");

@@ -116,9 +116,12 @@ fn is_as_it_was(pod: &Pod, now: &Pod) -> bool {
 fn counts(pod: &Pod, budgets: &[Budget], pods: &[Pod]) -> bool {
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     budgets_of(pod, budgets).into_iter().all(|budget| {
-        let mine = || pods.iter().filter(|p| budget.selects(p));
-        let healthy = mine().filter(|p| p.is_ready() && !p.is_terminating()).count();
-        let (stay, all) = (mine().filter(|p| !p.is_terminating() && !p.is_finished()).count(), mine().count());
+        let (mut healthy, mut stay, mut all) = (0, 0, 0);
+        for pod in pods.iter().filter(|p| budget.selects(p)) {
+            all += 1;
+            healthy += usize::from(pod.counts());
+            stay += usize::from(!pod.is_terminating() && !pod.is_finished());
+        }
         number(healthy) == budget.status.current_healthy
             && (number(stay)..=number(all)).contains(&budget.status.expected_pods)
     })

@@ -56,9 +56,9 @@ fn wanted(plan: &Plan) -> Vec<StepName> {
 /// Whether every node of the step is reported as not Ready.
 fn degraded(recorder: &Recorder, step: &StepName) -> bool {
     recorder.with(|state| {
-        let nodes: Vec<String> =
-            state.open_of(step).iter().filter_map(|f| f.revert.takes_away().map(|node| node.name.clone())).collect();
-        !nodes.is_empty() && nodes.iter().all(|n| state.nodes.get(n).is_some_and(|v| v.ready != "True"))
+        let own = state.still_open().filter(|f| f.step == *step);
+        let mut nodes = own.filter_map(|f| f.revert.takes_away()).peekable();
+        nodes.peek().is_some() && nodes.all(|n| state.nodes.get(&n.name).is_some_and(|v| v.ready != "True"))
     })
 }
 

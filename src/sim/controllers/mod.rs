@@ -13,6 +13,7 @@ mod placement;
 mod preemption;
 mod rollout;
 mod search;
+mod selected;
 mod sets;
 mod taints;
 pub(super) mod volumes;

@@ -3,11 +3,11 @@
 //! `pkg/controller/nodelifecycle/node_lifecycle_controller.go` in Kubernetes. It does not evict pods; see `taints`.
 //! Read [`find_silent`] and [`turn`] first.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     super::{
-        fields::{self, text},
+        fields,
         machines::boot_id,
         state::{SeenLease, State, Timer},
         value::{Value, json},
@@ -22,8 +22,8 @@ const LARGE_CLUSTER: usize = 50;
 /// The time between two taints in a larger zone while most of its nodes are away.
 const SECONDARY: Duration = Duration::from_secs(100);
 
-fn zone_of(node: &Value) -> String {
-    text(node, "/metadata/labels/topology.kubernetes.io~1zone").to_owned()
+fn zone_of(node: &Value) -> &str {
+    node["metadata"]["labels"]["topology.kubernetes.io/zone"].as_str().unwrap_or("")
 }
 
 fn ready(node: &Value) -> bool {
@@ -34,23 +34,28 @@ fn ready(node: &Value) -> bool {
 pub(super) fn find_silent(state: &mut State) {
     let (now, clocks) = (state.now_us, state.settings.clocks);
     state.schedule(clocks.period, Timer::Monitor);
-    let nodes: Vec<String> = state.store.all("nodes").map(|n| fields::name(n).to_owned()).collect();
-    for name in nodes {
-        let renewed = state.machines.renewed_us(&name, now, clocks.renew);
+    let nodes: Vec<Arc<Value>> = state.store.all("nodes").cloned().collect();
+    for node in &nodes {
+        let name = fields::name(node);
+        let renewed = state.machines.renewed_us(name, now, clocks.renew);
         // The first check that could see this renewal. This is the present check, unless the description makes the
         // lease older.
         let looks = now.saturating_sub(renewed) / (clocks.period.as_micros() as u64).max(1);
         let seen_us = now - looks * clocks.period.as_micros() as u64;
         let fresh = SeenLease { renewed_us: renewed, seen_us: seen_us.max(state.control_plane.acts_from_us()) };
-        let seen = state.seen_leases.entry(name.clone()).or_insert(fresh);
+        let seen = match state.seen_leases.get_mut(name) {
+            Some(seen) => seen,
+            None => state.seen_leases.entry(name.to_owned()).or_insert(fresh),
+        };
         if seen.renewed_us != renewed {
             *seen = fresh;
         }
-        if now >= seen.seen_us + clocks.grace.as_micros() as u64 && !state.machines.reports(&name, now) {
-            lost(state, &name);
-        } else if state.machines.reports(&name, now) {
+        let grace_is_over = now >= seen.seen_us + clocks.grace.as_micros() as u64;
+        if state.machines.reports(name, now) {
             // The controller removes the last taint of an outage at its next check.
-            untaint(state, &name, "NoExecute");
+            untaint(state, node, "NoExecute");
+        } else if grace_is_over {
+            lost(state, name);
         }
     }
 }
@@ -73,7 +78,7 @@ fn lost(state: &mut State, name: &str) {
             }
         });
     }
-    let zone = zone_of(&node);
+    let zone = zone_of(&node).to_owned();
     let queue = state.queues.entry(zone.clone()).or_default();
     queue.nodes.push(name.to_owned());
     let at = queue.next_us;
@@ -123,12 +128,12 @@ fn taint(node: &mut Value, effect: &str, stamp: &str) {
     }
 }
 
-fn untaint(state: &mut State, name: &str, effect: &str) {
-    let has = |t: &Value| t["key"] == UNREACHABLE && t["effect"] == effect;
-    if !state.store.get("nodes", "", name).is_some_and(|n| fields::list(n, "/spec/taints").iter().any(has)) {
+fn untaint(state: &mut State, node: &Value, effect: &str) {
+    let has = |t: &Value| t["effect"] == effect && t["key"] == UNREACHABLE;
+    if !fields::list(node, "/spec/taints").iter().any(has) {
         return;
     }
-    state.store.edit("nodes", "", name, |node| {
+    state.store.edit("nodes", "", fields::name(node), |node| {
         let taints: Vec<Value> = fields::list(node, "/spec/taints").iter().filter(|t| !has(t)).cloned().collect();
         if taints.is_empty() {
             if let Some(spec) = node["spec"].as_object_mut() {
@@ -159,7 +164,9 @@ pub(super) fn reports(state: &mut State, name: &str) {
         // The node did not change, so no controller reacts. Its kubelet must still look after its pods.
         kubelets::resume(state, name);
     }
-    untaint(state, name, "NoSchedule");
+    if let Some(node) = state.store.get("nodes", "", name).cloned() {
+        untaint(state, &node, "NoSchedule");
+    }
     for queue in state.queues.values_mut() {
         queue.nodes.retain(|waiting| waiting != name);
     }

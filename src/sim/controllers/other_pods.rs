@@ -4,9 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::super::{
+    capacities::NodeCapacities,
+    counts::Spread,
     fields::{self, list, text},
-    pods::Spread,
-    state::{NodeCapacities, State},
+    state::State,
     value::Value,
 };
 use crate::kubernetes::{
@@ -52,7 +53,7 @@ impl ExistingPods for OtherPods<'_> {
     }
 
     fn nodes(&self, seen: &mut dyn FnMut(&Node)) {
-        self.capacities.values().for_each(|capacity| seen(&capacity.node));
+        self.capacities.iter().for_each(|capacity| seen(&capacity.node));
     }
 }
 

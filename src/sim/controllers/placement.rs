@@ -8,9 +8,10 @@ use serde::Deserialize;
 use super::{
     super::{
         SETTLE,
+        capacities::{NodeCapacities, NodeCapacity},
         fields::{self, list, text},
         pods::Pod,
-        state::{NodeCapacities, NodeCapacity, State},
+        state::State,
         value::Value,
     },
     Changes, preemption,
@@ -90,20 +91,23 @@ fn measure(state: &mut State, changes: &Changes) {
         .collect();
     for name in touched {
         match state.store.get("nodes", "", name).and_then(|n| Node::deserialize(&**n).ok()) {
-            Some(node) => state.capacities.insert(name.to_owned(), free(state, &node)),
+            Some(node) => {
+                let free = free(state, node);
+                state.capacities.insert(free);
+            }
             None => state.capacities.remove(name),
-        };
+        }
     }
 }
 
-fn free(state: &State, node: &Node) -> NodeCapacity {
-    let mut free = FreeCapacity::of(node);
+fn free(state: &State, node: Node) -> NodeCapacity {
+    let mut free = FreeCapacity::of(&node);
     for pod in state.store.pods_on(&node.metadata.name) {
         if !pod.finished {
             free.reserve(&asks(&pod));
         }
     }
-    NodeCapacity { zone: node.zone().to_owned(), node: node.clone(), free }
+    NodeCapacity { zone: node.zone().to_owned(), node, free }
 }
 
 /// What a pod requests. Most requests are simple, and are read without parsing the whole spec.
@@ -131,8 +135,9 @@ fn bind(state: &mut State, pod: &Pod, capacities: &mut NodeCapacities, last: &mu
     let Some(mut search) = again.map(|(_, search)| search).or_else(|| Search::of(state, pod, capacities)) else {
         return Bound::Nowhere;
     };
-    let told = told(state, pod).filter(|node| capacities.get(node).is_some_and(|free| search.fits(free)));
-    let best = told.or_else(|| search.best(capacities).map(|free| free.node.metadata.name.clone()));
+    let told = told(state, pod).and_then(|node| capacities.position(&node));
+    let told = told.filter(|node| capacities.at(*node).is_some_and(|free| search.fits(free)));
+    let best = told.or_else(|| search.best(capacities));
     let (namespace, name) = (fields::namespace(pod).to_owned(), fields::name(pod).to_owned());
     let now = state.wall();
     let Some(node) = best else {
@@ -142,7 +147,7 @@ fn bind(state: &mut State, pod: &Pod, capacities: &mut NodeCapacities, last: &mu
         let made = preemption::make_room(state, pod, search.demand(), capacities, &|node| search.passes(node));
         return if made { Bound::Changed } else { Bound::Nowhere };
     };
-    search.place(&node, capacities);
+    let node = search.place(node, capacities);
     state.store.edit("pods", &namespace, &name, |p| {
         p["spec"]["nodeName"] = node.into();
         fields::set_condition(p, "PodScheduled", "True", "", now);

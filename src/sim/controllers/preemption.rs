@@ -5,10 +5,11 @@
 
 use super::{
     super::{
+        capacities::{NodeCapacities, NodeCapacity},
         fields::{self, number, text},
         pods::Pod,
         resources,
-        state::{NodeCapacities, NodeCapacity, State},
+        state::State,
         value::Value,
     },
     placement::asks,
@@ -27,7 +28,7 @@ pub(super) fn make_room(
     if text(pod, "/spec/preemptionPolicy") == "Never" || is_awaited(state, pod, priority) {
         return false;
     }
-    let choices = capacities.values().filter(|capacity| may_run(&capacity.node)).filter_map(|capacity| {
+    let choices = capacities.iter().filter(|capacity| may_run(&capacity.node)).filter_map(|capacity| {
         let victims = victims(state.store.pods_on(&capacity.node.metadata.name), capacity, demand, priority)?;
         let worth = |v: &Pod| number(v, "/spec/priority");
         let highest = victims.iter().map(worth).max()?;

@@ -1,15 +1,16 @@
 //! The search of the scheduler for the best node of a pod. Pods of one set are often placed one after another. What
 //! does not change in between is computed once. Start with [`Search`].
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use serde::Deserialize;
 
 use super::{
     super::{
+        capacities::{NodeCapacities, NodeCapacity},
         fields::{self, list, text},
         pods::Pod,
-        state::{NodeCapacities, NodeCapacity, State},
+        state::State,
         value::Value,
     },
     other_pods::{OtherPods, Peers, Wishes},
@@ -57,26 +58,38 @@ impl Filters {
     }
 }
 
-/// What a node is worth to a pod, apart from its free CPU.
-struct Candidate {
+/// What a node is worth to a pod. The node with the smallest rank is the best one of its zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
     /// The weight of the preferences that it satisfies.
-    granted: i64,
-    /// The position of its zone in `Search::zones`.
-    zone: usize,
+    granted: Reverse<i64>,
     /// How many pods of the same controller it has.
     beside: usize,
-    /// Whether it passes the filters, once that was tested.
-    passes: Option<bool>,
+    /// Its free CPU.
+    cpu: Reverse<i64>,
+    /// The position of the node. Among equal nodes, the first by name wins.
+    node: usize,
+}
+
+/// The nodes of one zone.
+struct Zone {
+    /// How many pods of the same controller the zone has.
+    pods: usize,
+    /// The nodes on which the pod may still fit. A node that got a pod is here twice: its earlier rank means nothing.
+    nodes: BinaryHeap<Reverse<Rank>>,
 }
 
 /// The search for the node of a pod.
 pub(super) struct Search {
     demand: Demand,
     filters: Filters,
-    /// One for each node, in the order of their names.
-    candidates: Vec<Candidate>,
-    /// How many pods of the same controller each zone has.
-    zones: Vec<usize>,
+    zones: Vec<Zone>,
+    /// For each node its zone, as a position in `zones`.
+    zone_of: Vec<usize>,
+    /// For each node its present rank.
+    ranks: Vec<Rank>,
+    /// The nodes of which it is known that they pass the filters.
+    passed: Vec<bool>,
 }
 
 impl Search {
@@ -89,20 +102,27 @@ impl Search {
         let wishes = Wishes::of(&incoming, &spec, &others);
         let peers = Peers::of(state, pod, capacities);
         let in_zone = peers.by(ZONE);
-        let (mut names, mut zones): (Vec<&str>, Vec<usize>) = (vec![], vec![]);
+        let (mut names, mut zones): (Vec<&str>, Vec<(usize, Vec<Reverse<Rank>>)>) = (vec![], vec![]);
+        let (mut zone_of, mut ranks) = (vec![], vec![]);
         let mut beside = peers.in_order();
-        let mut candidates = Vec::with_capacity(capacities.len());
-        for (name, capacity) in capacities {
+        for (node, capacity) in capacities.iter().enumerate() {
             let zone = names.iter().position(|known| *known == capacity.zone).unwrap_or_else(|| {
                 names.push(&capacity.zone);
-                zones.push(in_zone.get(&capacity.zone).copied().unwrap_or(0));
+                zones.push((in_zone.get(&capacity.zone).copied().unwrap_or(0), vec![]));
                 names.len() - 1
             });
-            let granted = wishes.granted(&capacity.node);
-            candidates.push(Candidate { granted, zone, beside: beside(name), passes: None });
+            let granted = Reverse(wishes.granted(&capacity.node));
+            let rank = Rank { granted, beside: beside(capacity.name()), cpu: Reverse(capacity.free.cpu), node };
+            zone_of.push(zone);
+            ranks.push(rank);
+            if let Some((_, nodes)) = zones.get_mut(zone) {
+                nodes.push(Reverse(rank));
+            }
         }
+        let zones = zones.into_iter().map(|(pods, nodes)| Zone { pods, nodes: nodes.into() }).collect();
         let filters = Filters::of(state, pod, &incoming, &others);
-        Some(Self { demand: Demand::of(&spec), filters, candidates, zones })
+        let passed = vec![false; ranks.len()];
+        Some(Self { demand: Demand::of(&spec), filters, zones, zone_of, ranks, passed })
     }
 
     /// Whether the search is also right for the next pod of the same set, after a pod was placed.
@@ -123,37 +143,46 @@ impl Search {
         capacity.free.holds(&self.demand) && self.filters.pass(&capacity.node)
     }
 
-    /// The best node. Among equal nodes, the first by name wins. Whether the pod fits is only tested on nodes with a
-    /// better score.
-    pub(super) fn best<'a>(&mut self, capacities: &'a NodeCapacities) -> Option<&'a NodeCapacity> {
-        let mut best = None;
-        for (capacity, candidate) in capacities.values().zip(&mut self.candidates) {
-            let in_zone = self.zones.get(candidate.zone).copied().unwrap_or(0);
-            let score = (Reverse(candidate.granted), in_zone, candidate.beside, Reverse(capacity.free.cpu));
-            let is_better = best.as_ref().is_none_or(|(other, _)| score < *other);
-            if is_better
-                && candidate.passes != Some(false)
-                && capacity.free.holds(&self.demand)
-                && *candidate.passes.get_or_insert_with(|| self.filters.pass(&capacity.node))
-            {
-                best = Some((score, capacity));
-            }
-        }
-        best.map(|(_, capacity)| capacity)
+    /// The position of the best node: preferences count most, then a zone with fewer pods of the same controller, then
+    /// a node with fewer of them, then free CPU.
+    pub(super) fn best(&mut self, capacities: &NodeCapacities) -> Option<usize> {
+        let Self { demand, filters, zones, ranks, passed, .. } = self;
+        let best = zones.iter_mut().filter_map(|zone| {
+            let rank = first(zone, ranks, |node| {
+                let (Some(capacity), Some(passed)) = (capacities.at(node), passed.get_mut(node)) else { return false };
+                *passed = *passed || filters.pass(&capacity.node);
+                *passed && capacity.free.holds(demand)
+            })?;
+            Some((rank.granted, zone.pods, rank.beside, rank.cpu, rank.node))
+        });
+        best.min().map(|(.., node)| node)
     }
 
-    /// Places the pod on a node.
-    pub(super) fn place(&mut self, node: &str, capacities: &mut NodeCapacities) {
-        let Some(capacity) = capacities.get_mut(node) else { return };
+    /// Places the pod on the node at a position. Returns the name of the node.
+    pub(super) fn place(&mut self, node: usize, capacities: &mut NodeCapacities) -> String {
+        let Some(capacity) = capacities.at_mut(node) else { return String::new() };
         capacity.free.reserve(&self.demand);
-        let has_zone = label(&capacity.node, ZONE).is_some();
-        let at = capacities.keys().position(|name| name == node);
-        if let Some(candidate) = at.and_then(|at| self.candidates.get_mut(at)) {
-            candidate.beside += 1;
-            if let Some(zone) = self.zones.get_mut(candidate.zone).filter(|_| has_zone) {
-                *zone += 1;
-            }
+        if let (Some(rank), Some(zone)) = (self.ranks.get_mut(node), self.zone_of.get(node))
+            && let Some(zone) = self.zones.get_mut(*zone)
+        {
+            rank.beside += 1;
+            rank.cpu = Reverse(capacity.free.cpu);
+            zone.nodes.push(Reverse(*rank));
+            zone.pods += usize::from(label(&capacity.node, ZONE).is_some());
         }
+        capacity.name().to_owned()
+    }
+}
+
+/// The best node of a zone that fits. A node that does not fit is dropped: while pods of one set are placed, nothing
+/// becomes free.
+fn first(zone: &mut Zone, ranks: &[Rank], mut fits: impl FnMut(usize) -> bool) -> Option<Rank> {
+    loop {
+        let rank = zone.nodes.peek()?.0;
+        if ranks.get(rank.node) == Some(&rank) && fits(rank.node) {
+            return Some(rank);
+        }
+        zone.nodes.pop();
     }
 }
 

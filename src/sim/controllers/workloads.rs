@@ -33,7 +33,7 @@ pub(super) fn changed(state: &mut State, changes: &Changes) {
     }
 }
 
-fn hash_of(template: &Value) -> String {
+fn hash_of(template: &Value) -> SmolStr {
     let digest = Sha256::digest(template.to_string());
     digest.iter().take(9).map(|b| char::from(ALPHABET[usize::from(*b) % ALPHABET.len()])).collect()
 }
@@ -43,7 +43,7 @@ fn deployment(state: &mut State, namespace: &str, name: &str) {
     if fields::is_terminating(&deployment) {
         return;
     }
-    let hash = hash_of(&deployment["spec"]["template"]);
+    let hash = state.templates.of(&deployment, |d| hash_of(&d["spec"]["template"]));
     let wanted = number(&deployment, "/spec/replicas");
     let mine: Vec<Arc<Value>> = state
         .store
@@ -76,13 +76,27 @@ fn deployment(state: &mut State, namespace: &str, name: &str) {
     }
     let sum = |pointer: &str| mine.iter().map(|s| number(s, pointer)).sum::<i64>();
     let (replicas, ready) = (sum("/status/replicas"), sum("/status/readyReplicas"));
-    state.store.edit("deployments", namespace, name, |d| {
-        d["status"]["replicas"] = replicas.into();
-        d["status"]["updatedReplicas"] = new.pods.into();
-        d["status"]["readyReplicas"] = ready.into();
-        d["status"]["availableReplicas"] = ready.into();
-        d["status"]["unavailableReplicas"] = (wanted - ready).max(0).into();
-        d["status"]["observedGeneration"] = number(d, "/metadata/generation").into();
+    let status = [
+        ("replicas", replicas),
+        ("updatedReplicas", new.pods),
+        ("readyReplicas", ready),
+        ("availableReplicas", ready),
+        ("unavailableReplicas", (wanted - ready).max(0)),
+        ("observedGeneration", number(&deployment, "/metadata/generation")),
+    ];
+    set_status(state, "deployments", &deployment, &status);
+}
+
+/// Writes numbers into the status of an object, unless they are there already, as after most changes of pods.
+pub(super) fn set_status(state: &mut State, resource: &'static str, object: &Value, numbers: &[(&str, i64)]) {
+    let status = &object["status"];
+    if numbers.iter().all(|(field, number)| status[*field] == *number) {
+        return;
+    }
+    state.store.edit(resource, fields::namespace(object), fields::name(object), |o| {
+        for (field, number) in numbers {
+            o["status"][*field] = (*number).into();
+        }
     });
 }
 
@@ -104,15 +118,20 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
         return;
     }
     let wanted = number(&set, "/spec/replicas");
-    let mut live = state.store.pods_of(fields::uid(&set));
-    live.retain(|p| !p.terminating && !p.finished);
-    let have = i64::try_from(live.len()).unwrap_or(i64::MAX);
-    for _ in have..wanted {
-        let pod = free_name(state, namespace, name);
-        create_pod(state, &set, &pod, &set["spec"]["template"]);
+    let tally = state.store.tally_of(fields::uid(&set));
+    let have = i64::try_from(tally.live).unwrap_or(i64::MAX);
+    if have < wanted {
+        let pod = pod_of(state, &set, &set["spec"]["template"]);
+        for _ in have..wanted {
+            let name = free_name(state, namespace, name);
+            if let Some(pod) = &pod {
+                create_as(state, pod.clone(), &name);
+            }
+        }
     }
     if have > wanted {
-        let mut surplus = live.clone();
+        let mut surplus = state.store.pods_of(fields::uid(&set));
+        surplus.retain(|p| !p.terminating && !p.finished);
         // Pods that are not Ready go first, then the youngest.
         surplus.sort_by_cached_key(|p| {
             let made = text(p, "/metadata/creationTimestamp").to_owned();
@@ -122,13 +141,13 @@ fn replica_set(state: &mut State, namespace: &str, name: &str) {
             state.delete(resources::known("pods"), pod, None, false);
         }
     }
-    let ready = live.iter().filter(|p| p.ready).count();
-    state.store.edit("replicasets", namespace, name, |s| {
-        s["status"]["replicas"] = have.max(wanted).into();
-        s["status"]["readyReplicas"] = ready.into();
-        s["status"]["availableReplicas"] = ready.into();
-        s["status"]["observedGeneration"] = number(s, "/metadata/generation").into();
-    });
+    let status = [
+        ("replicas", have.max(wanted)),
+        ("readyReplicas", tally.ready as i64),
+        ("availableReplicas", tally.ready as i64),
+        ("observedGeneration", number(&set, "/metadata/generation")),
+    ];
+    set_status(state, "replicasets", &set, &status);
 }
 
 /// A name that no other pod has. Among ten thousand random names, two would be the same.
@@ -143,18 +162,29 @@ pub(super) fn free_name(state: &mut State, namespace: &str, set: &str) -> String
 
 /// Creates a pod from a template.
 pub(super) fn create_pod(state: &mut State, owner: &Value, name: &str, template: &Value) {
-    let mut pod = template.clone();
+    if let Some(pod) = pod_of(state, owner, template) {
+        create_as(state, pod, name);
+    }
+}
+
+/// A pod from a template, without its name. Many pods can share it. None if the namespace is gone or going.
+fn pod_of(state: &State, owner: &Value, template: &Value) -> Option<Value> {
     let namespace = fields::namespace(owner);
     if state.store.get("namespaces", "", namespace).is_none_or(|ns| fields::is_terminating(ns)) {
-        return;
+        return None;
     }
+    let mut pod = template.clone();
     if !pod["metadata"].is_object() {
         pod["metadata"] = json!({});
     }
-    pod["metadata"]["name"] = name.into();
     pod["metadata"]["namespace"] = namespace.into();
     pod["metadata"]["ownerReferences"] = fields::owned_by(owner);
     super::super::admission::defaults(resources::known("pods"), &mut pod, state);
+    Some(pod)
+}
+
+fn create_as(state: &mut State, mut pod: Value, name: &str) {
+    pod["metadata"]["name"] = name.into();
     let now = state.wall();
     state.store.create(resources::known("pods"), pod, now);
 }

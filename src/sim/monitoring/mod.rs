@@ -7,7 +7,7 @@ mod answers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) use answers::{alertmanager, prometheus};
+use answers::{alertmanager, prometheus};
 
 use super::{
     describe::{AlertmanagerSpec, Inhibition},
@@ -110,6 +110,8 @@ pub(super) struct Monitor {
     pub active: Actives,
     /// When each rule was last evaluated, by its number.
     pub evaluated_us: BTreeMap<usize, u64>,
+    /// The lists of alerts that were asked for since they last changed, by host and path.
+    pub kept: BTreeMap<(String, String), Vec<u8>>,
 }
 
 /// Scrapes the metrics and evaluates every rule once.
@@ -121,7 +123,7 @@ pub(super) fn evaluate(state: &mut State) {
     }
     let now = state.now_us;
     let rules = std::mem::take(&mut state.monitor.rules);
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut changed) = (BTreeSet::new(), false);
     for (at, rule) in rules.iter().enumerate() {
         if let Some(does) = state.rule_lie(&rule.alert) {
             // Active alerts stay active, because no evaluation says that they are over.
@@ -139,16 +141,38 @@ pub(super) fn evaluate(state: &mut State) {
             labels.insert("alertname".into(), rule.alert.clone());
             labels.extend(rule.labels.clone());
             let key = (at, format!("{labels:?}"));
-            let active =
-                state.monitor.active.entry(key.clone()).or_insert(Active { labels, since_us: now, fired_us: None });
+            let active = state.monitor.active.entry(key.clone()).or_insert_with(|| {
+                changed = true;
+                Active { labels, since_us: now, fired_us: None }
+            });
             if active.fired_us.is_none() && now - active.since_us >= rule.for_.micros() {
                 active.fired_us = Some(now);
+                changed = true;
             }
             seen.insert(key);
         }
     }
     state.monitor.rules = rules;
+    let before = state.monitor.active.len();
     state.monitor.active.retain(|key, _| seen.contains(key));
+    if changed || state.monitor.active.len() != before {
+        state.monitor.kept.clear();
+    }
+}
+
+/// The answer of Prometheus or of an Alertmanager to a request. The drill asks for the alerts every second, and they
+/// change seldom. Entries of `happens:` may change them at any time, so with such entries nothing is kept.
+pub(super) fn answer(state: &mut State, host: &str, path: &str) -> Option<Vec<u8>> {
+    let lists_alerts = matches!(path, "/api/v1/alerts" | "/api/v2/alerts") && state.script.is_empty();
+    let key = (host.to_owned(), path.to_owned());
+    if let Some(kept) = state.monitor.kept.get(&key).filter(|_| lists_alerts) {
+        return Some(kept.clone());
+    }
+    let answer = if host == "prometheus" { prometheus(state, path) } else { alertmanager(state, host, path) };
+    if let Some(answer) = answer.as_ref().filter(|_| lists_alerts) {
+        state.monitor.kept.insert(key, answer.clone());
+    }
+    answer
 }
 
 impl State {
