@@ -18,7 +18,7 @@ use crate::{
     engine::{self, Options, begin},
     event::{Event, Kind},
     files,
-    journal::{JournalError, Lock, RunDir, read},
+    journal::{JournalError, Lock, RunDir, follow},
     model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
     report::live,
     scenario::{CLUSTERS, Home, Loaded, Problems, SCENARIOS, Sources, load, names, rehearsed_on},
@@ -160,8 +160,12 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
         )
     };
     let _ours = Lock::acquire(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    match read(&dir) {
-        Ok(journal) if !is_rehearsal(&journal.events) => return Err(refused("it is not a rehearsal".into())),
+    let mut header = None;
+    let read = follow(&dir, |event, _| {
+        header.get_or_insert(event);
+    });
+    match read {
+        Ok(_) if !header.as_ref().is_some_and(is_rehearsal) => return Err(refused("it is not a rehearsal".into())),
         Ok(_) | Err(JournalError::Empty(_)) => {}
         Err(error) => return Err(refused(error.to_string())),
     }
@@ -171,9 +175,8 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
     std::fs::remove_dir_all(&dir.0).map_err(|e| refused(e.to_string()))
 }
 
-fn is_rehearsal(events: &[Event]) -> bool {
-    matches!(events.first().map(|e| &e.event), Some(Kind::RunStarted { clusters, .. })
-        if ClusterIdentity::all_simulated(clusters))
+fn is_rehearsal(header: &Event) -> bool {
+    matches!(&header.event, Kind::RunStarted { clusters, .. } if ClusterIdentity::all_simulated(clusters))
 }
 
 /// The description of a cluster: a shipped one by its name, or a file.

@@ -45,7 +45,7 @@ pub(super) fn rehearsal(
         signals.abort();
         interrupts.check()?;
         unbroken(&simulation)?;
-        Ok(Rehearsed { exit, events: begun.recorder.events(), happened: simulation.happened() })
+        Ok(Rehearsed { exit, verdict: begun.verdict(), happened: simulation.happened() })
     })
 }
 

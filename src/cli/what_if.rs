@@ -10,12 +10,10 @@ use super::{
     simulated::{rehearsal, settled},
 };
 use crate::{
-    event::Event,
-    files::{self, fold, print_json},
-    model::{Exit, Outcome, REHEARSAL, printable},
+    files::{fold, print_json},
+    model::{Exit, Outcome, REHEARSAL, RunVerdict, printable},
     scenario::Loaded,
     sim::{Change, Description},
-    verdict::judge,
 };
 
 /// The name of the cluster without any change. It is the first row.
@@ -63,7 +61,7 @@ pub(super) fn what_if(
         let rehearsed = settled(&variant, args.seed)
             .and_then(|s| rehearsal(&s, &variant.happens, loaded, &args.approve_gate, interrupts));
         rows.push(match rehearsed {
-            Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.events),
+            Ok(rehearsed) => row(name, rehearsed.exit, &rehearsed.verdict),
             // These end the command: a bug of drillmaster, and an interruption. They show nothing about the variant.
             Err(failure) if matches!(failure.exit, Exit::Internal | Exit::Aborted) => return Err(failure),
             Err(failure) => {
@@ -79,8 +77,7 @@ pub(super) fn what_if(
     Ok(exit(&rows[1..]))
 }
 
-fn row(name: String, exit: Exit, events: &[Event]) -> Row {
-    let verdict = judge(events);
+fn row(name: String, exit: Exit, verdict: &RunVerdict) -> Row {
     let word = if exit == Exit::Refused { "refused by the pre-flight".to_owned() } else { verdict.outcome.to_string() };
     let cells = verdict.judgements.iter().map(|j| {
         let of = j.of.as_ref().map(|of| format!(" [{of}]")).unwrap_or_default();

@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use super::{ClusterAccess, Interrupts, Prepared, RunError, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
-    journal::{Journal, Recorder, RunDir},
-    model::{ClockMark, Dur, Head, Plan, StepClass, Verb, WayBack},
+    journal::{Journal, Recorder, RunDir, RunState},
+    model::{ClockMark, Dur, Head, Plan, RunVerdict, StepClass, Verb, WayBack},
     scenario::Loaded,
     steps::{Approvals, Asking, Direction, StepContext, Wheel, asking},
     told,
-    verdict::TOOL,
+    verdict::{Follower, History, TOOL},
     world::{Claim, Here, Lease, NodeHost, Outside, RunRecord, SecretReader},
 };
 
@@ -85,6 +85,11 @@ impl Begun {
         self.interrupts.caught(&self.recorder, name);
     }
 
+    /// The verdict on everything that was recorded so far.
+    pub fn verdict(&self) -> RunVerdict {
+        self.context.judge.with(History::judge)
+    }
+
     /// A function that behaves as if the process had received a signal, for a task that hears of them.
     pub fn signals(&self) -> impl Fn(&str) + Send + 'static {
         let (interrupts, recorder) = (self.interrupts.clone(), Arc::clone(&self.recorder));
@@ -125,8 +130,12 @@ pub fn begin(
     if plan.cluster.is_simulated() {
         journal.survive_nothing();
     }
-    let recorder =
-        Arc::new(Recorder::new(journal, vec![], Arc::clone(&world.redactor), move || (clock.now_us(), clock.wall())));
+    let now = move || (clock.now_us(), clock.wall());
+    let judge = Arc::new(Follower::default());
+    let follower = Arc::clone(&judge);
+    let recorder = Recorder::new(journal, RunState::default(), Arc::clone(&world.redactor), now)
+        .followed_by(move |event| follower.take(event));
+    let recorder = Arc::new(recorder);
     show(&recorder, &plan);
     let (previous, unread) = match previous {
         Ok(previous) => (previous, None),
@@ -156,6 +165,7 @@ pub fn begin(
         wheel: Arc::new(Wheel::new(Arc::clone(&recorder))),
         world: Arc::new(world),
         recorder: Arc::clone(&recorder),
+        judge,
         step: plan.steps[0].name.clone(),
         direction: Direction::Forward,
         plan: Arc::new(plan),

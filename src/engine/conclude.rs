@@ -8,36 +8,36 @@ use crate::{
     model::Exit,
     steps::StepContext,
     told,
-    verdict::{self, Ending, How, RULES, TOOL},
+    verdict::{Ending, Follower, History, How, RULES, TOOL},
 };
 
 /// Judges the run and ends the journal.
-pub(super) fn judge_and_end(recorder: &Recorder, detail: &str) -> Exit {
-    let _ = recorder.record_of(|events| {
-        let verdict = verdict::conclude(events);
+pub(super) fn judge_and_end(recorder: &Recorder, judge: &Follower, detail: &str) -> Exit {
+    let _ = recorder.record_of(|up_to| {
+        let verdict = judge.with(History::conclude);
         Kind::Judged {
             rules: RULES,
             tool: TOOL.into(),
-            up_to: events.last().map_or(0, |e| e.seq),
+            up_to,
             outcome: verdict.outcome,
             judgements: verdict.judgements,
         }
     });
-    end(recorder, detail)
+    end(recorder, judge, detail)
 }
 
 /// The same, and keeps the hash of the last line in the cluster.
 pub(super) async fn conclude(context: &StepContext, dir: &RunDir, detail: &str) -> Exit {
-    let exit = judge_and_end(&context.recorder, detail);
+    let exit = judge_and_end(&context.recorder, &context.judge, detail);
     heads::keep(context, dir, exit).await;
     exit
 }
 
 /// Ends the journal. How the run ended follows from the journal.
-pub(super) fn end(recorder: &Recorder, detail: &str) -> Exit {
+pub(super) fn end(recorder: &Recorder, judge: &Follower, detail: &str) -> Exit {
     let mut exit = Exit::Internal;
-    let written = recorder.record_of(|events| {
-        let ending = Ending::of(events);
+    let written = recorder.record_of(|_| {
+        let ending = judge.with(Ending::after);
         exit = ending.exit();
         let plain = detail.is_empty() || matches!(ending.how, How::Judged(_));
         let detail = if plain { ending.words() } else { format!("{}: {detail}", ending.words()) };

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use super::{ClusterAccess, RecoverError, open::host, way_back::from_record};
 use crate::{
     event::{FORMAT, Kind},
-    journal::{Journal, Recorder, RunDir},
+    journal::{Journal, Recorder, RunDir, RunState},
     model::{Dur, Limits, Plan},
     steps::by_hand,
     verdict::{RULES, TOOL},
@@ -60,7 +60,7 @@ pub async fn from_cluster(kube: &Kube, runs: &Path, place: &ClusterAccess) -> Re
     // The new session gets a higher number than the one in the record, so a runner that is still alive loses control of
     // the run.
     let journal = Journal::create_as(&dir, record.epoch.max(1))?;
-    let recorder = Recorder::new(journal, vec![], Arc::default(), move || (clock.now_us(), clock.wall()));
+    let recorder = Recorder::new(journal, RunState::default(), Arc::default(), move || (clock.now_us(), clock.wall()));
     recorder.record(Kind::RunStarted {
         format: FORMAT.into(),
         run_id: record.run.clone(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::RecoverError;
 use crate::{
     event::Kind,
-    journal::{RunDir, RunState, read},
+    journal::{RunDir, RunState, follow},
     model::{ClockMark, Exit, Plan, WayBack},
     world::Clock,
 };
@@ -36,10 +36,16 @@ pub(super) struct LeftOpen {
 impl LeftOpen {
     /// Reads the journal. If the run left nothing open, returns how it ended.
     pub(super) fn read(dir: &RunDir) -> Result<Result<Self, Exit>, RecoverError> {
-        let journal = read(dir)?;
-        let state = RunState::of(&journal.events).map_err(|e| RecoverError::Illegal(dir.0.display().to_string(), e))?;
+        let (mut state, mut first, mut illegal) = (RunState::default(), None, None);
+        follow(dir, |event, _| {
+            illegal = illegal.take().or_else(|| state.take(&event).err());
+            first.get_or_insert(event);
+        })?;
+        if let Some(illegal) = illegal {
+            return Err(RecoverError::Illegal(dir.0.display().to_string(), illegal));
+        }
         let plan = state.plan.clone().map(|p| *p);
-        let (Some(plan), Some(first)) = (plan, journal.events.first()) else {
+        let (Some(plan), Some(first)) = (plan, first) else {
             return Ok(Err(Exit::Passed));
         };
         if let Some(exit) = over(&state) {

@@ -33,16 +33,11 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Reads the cluster and makes the review for the first time.
-    pub(super) async fn first(
-        world: &World,
-        plan: &Plan,
-        inventory: &Inventory,
-    ) -> Result<(Self, Vec<Finding>), Problems> {
-        let settings = settings(world, plan, inventory)?;
+    pub(super) async fn first(world: &World, settings: ReviewSettings) -> (Self, Vec<Finding>) {
         let asked_us = world.clock.now_us();
         let (whole, findings) = review_cluster(world, &settings).await;
         let said = Box::new(whole.in_short(settings.environment));
-        Ok((Self { settings, asked_us, said, whole }, findings))
+        (Self { settings, asked_us, said, whole }, findings)
     }
 
     /// Reads the cluster and makes the review.
@@ -81,7 +76,7 @@ async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Review
 }
 
 /// The settings of the review: from the bindings, from the Readiness file that they name, and from the plan.
-fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<ReviewSettings, Problems> {
+pub(super) fn settings(world: &World, plan: &Plan, inventory: &Inventory) -> Result<ReviewSettings, Problems> {
     let bindings = &world.bindings;
     let mut settings = ReviewSettings { drills: drills(plan, inventory), ..ReviewSettings::default() };
     // A kind cluster belongs to one person. Any other cluster counts as production, unless the bindings say otherwise.

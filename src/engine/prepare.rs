@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{ClusterAccess, OpenError, open, preflight::Catalogue};
+use super::{
+    ClusterAccess, OpenError, open,
+    preflight::{Catalogue, settings},
+};
 use crate::{
     inventory::{Inventory, facts, gather},
     model::{Head, Names, Plan, REHEARSAL},
@@ -47,10 +50,8 @@ pub enum PrepareError {
 pub async fn prepare(loaded: &Loaded, place: &ClusterAccess) -> Result<Prepared, PrepareError> {
     let (world, machines) = open(place, Clock::start()).await?;
     let run = run_id(&world.clock, &loaded.scenario.metadata.name);
-    let (mut prepared, inventory) =
-        read_cluster(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
-    add_review(&mut prepared, &inventory).await?;
-    Ok(prepared)
+    let (prepared, inventory) = read_cluster(world, &machines, credentials_expire(&place.reach), loaded, run).await?;
+    reviewed(prepared, inventory).await
 }
 
 /// The same in a world that is already open, and with the readiness review if it is requested. A simulated cluster has
@@ -63,19 +64,19 @@ pub async fn prepare_in(
     run: String,
     catalogue: bool,
 ) -> Result<Prepared, PrepareError> {
-    let (mut prepared, inventory) = read_cluster(world, machines, credentials_end, loaded, run).await?;
-    if catalogue {
-        add_review(&mut prepared, &inventory).await?;
-    }
-    Ok(prepared)
+    let (prepared, inventory) = read_cluster(world, machines, credentials_end, loaded, run).await?;
+    if catalogue { reviewed(prepared, inventory).await } else { Ok(prepared) }
 }
 
-/// Makes the readiness review, as part of the pre-flight.
-async fn add_review(prepared: &mut Prepared, inventory: &Inventory) -> Result<(), PrepareError> {
-    let (catalogue, found) = Catalogue::first(&prepared.world, &prepared.plan, inventory).await?;
+/// Makes the readiness review, as part of the pre-flight. It reads the cluster again, and more of it, so the inventory is
+/// dropped before.
+async fn reviewed(mut prepared: Prepared, inventory: Inventory) -> Result<Prepared, PrepareError> {
+    let settings = settings(&prepared.world, &prepared.plan, &inventory)?;
+    drop(inventory);
+    let (catalogue, found) = Catalogue::first(&prepared.world, settings).await;
     prepared.plan.findings.extend(found);
     prepared.catalogue = Some(catalogue);
-    Ok(())
+    Ok(prepared)
 }
 
 async fn read_cluster(

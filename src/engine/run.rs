@@ -27,7 +27,7 @@ use crate::{
     scenario::Loaded,
     steps::StepContext,
     told,
-    verdict::{self, Follower},
+    verdict::Ending,
     world::{LEASE_DURATION, RunRecord},
 };
 
@@ -41,7 +41,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     if refuses(recorder, &findings) {
         // A real cluster is never touched against the pre-flight.
         if !options.despite_preflight || context.world.simulated().is_none() {
-            return not_begun(recorder, EndReason::Refused, "");
+            return not_begun(context, EndReason::Refused, "");
         }
         let text = told!(recorder, "the rehearsal continues, as --despite-preflight says; a real run would be refused");
         recorder.observe(Kind::Noted { text });
@@ -51,14 +51,14 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     if context.world.simulated().is_none()
         && let Err(error) = interrupts.listen(&mut tasks, recorder)
     {
-        return not_begun(recorder, EndReason::Internal, &error.to_string());
+        return not_begun(context, EndReason::Internal, &error.to_string());
     }
     let ready = match armed(context).await {
         Ok(ready) => ready,
-        Err(why) => return not_begun(recorder, EndReason::Refused, &why),
+        Err(why) => return not_begun(context, EndReason::Refused, &why),
     };
     if let Err(why) = take_lease(context).await {
-        return not_begun(recorder, EndReason::Refused, &why);
+        return not_begun(context, EndReason::Refused, &why);
     }
     guard::lease(&mut tasks, context, interrupts);
     guard::heartbeat(&mut tasks, &context.world, &begun.dir);
@@ -78,7 +78,7 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
         // The session that took over judges, and ends the journal.
         Over::Fenced => Exit::Left,
         Over::NotBegun(why, detail) => {
-            let exit = not_begun(recorder, why, &detail);
+            let exit = not_begun(context, why, &detail);
             heads::keep(context, &begun.dir, exit).await;
             exit
         }
@@ -216,11 +216,9 @@ async fn hold(begun: &Begun, why: EndReason, options: &Options) {
 async fn look_on(context: &StepContext, interrupts: &Interrupts) {
     let waiting = async {
         let mut told = String::new();
-        let mut judge = Follower::default();
         loop {
             let now = context.recorder.now_us();
-            context.recorder.after(judge.taken(), |next| judge.follow(next));
-            let open = judge.undecided(now);
+            let open = context.judge.with(|history| history.undecided(now));
             // The last observation is in the journal too, because the verdict refers to the last event.
             let done = open.is_empty();
             let open = if done { "all are".to_owned() } else { open.join("; ") };
@@ -248,13 +246,14 @@ async fn look_on(context: &StepContext, interrupts: &Interrupts) {
 
 /// Calls a person before the verdict, because nothing may be written after it.
 async fn call_for_help(context: &StepContext) {
-    if matches!(context.recorder.after(0, verdict::exit_of), Exit::Residue | Exit::Left) {
+    if matches!(context.judge.with(Ending::after).exit(), Exit::Residue | Exit::Left) {
         announce_later(context, "THE DRILL LEFT SOMETHING BROKEN, and a person has to fix it: see its report").await;
     }
 }
 
 /// Ends a run before its first act.
-fn not_begun(recorder: &Recorder, why: EndReason, detail: &str) -> Exit {
+fn not_begun(context: &StepContext, why: EndReason, detail: &str) -> Exit {
+    let recorder = &context.recorder;
     recorder.observe(Kind::RunWoken { why, detail: told!(recorder, "{detail}") });
-    end(recorder, detail)
+    end(recorder, &context.judge, detail)
 }

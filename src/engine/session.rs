@@ -23,13 +23,15 @@ use crate::{
     model::{ClusterIdentity, Exit, Names, Plan, Redactor, SecretRef, StepName, WayBack},
     scenario::{Sources, load_str},
     steps::{Approvals, Direction, Lost, StepContext, Wheel},
-    told, verdict,
+    told,
+    verdict::{Ending, Follower},
     world::{Clock, Http, LEASE_DURATION, Lease, LeaseError, RunRecord, SecretReader, World},
 };
 
 /// A run that was taken over.
 pub(super) struct Session {
     pub recorder: Arc<Recorder>,
+    judge: Arc<Follower>,
     pub plan: Plan,
     pub actor: Actor,
     pub moments: Moments,
@@ -62,10 +64,15 @@ impl Session {
         let dead = control.is_dead();
         let (lock, holder) = control.into_parts();
         let before = Before { dead, holds: lock.is_none(), holder, taken: Instant::now() };
-        let (mut journal, events) = Journal::take_over(dir, lock, 0)?;
+        let judge = Arc::new(Follower::default());
+        let mut journal = Journal::take_over(dir, lock, 0, |event| judge.take(&Arc::new(event)))?;
         moments.at(Moment::Segment).await;
         // The run may have ended by itself before the segment was created. Then no session is opened.
-        if let Some(exit) = RunState::of(&events).ok().and_then(|s| over(&s)) {
+        let (state, illegal) = judge.with(|history| (history.state.clone(), history.illegal.clone()));
+        if let Some(illegal) = illegal {
+            return Err(RecoverError::Illegal(dir.0.display().to_string(), illegal));
+        }
+        if let Some(exit) = over(&state) {
             return Ok(Err(exit));
         }
         let simulated = left.plan.cluster.is_simulated();
@@ -74,7 +81,10 @@ impl Session {
         }
         let (epoch, continues) = (journal.epoch(), journal.continues().cloned());
         let now = move || (clock.now_us(), clock.wall());
-        let recorder = Arc::new(Recorder::new(journal, events, Arc::clone(redactor), now));
+        let follower = Arc::clone(&judge);
+        let recorder =
+            Recorder::new(journal, state, Arc::clone(redactor), now).followed_by(move |event| follower.take(event));
+        let recorder = Arc::new(recorder);
         let why = match actor {
             Actor::Reaper => "the runner is dead or frozen",
             _ => "requested by a person",
@@ -95,6 +105,7 @@ impl Session {
         moments.at(Moment::Opened).await;
         Ok(Ok(Self {
             recorder,
+            judge,
             plan: left.plan,
             actor,
             moments,
@@ -152,7 +163,7 @@ impl Session {
             tasks.shutdown().await;
             return Exit::Left;
         }
-        let well = recorder.after(0, verdict::exit_of) == Exit::Aborted;
+        let well = context.judge.with(Ending::after).exit() == Exit::Aborted;
         if !well {
             announce_later(&context, "A DRILL COULD NOT BE RECOVERED, and a person has to fix it: see its report")
                 .await;
@@ -203,7 +214,7 @@ impl Session {
             let detail = sent.as_ref().err().map(|e| told!(self.recorder, "{e}")).unwrap_or_default();
             self.recorder.observe(Kind::Notified { to: "announce".into(), what: text, ok: sent.is_ok(), detail });
         }
-        judge_and_end(&self.recorder, why)
+        judge_and_end(&self.recorder, &self.judge, why)
     }
 
     /// The names that the journal contains without redaction.
@@ -225,6 +236,7 @@ impl Session {
             ),
             world: Arc::new(world),
             recorder: Arc::clone(&self.recorder),
+            judge: Arc::clone(&self.judge),
             step: StepName::from("recover"),
             direction: Direction::Undo,
             plan: Arc::new(self.plan.clone()),

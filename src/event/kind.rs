@@ -1,6 +1,6 @@
 //! The kinds of events in a journal. docs/design/journal.md describes their fields. Start with [`Kind`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -234,7 +234,8 @@ pub enum Kind {
         uid: String,
     },
     PodSeen {
-        pod: PodView,
+        /// Everything that follows the journal keeps it, so they share it.
+        pod: Arc<PodView>,
         resource_version: String,
     },
     PodGone {

@@ -22,6 +22,8 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const HEAD: &str = "capture.json";
 /// The limit for the unpacked size of a capture: enough for about a million objects.
 pub(super) const UNPACKED: u64 = 1 << 30;
+/// How many objects a file of a capture has at most.
+const PART: usize = 1000;
 /// The placeholder for a value that was left out.
 pub const LEFT_OUT: &str = "\u{2039}left out\u{203a}";
 
@@ -76,10 +78,19 @@ struct Archive<W: Write> {
 }
 
 impl<W: Write> Archive<W> {
-    /// Adds a file with one object on each line.
+    /// Adds files with one object on each line. The length of a file is written before it, so its text must be in memory
+    /// as a whole, and each file has only some of the objects.
     fn objects(&mut self, name: &str, objects: impl Iterator<Item = Value>) -> std::io::Result<()> {
-        let text: String = objects.map(|object| allowed::reduced(&object).to_string() + "\n").collect();
-        self.add(&format!("objects/{name}.jsonl"), text.as_bytes())
+        let mut lines = objects.map(|object| allowed::reduced(&object).to_string() + "\n").peekable();
+        for part in 1.. {
+            let text: String = lines.by_ref().take(PART).collect();
+            let number = if part == 1 { String::new() } else { format!(".{part}") };
+            self.add(&format!("objects/{name}{number}.jsonl"), text.as_bytes())?;
+            if lines.peek().is_none() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn add(&mut self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
@@ -157,5 +168,26 @@ mod tests {
             std::fs::write(&path, damage).expect("written");
             assert!(open_capture(&path).expect_err("it is damaged").contains("is not a readable capture"));
         }
+    }
+    #[test]
+    fn many_objects_are_saved_in_several_files() {
+        let one = |n: usize| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{n}, namespace: shop}}\n");
+        let all: Vec<String> = (0..2 * PART + 1).map(one).collect();
+        let mut object_set =
+            ObjectSet { source: ReviewSource::Live, at: Some(jiff::Timestamp::UNIX_EPOCH), ..ObjectSet::default() };
+        read_text(&mut object_set, "x", &all.join("---\n"));
+        object_set.settle();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("c.tar.gz");
+        save(&object_set, "ctx", &path).expect("it is written");
+        let mut archive = tar::Archive::new(GzDecoder::new(std::fs::File::open(&path).expect("a file")));
+        let named = |entry: std::io::Result<tar::Entry<'_, _>>| {
+            entry.expect("an entry").path().expect("a name").display().to_string()
+        };
+        let names: Vec<String> =
+            archive.entries().expect("entries").map(named).filter(|name| name.contains("ConfigMap")).collect();
+        assert_eq!(names, ["objects/ConfigMap.jsonl", "objects/ConfigMap.2.jsonl", "objects/ConfigMap.3.jsonl"]);
+        let (again, _) = open_capture(&path).expect("it is read");
+        assert_eq!(again.any("ConfigMap").len(), all.len());
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 
 /// The largest number of lists at the same time.
 const AT_ONCE: usize = 8;
-/// How often a list is started again when its continue token expires.
+/// How often a list is started again when its continue token expires, or when a page breaks off.
 const RESTARTS: usize = 3;
 const JSON: &str = "application/json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -200,6 +200,7 @@ async fn list(
     let (mut part, mut token, mut restarts) = (ObjectSet::default(), String::new(), 0);
     loop {
         cost.0 += 1;
+        let before = part.len();
         // Each item is converted immediately: as JSON, a large cluster needs several times the memory.
         let add = |mut item: Value| {
             if item.is_object() {
@@ -213,7 +214,7 @@ async fn list(
         };
         let answer = kube.page(path, &token, accept, add).await;
         let (page, size) = match answer {
-            Err(ApiError::Status { code: 410, .. }) if !token.is_empty() && restarts < RESTARTS => {
+            Err(error) if restarts < RESTARTS && may_restart(&error, &token, part.len() > before) => {
                 restarts += 1;
                 part = ObjectSet::default();
                 token.clear();
@@ -230,6 +231,14 @@ async fn list(
         if token.is_empty() {
             return Ok(part);
         }
+    }
+}
+
+/// Whether a list is read again from its beginning: its continue token expired, or only part of a page arrived.
+fn may_restart(error: &ApiError, token: &str, arrived: bool) -> bool {
+    match error {
+        ApiError::Status { code: 410, .. } => !token.is_empty(),
+        error => error.is_transient() && arrived,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -92,7 +93,7 @@ pub struct RunState {
     /// Nodes by name.
     pub nodes: BTreeMap<String, NodeView>,
     /// Pods by UID.
-    pub pods: BTreeMap<String, PodView>,
+    pub pods: BTreeMap<String, Arc<PodView>>,
     /// The UIDs of the pods on each node.
     on: BTreeMap<String, BTreeSet<String>>,
     /// Ready pods by namespace and workload.
@@ -115,6 +116,8 @@ pub struct RunState {
     pub taken: BTreeSet<String>,
     /// Changes from outside the drill.
     pub outside: OutsideChanges,
+    /// What was left behind and is not gone yet.
+    pub left_behind: BTreeSet<String>,
     /// When the API server became unreachable, if it still is.
     pub blind_since: Option<u64>,
 }
@@ -185,6 +188,12 @@ impl RunState {
             Kind::PodTaken { uid, .. } => {
                 self.taken.insert(uid.clone());
             }
+            Kind::LeftBehind { what, .. } => {
+                self.left_behind.insert(what.clone());
+            }
+            Kind::LeftoverGone { what, .. } => {
+                self.left_behind.remove(what);
+            }
             Kind::NodeSeen { node, uid, zone, ready, unschedulable, .. } => {
                 let view = NodeView {
                     uid: uid.clone(),
@@ -198,14 +207,14 @@ impl RunState {
                 self.nodes.remove(node);
             }
             Kind::PodSeen { pod, .. } => {
-                let before = self.pods.insert(pod.uid.clone(), pod.clone());
-                self.moved(before.as_ref(), Some(pod));
-                self.count(before.as_ref(), Some(pod));
+                let before = self.pods.insert(pod.uid.clone(), Arc::clone(pod));
+                self.moved(before.as_deref(), Some(pod));
+                self.count(before.as_deref(), Some(pod));
             }
             Kind::PodGone { uid, .. } => {
                 let before = self.pods.remove(uid);
-                self.moved(before.as_ref(), None);
-                self.count(before.as_ref(), None);
+                self.moved(before.as_deref(), None);
+                self.count(before.as_deref(), None);
             }
             Kind::BudgetSeen { namespace, name, healthy, desired, allowed, current, .. } => {
                 let view = BudgetView { healthy: *healthy, desired: *desired, allowed: *allowed, current: *current };

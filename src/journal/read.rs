@@ -61,13 +61,8 @@ pub struct ReadJournal {
 
 /// Reads the journal of a run directory.
 pub fn read(dir: &RunDir) -> Result<ReadJournal, JournalError> {
-    read_below(dir, u64::MAX)
-}
-
-/// Reads the segments below a number: those from which the session that opens it continues.
-pub(super) fn read_below(dir: &RunDir, number: u64) -> Result<ReadJournal, JournalError> {
     let mut events = vec![];
-    let about = follow_below(dir, number, &mut |event, _| events.push(event))?;
+    let about = follow(dir, |event, _| events.push(event))?;
     Ok(ReadJournal { events, about })
 }
 
@@ -95,9 +90,10 @@ pub fn header(dir: &RunDir) -> Option<Event> {
 }
 
 /// Takes each event, in order, with its place.
-type Take<'a> = &'a mut dyn FnMut(Event, EventPlace<'_>);
+pub(super) type Take<'a> = &'a mut dyn FnMut(Event, EventPlace<'_>);
 
-fn follow_below(dir: &RunDir, number: u64, take: Take<'_>) -> Result<About, JournalError> {
+/// Reads the segments below a number: those from which the session that opens it continues.
+pub(super) fn follow_below(dir: &RunDir, number: u64, take: Take<'_>) -> Result<About, JournalError> {
     let numbers = segment::numbers(&dir.0).map_err(|e| unreadable(dir, 1, e))?;
     let mut files = BTreeMap::new();
     for n in numbers.into_iter().filter(|n| *n < number) {

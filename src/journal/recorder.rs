@@ -1,6 +1,7 @@
 //! The only place where events get their time, are appended to the journal, and are then shown. Tasks and threads
 //! share it. It keeps the fold of everything that was written, so that live decisions and a later reader of the
-//! journal see the same state. Start with [`Recorder`].
+//! journal see the same state. It does not keep the events: a drill of a large cluster has a million of them. Start
+//! with [`Recorder`].
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -24,6 +25,8 @@ pub struct Recorder {
     now: Now,
     redactor: Arc<Redactor>,
     shown: broadcast::Sender<Arc<Event>>,
+    /// Called with each event in the order of the journal, before the next one can be written.
+    follower: Option<Follower>,
     /// Called with each event right after it was written, before anything else happens.
     tap: std::sync::OnceLock<Tap>,
     /// The number of next checks of the fence that find nothing, for tests.
@@ -31,11 +34,13 @@ pub struct Recorder {
 }
 
 type Tap = Box<dyn Fn(&Event) + Send + Sync>;
+type Follower = Box<dyn Fn(&Arc<Event>) + Send + Sync>;
 
 struct Inner {
     journal: Journal,
     state: RunState,
-    events: Vec<Event>,
+    /// The number of the next event.
+    next: u64,
     /// The first failure to write. The events after it are only in memory.
     broken: Option<Broken>,
 }
@@ -60,25 +65,16 @@ impl Broken {
 }
 
 impl Inner {
-    fn fold(&mut self, event: Event) -> Arc<Event> {
-        if let Err(illegal) = self.state.add(&event) {
+    fn fold(&mut self, event: &Event) {
+        if let Err(illegal) = self.state.add(event) {
             self.broken.get_or_insert_with(|| Broken::illegal(&illegal));
         }
-        self.events.push(event.clone());
-        Arc::new(event)
+        self.next = event.seq + 1;
     }
 
     /// An event that could not be written. It counts only in this process.
     fn unwritten(&self, t_us: u64, at: Timestamp, event: Kind) -> Event {
-        Event {
-            seq: self.events.len() as u64,
-            at,
-            t_us,
-            epoch: self.journal.epoch(),
-            prev: String::new(),
-            must: event.must(),
-            event,
-        }
+        Event { seq: self.next, at, t_us, epoch: self.journal.epoch(), prev: String::new(), must: event.must(), event }
     }
 }
 
@@ -89,23 +85,29 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    /// A recorder for a journal that contains `events` so far.
+    /// A recorder for a journal. `state` must be the fold of the events that the journal contains so far.
     pub fn new(
         journal: Journal,
-        events: Vec<Event>,
+        state: RunState,
         redactor: Arc<Redactor>,
         now: impl Fn() -> (u64, Timestamp) + Send + Sync + 'static,
     ) -> Self {
-        let mut state = RunState::default();
-        let broken = events.iter().find_map(|e| state.add(e).err()).map(|e| Broken::illegal(&e));
+        let next = journal.next_seq();
         Self {
-            inner: Mutex::new(Inner { journal, state, events, broken }),
+            inner: Mutex::new(Inner { journal, state, next, broken: None }),
             now: Box::new(now),
             redactor,
             shown: broadcast::channel(16_384).0,
+            follower: None,
             tap: std::sync::OnceLock::new(),
             overlooked: AtomicU32::new(0),
         }
+    }
+
+    /// The same recorder, which calls a function with each event, in the order of the journal and before the next event
+    /// can be written. The function must be quick and must not use the recorder.
+    pub fn followed_by(self, follower: impl Fn(&Arc<Event>) + Send + Sync + 'static) -> Self {
+        Self { follower: Some(Box::new(follower)), ..self }
     }
 
     /// Writes an event. When this returns, a durable event is on disk.
@@ -113,11 +115,12 @@ impl Recorder {
         self.record_of(|_| kind)
     }
 
-    /// Writes an event that is computed from all earlier events. No other event can be written in between.
-    pub fn record_of(&self, make: impl FnOnce(&[Event]) -> Kind) -> Result<Arc<Event>, WriteError> {
+    /// Writes an event that is computed from everything before it. `make` gets the number of the event before, and no
+    /// other event can be written in between. It must not use the recorder.
+    pub fn record_of(&self, make: impl FnOnce(u64) -> Kind) -> Result<Arc<Event>, WriteError> {
         let event = {
             let mut inner = self.lock();
-            let kind = make(&inner.events);
+            let kind = make(inner.next.saturating_sub(1));
             self.write(&mut inner, kind)?
         };
         if let Some(tap) = self.tap.get() {
@@ -133,18 +136,27 @@ impl Recorder {
         let fenced = if self.overlooks() { Ok(()) } else { inner.journal.look_for_successor() };
         let written = fenced.and_then(|()| inner.journal.append(t_us, at, kind.clone()));
         match written {
-            Ok(event) => Ok(inner.fold(event)),
+            Ok(event) => Ok(self.keep(inner, event)),
             Err(error) => {
                 inner.broken.get_or_insert_with(|| Broken::unwritten(&error));
                 // After a full disk, the undo must still know what it has done, so it continues from memory. A session
                 // that lost control of the run does nothing more.
                 if !matches!(error, WriteError::Fenced { .. }) {
                     let event = inner.unwritten(t_us, at, kind);
-                    drop(self.shown.send(inner.fold(event)));
+                    drop(self.shown.send(self.keep(inner, event)));
                 }
                 Err(error)
             }
         }
+    }
+
+    fn keep(&self, inner: &mut Inner, event: Event) -> Arc<Event> {
+        inner.fold(&event);
+        let event = Arc::new(event);
+        if let Some(follower) = &self.follower {
+            follower(&event);
+        }
+        event
     }
 
     /// Text for people, without any secret that this run knows: see [`crate::told!`].
@@ -196,16 +208,6 @@ impl Recorder {
     /// Reads the current state.
     pub fn with<T>(&self, look: impl FnOnce(&RunState) -> T) -> T {
         look(&self.lock().state)
-    }
-
-    /// A copy of all events so far, so that nobody has to wait while they are judged.
-    pub fn events(&self) -> Vec<Event> {
-        self.lock().events.clone()
-    }
-
-    /// Reads the events after the first `known` ones.
-    pub fn after<T>(&self, known: usize, look: impl FnOnce(&[Event]) -> T) -> T {
-        look(self.lock().events.get(known..).unwrap_or_default())
     }
 
     /// Receives all events from now on.

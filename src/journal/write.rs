@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::{
     JournalError, Lock, LockError, RunDir,
     about::About,
-    read::{ReadJournal, follow, read_below},
+    read::{follow, follow_below},
     segment,
     tail::{Late, Tail},
 };
@@ -96,12 +96,17 @@ impl Journal {
 
     /// Takes over the run: creates the next segment, after which no earlier session acts any more, and then reads
     /// everything that they wrote. The segment's number is larger than `floor`. `lock` is none if its holder may still
-    /// be alive.
+    /// be alive; `take` gets the events of the earlier sessions, in order.
     ///
     /// # Errors
     /// Another session took over at the same moment, or the earlier segments are damaged, which is checked before
     /// anything is created.
-    pub fn take_over(dir: &RunDir, lock: Option<Lock>, floor: u64) -> Result<(Self, Vec<Event>), WriteError> {
+    pub fn take_over(
+        dir: &RunDir,
+        lock: Option<Lock>,
+        floor: u64,
+        mut take: impl FnMut(Event),
+    ) -> Result<Self, WriteError> {
         let seen = follow(dir, |_, _| ())?;
         let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
         let highest = numbers.into_iter().max().unwrap_or(1).max(seen.last_epoch).max(floor);
@@ -116,8 +121,8 @@ impl Journal {
             // A runner of version 0.1.0 reads this file to find out which session is in control.
             dir.write("epoch", number.to_string().as_bytes()).map_err(|e| io_error(dir, number, e))?;
         }
-        let ReadJournal { events, about } = read_below(dir, number)?;
-        Ok((Self::open(dir, file, (number, number), about, lock), events))
+        let about = follow_below(dir, number, &mut |event, _| take(event))?;
+        Ok(Self::open(dir, file, (number, number), about, lock))
     }
 
     fn open(dir: &RunDir, file: File, (number, epoch): (u64, u64), read: About, lock: Option<Lock>) -> Self {
@@ -146,6 +151,11 @@ impl Journal {
     /// The number of this session.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The number of the next event.
+    pub(super) fn next_seq(&self) -> u64 {
+        self.seq
     }
 
     /// SHA-256 of the last line.

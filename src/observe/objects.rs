@@ -103,7 +103,7 @@ fn node_seen(node: &Node, resource_version: String) -> Kind {
 /// `outside`: whether the namespace is in the scope. Changes from outside in other namespaces are not observed.
 pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Option<Arc<Outside>>) {
     let aside = outside.is_none();
-    let mut seen_before: BTreeMap<String, (PodView, Keeper)> = BTreeMap::new();
+    let mut seen_before: BTreeMap<String, (Arc<PodView>, Keeper)> = BTreeMap::new();
     let path = format!("/api/v1/namespaces/{namespace}/pods");
     let changed = |before: Option<&PodView>, now: Option<&PodView>, keeper| {
         if let Some(outside) = &outside {
@@ -114,10 +114,11 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
         Seen::Here(pod) => {
             let keeper = pod.keeper();
             let (view, resource_version) = pod.into_view(aside);
-            let before = seen_before.get(&view.uid).map(|(view, _)| view);
-            if before != Some(&view) {
+            let view = Arc::new(view);
+            let before = seen_before.get(&view.uid).map(|(view, _)| &**view);
+            if before != Some(&*view) {
                 changed(before, Some(&view), keeper);
-                seen_before.insert(view.uid.clone(), (view.clone(), keeper));
+                seen_before.insert(view.uid.clone(), (Arc::clone(&view), keeper));
                 recorder.observe(Kind::PodSeen { pod: view, resource_version });
             }
         }

@@ -5,7 +5,10 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, Interval, MissedTickBehavior},
+};
 
 use super::{
     probe_client::{ProbeClient, Unreachable, client},
@@ -91,24 +94,33 @@ async fn all(
 ) {
     // A client holds the root certificates of the machine, so all probes use one.
     let client = matches!(outside, Outside::Here(_)).then(client);
+    let (first, count) = (Instant::now(), specs.len());
     let probes = specs.into_iter().enumerate().map(|(number, ready)| {
         let probe_client = ProbeClient::new(&ready, outside.clone(), client.clone());
         let every = ready.spec.every.0;
-        probe(number, probe_client, every, &recorder, &keep, stopped.clone())
+        let turn = if client.is_some() { turn(every, number, count) } else { Duration::ZERO };
+        let tick = tokio::time::interval_at(first + turn, every);
+        probe(number, probe_client, tick, &recorder, &keep, stopped.clone())
     });
     futures_util::future::join_all(probes).await;
+}
+
+/// When a probe sends first. Each probe has its own turn in the interval: if all of them sent at the same instant, each
+/// would wait for those before it, a hundred probes for up to a tenth of a second. In a simulation sending takes no
+/// time.
+fn turn(every: Duration, number: usize, count: usize) -> Duration {
+    every.mul_f64(number as f64 / count.max(1) as f64)
 }
 
 async fn probe(
     number: usize,
     probe_client: ProbeClient,
-    every: Duration,
+    mut tick: Interval,
     recorder: &Recorder,
     keep: &Keep,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let every_us = u64::try_from(every.as_micros()).unwrap_or(u64::MAX);
-    let mut tick = tokio::time::interval(every);
+    let every_us = u64::try_from(tick.period().as_micros()).unwrap_or(u64::MAX);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut waiting = FuturesOrdered::new();
     let mut open = Open { segment: Segment { probe: number, ..Segment::default() }, began_us: recorder.now_us() };
@@ -178,5 +190,16 @@ impl Open {
         if !closed.runs.is_empty() {
             keep.keep(closed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_probe_has_its_own_turn_within_its_interval() {
+        let turns = [0, 1, 2, 3].map(|number| turn(Duration::from_millis(100), number, 4).as_millis());
+        assert_eq!(turns, [0, 25, 50, 75]);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     event::{Kind, Unseen},
     journal::Recorder,
     told,
-    world::{Kube, Readable, WatchEvent},
+    world::{Kube, Readable, WatchEvent, readable},
 };
 
 /// What the loop reports to its consumer.
@@ -118,7 +118,12 @@ pub(super) async fn follow<T: Watched>(
     let mut failing: Option<(u64, String)> = None;
     let mut pause = PAUSE;
     loop {
-        let mut list = pin!(kube.list_readable::<T>(path));
+        // Nothing is concluded before the first list, so it may wait. The lists of a large cluster would need more memory
+        // than the rest of the drill if all of them were read at once.
+        let mut list = pin!(async {
+            let turn = if first { kube.turn().await } else { None };
+            (turn, kube.list_map(path, |item| Some(Listed::<T>::of(item, kind))).await)
+        });
         let answer = match tokio::time::timeout(LATE, &mut list).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -130,6 +135,7 @@ pub(super) async fn follow<T: Watched>(
                 list.await
             }
         };
+        let (turn, answer) = answer;
         let (items, mut version) = match answer {
             Ok(listed) => listed,
             Err(error) => {
@@ -142,6 +148,7 @@ pub(super) async fn follow<T: Watched>(
                     }
                     failing = Some((now, error.to_string()));
                 }
+                drop(turn);
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;
             }
@@ -155,6 +162,7 @@ pub(super) async fn follow<T: Watched>(
             first = false;
         }
         relist(&mut known, items, kind, &mut tell);
+        drop(turn);
         tell(Seen::Listed);
         last_us = recorder.now_us();
         let listed_us = last_us;
@@ -229,17 +237,56 @@ fn pass<T: Watched>(object: Readable<T>, kind: &str, seen: fn(T) -> Seen<T>, tel
 }
 
 /// Reports what disappeared while the watch was interrupted.
-fn relist<T: Watched>(known: &mut Known, items: Vec<Readable<T>>, kind: &str, tell: &mut impl FnMut(Seen<T>)) {
-    let now: BTreeMap<String, Readable<T>> =
-        items.into_iter().map(|item| (identity(&item).uid.to_owned(), item)).collect();
+fn relist<T: Watched>(known: &mut Known, items: Vec<Listed<T>>, kind: &str, tell: &mut impl FnMut(Seen<T>)) {
+    let now: BTreeMap<String, Listed<T>> = items.into_iter().map(|item| (item.uid.clone(), item)).collect();
     for (uid, name) in known.iter() {
         if !now.contains_key(uid) {
             pass(T::deserialize(name.object(uid)).map_err(|_| Value::Null), kind, Seen::Gone, tell);
         }
     }
-    *known = now.iter().map(|(uid, object)| (uid.clone(), Name::of(&identity(object)))).collect();
-    for object in now.into_values() {
-        pass(object, kind, Seen::Here, tell);
+    known.clear();
+    for (uid, listed) in now {
+        known.insert(uid, listed.name);
+        pass(listed.body.object(), kind, Seen::Here, tell);
+    }
+}
+
+/// An object of a list, until it is told.
+struct Listed<T> {
+    uid: String,
+    name: Name,
+    body: Body<T>,
+}
+
+enum Body<T> {
+    Object(Readable<T>),
+    /// JSON. As a value, a node with its `managedFields` needs about 50 kB.
+    Text(String),
+}
+
+impl<T: Watched> Listed<T> {
+    fn of(mut object: Value, kind: &str) -> Self {
+        let identity = object.identity();
+        let (uid, name) = (identity.uid.to_owned(), Name::of(&identity));
+        let body = if kind == "Node" {
+            // The list of its images is larger than the rest of a node.
+            if let Some(Value::Object(status)) = object.get_mut("status") {
+                status.remove("images");
+            }
+            Body::Text(object.to_string())
+        } else {
+            Body::Object(readable(object))
+        };
+        Self { uid, name, body }
+    }
+}
+
+impl<T: Watched> Body<T> {
+    fn object(self) -> Readable<T> {
+        match self {
+            Self::Object(object) => object,
+            Self::Text(text) => readable(serde_json::from_str(&text).expect("a value was written as this text")),
+        }
     }
 }
 
@@ -285,7 +332,7 @@ mod tests {
     use super::*;
     use crate::{
         event::Event,
-        journal::{Journal, RunDir},
+        journal::{Journal, RunDir, RunState},
         kubernetes::objects::{Node, Pod},
     };
 
@@ -296,7 +343,7 @@ mod tests {
         let gone = |object: Value, kind: &str| {
             let mut known = Known::new();
             let mut told = vec![];
-            relist(&mut known, vec![Ok(object)], kind, &mut |_| {});
+            relist(&mut known, vec![Listed::of(object, kind)], kind, &mut |_| {});
             relist(&mut known, vec![], kind, &mut |seen| match seen {
                 Seen::Gone(object) => told.push(object),
                 Seen::Here(_) | Seen::Listed => {}
@@ -344,16 +391,20 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let run = RunDir::create(dir.path(), "run").expect("a run directory");
         let journal = Journal::create(&run).expect("a journal");
-        let recorder = Recorder::new(journal, vec![], Arc::default(), || (1_500_000, jiff::Timestamp::UNIX_EPOCH));
+        let told = Arc::new(Mutex::new(vec![]));
+        let heard = Arc::clone(&told);
+        let now = || (1_500_000, jiff::Timestamp::UNIX_EPOCH);
+        let recorder = Recorder::new(journal, RunState::default(), Arc::default(), now)
+            .followed_by(move |event| heard.lock().expect("nobody panicked").push(Arc::clone(event)));
         let serves = Serves::Outside { resource: "configmaps", namespace: "shop" };
         let path = "/api/v1/namespaces/shop/configmaps";
         let follow = follow::<Value>(&kube, &recorder, path, ("ConfigMap", serves), |_| {});
         assert!(tokio::time::timeout(Duration::from_secs(6), follow).await.is_err(), "it follows for ever");
-        let unseen = |event: &Event| match &event.event {
+        let unseen = |event: &Arc<Event>| match &event.event {
             Kind::OutsideUnseen(part) => Some(part.clone()),
             _ => None,
         };
-        recorder.events().iter().filter_map(unseen).collect()
+        told.lock().expect("nobody panicked").iter().filter_map(unseen).collect()
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{Defect, DefectResult, Row, Setting, Table, defects};
 use crate::{
-    event::Event,
     model::{Exit, Judgement, Outcome, RunVerdict},
     sim::{Description, Happened, Happening},
-    verdict,
 };
 
 /// A completed rehearsal.
@@ -16,8 +14,8 @@ use crate::{
 pub struct Rehearsed {
     /// How it ended.
     pub exit: Exit,
-    /// Its journal.
-    pub events: Vec<Event>,
+    /// The verdict on everything that it recorded.
+    pub verdict: RunVerdict,
     /// The entries of the cluster's `happens:` that have begun.
     pub happened: Vec<Happened>,
 }
@@ -48,9 +46,9 @@ pub fn prove(
 
 /// The verdict of a rehearsal that passed.
 fn passed(base: &Rehearsed) -> Result<RunVerdict, String> {
-    let verdict = verdict::judge(&base.events);
+    let verdict = &base.verdict;
     if base.exit == Exit::Passed && verdict.outcome == Outcome::Pass {
-        return Ok(verdict);
+        return Ok(verdict.clone());
     }
     let red: Vec<String> = verdict.judgements.iter().filter(|j| is_red(j)).map(said).collect();
     let without = || format!("{}; run `drillmaster rehearse` without --prove to see why", base.exit.meaning());
@@ -115,7 +113,7 @@ impl<R: Fn(&Description) -> Result<Rehearsed, String>, S: Fn(&str)> Trials<'_, R
         for entry in first..planted.happens.len() {
             took_effect(&rehearsed, entry)?;
         }
-        Ok(verdict::judge(&rehearsed.events))
+        Ok(rehearsed.verdict)
     }
 }
 

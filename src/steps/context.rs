@@ -15,6 +15,7 @@ use crate::{
     journal::{FaultRecord, Recorder, RunState, WriteError},
     model::{BackupMade, FaultId, LeftBecause, Plan, Revert, StepName, StepResult},
     told,
+    verdict::Follower,
     world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, SecretReader, World},
 };
 
@@ -118,6 +119,8 @@ pub struct StepContext {
     pub world: Arc<World>,
     /// Writes all events.
     pub recorder: Arc<Recorder>,
+    /// The judge, which follows the journal while it is written.
+    pub judge: Arc<Follower>,
     /// The plan.
     pub plan: Arc<Plan>,
     /// The step that acts, or whose fault is undone.
@@ -356,13 +359,7 @@ impl StepContext {
     /// Records that something will be left behind, before it is created. An undo that is repeated, by this session or
     /// another, records it only once.
     pub fn leaves(&self, what: &str, remove_with: String, expires: &str) -> Result<(), StepError> {
-        let told = |kind: &Kind| match kind {
-            Kind::LeftBehind { what: same, .. } if same == what => Some(true),
-            Kind::LeftoverGone { what: same, .. } if same == what => Some(false),
-            _ => None,
-        };
-        let before = self.recorder.after(0, |events| events.iter().rev().find_map(|e| told(&e.event)));
-        if before == Some(true) {
+        if self.recorder.with(|state| state.left_behind.contains(what)) {
             return Ok(());
         }
         self.recorder.record(Kind::LeftBehind { what: what.to_owned(), remove_with, expires: expires.to_owned() })?;

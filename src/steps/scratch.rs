@@ -19,7 +19,6 @@ use crate::{
         policy_enforcers,
     },
     model::{CleanUp, Isolation, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef, backup_name},
-    verdict,
     world::{ApiCall, Archived},
 };
 
@@ -251,7 +250,7 @@ async fn was_begun(context: &StepContext) -> Result<bool, String> {
 }
 
 fn is_met(context: &StepContext) -> bool {
-    verdict::restore_is_met(&context.recorder.events(), &context.step)
+    context.judge.with(|history| history.restore_is_met(&context.step))
 }
 
 async fn remove(

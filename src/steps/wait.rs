@@ -15,7 +15,7 @@ use crate::{
         AlertExpectation, Expectation, ForEach, PlannedStep, PowerState, Revert, StepClass, WaitStep, WaitUntil,
         WorkloadRef, some,
     },
-    verdict::{Follower, Waited},
+    verdict::Waited,
 };
 
 /// A watch normally delivers within milliseconds, so a second is enough.
@@ -93,7 +93,6 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
         _ => format!("{} to recover", spec.of.join(", ")),
     };
     let mut power = Power::default();
-    let mut judge = Follower::default();
     let found = context
         .until(limit, &what, async || {
             if let Some(why) = power.returned(context).await {
@@ -112,8 +111,7 @@ pub(super) async fn apply(context: &StepContext, spec: &WaitStep) -> Result<Stri
                 Some(WaitUntil::Alerted) => Waited::Alerted,
                 _ => Waited::Recovered(&spec.of),
             };
-            context.recorder.after(judge.taken(), |next| judge.follow(next));
-            let open = judge.waited_for(now, asked);
+            let open = context.judge.with(|history| history.waited_for(now, asked));
             if open.is_empty() { Progress::Done(Ok(())) } else { Progress::NotYet(some(&open)) }
         })
         .await?;

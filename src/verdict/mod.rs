@@ -46,9 +46,7 @@ pub use window::own_time;
 
 use crate::{
     event::{Actor, Event},
-    model::{
-        After, Evidence, Expectation, Judgement, Measure, OrNewer, Outcome, ProofPart, RunVerdict, StepName, Told, few,
-    },
+    model::{After, Evidence, Expectation, Judgement, Measure, OrNewer, Outcome, ProofPart, RunVerdict, Told, few},
 };
 
 /// The version of the current rules. It must be increased with the first change since a release that can change the
@@ -207,28 +205,6 @@ impl History {
         }
         verdict
     }
-}
-
-/// Whether every expectation of a restore was met, as far as the journal goes. If not, its scratch namespace is worth
-/// inspecting.
-pub fn restore_is_met(events: &[Event], step: &StepName) -> bool {
-    let history = History::of(events);
-    let Some(plan) = &history.state.plan else { return false };
-    let of_it = |e: &&Expectation| e.of() == Some(step);
-    history.state.results.get(step).is_some_and(|r| r.restored().is_some())
-        && plan.expectations().filter(of_it).all(|e| {
-            let outcome = answer(e, &history, history.end_us).outcome;
-            matches!(outcome, Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived))
-        })
-}
-
-/// The outcome of everything that is expected of a restore, as far as the journal goes; none if nothing is expected.
-pub fn restore_outcome(events: &[Event], step: &StepName) -> Option<Outcome> {
-    let history = History::of(events);
-    let plan = history.state.plan.as_ref()?;
-    let of_it = plan.expectations().filter(|e| matches!(e, Expectation::Restore(r) if r.of == *step));
-    let answers: Vec<Answer> = of_it.map(|e| answer(e, &history, history.end_us)).collect();
-    if answers.is_empty() { None } else { Some(Answer::all(answers).outcome.unwrap_or(Outcome::Inconclusive)) }
 }
 
 /// `now_us` is the largest possible time for a finished run.

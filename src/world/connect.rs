@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::{ApiError, Here, Kube};
 use crate::model::{ClusterIdentity, Told};
 
+/// How many large lists are read at the same time when a drill begins to observe.
+const LARGE_AT_ONCE: usize = 4;
+
 /// How to reach a cluster. Another process can use it too.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
@@ -67,7 +70,7 @@ pub async fn connect(reach: &Reach, here: &Here) -> Result<(Kube, ClusterIdentit
     config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
     let server = config.cluster_url.to_string();
     let client = kube::Client::try_from(config).map_err(|e| wrong(e.to_string()))?;
-    let kube = Kube::new(client).cleaned_by(here.redactor());
+    let kube = Kube::new(client).cleaned_by(here.redactor()).in_turns(LARGE_AT_ONCE);
     let api = |source| ConnectError::Api { context: reach.context.clone(), source };
     let system = kube.get("/api/v1/namespaces/kube-system").await.map_err(api)?;
     let version = kube.get("/version").await.map_err(api)?;

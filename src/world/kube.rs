@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
     api::{ApiCall, ApiError},
@@ -18,7 +19,7 @@ use super::{
 use crate::model::{Permission, Raw, Redactor, Told};
 
 /// The time limit of a request. A frozen API server accepts connections but never answers.
-const LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LIMIT: Duration = Duration::from_secs(10);
 /// The field manager of every change that drillmaster makes.
 pub(super) const MANAGER: &str = "drillmaster";
 
@@ -27,6 +28,8 @@ pub(super) const MANAGER: &str = "drillmaster";
 pub struct Kube {
     client: kube::Client,
     redactor: Arc<Redactor>,
+    /// None in a simulation, where answers take no memory of their own and turns would change the order of requests.
+    turns: Option<Arc<Semaphore>>,
 }
 
 impl fmt::Debug for Kube {
@@ -38,7 +41,18 @@ impl fmt::Debug for Kube {
 impl Kube {
     /// Uses any client, real or simulated.
     pub fn new(client: kube::Client) -> Self {
-        Self { client, redactor: Arc::default() }
+        Self { client, redactor: Arc::default(), turns: None }
+    }
+
+    /// Gives at most this many callers of [`Kube::turn`] a turn at the same time.
+    pub fn in_turns(self, at_once: usize) -> Self {
+        Self { turns: Some(Arc::new(Semaphore::new(at_once))), ..self }
+    }
+
+    /// Waits for a turn, which lasts until the result is dropped. For large requests that many tasks make at the same
+    /// moment, and that may wait.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.as_ref()?.acquire().await.ok()
     }
 
     /// Removes the secrets that this redactor knows from what the API server returns.
@@ -187,33 +201,31 @@ impl Kube {
         limit: Duration,
     ) -> Result<Bytes, ApiError> {
         let request = build(method.clone(), path, content_type, body)?;
-        self.exchange(request, &method, path, limit).await
+        let exchange = async {
+            let body = self.opened(request, &method, path).await?;
+            self.collected(body, &method, path).await
+        };
+        tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(&method, path, limit))?
     }
 
-    pub(super) async fn exchange(
-        &self,
-        request: Request<Body>,
-        method: &Method,
-        path: &str,
-        limit: Duration,
-    ) -> Result<Bytes, ApiError> {
-        let exchange = async {
-            let response = self.client.send(request).await.map_err(|e| self.unreachable(method, path, &e))?;
-            let status = response.status();
-            let headers: BTreeMap<String, String> = response
-                .headers()
-                .iter()
-                .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
-                .collect();
-            let bytes =
-                response.into_body().collect().await.map_err(|e| self.unreachable(method, path, &e))?.to_bytes();
-            if status.is_success() {
-                Ok(bytes)
-            } else {
-                Err(self.refused(method, path, status.as_u16(), &headers, &bytes))
-            }
-        };
-        tokio::time::timeout(limit, exchange).await.map_err(|_| timeout(method, path, limit))?
+    /// Sends a request and returns the body of a successful answer, which has not been read yet.
+    pub(super) async fn opened(&self, request: Request<Body>, method: &Method, path: &str) -> Result<Body, ApiError> {
+        let response = self.client.send(request).await.map_err(|e| self.unreachable(method, path, &e))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response.into_body());
+        }
+        let headers: BTreeMap<String, String> = response
+            .headers()
+            .iter()
+            .filter_map(|(k, v)| Some((k.as_str().to_owned(), v.to_str().ok()?.to_owned())))
+            .collect();
+        let bytes = self.collected(response.into_body(), method, path).await?;
+        Err(self.refused(method, path, status.as_u16(), &headers, &bytes))
+    }
+
+    async fn collected(&self, body: Body, method: &Method, path: &str) -> Result<Bytes, ApiError> {
+        Ok(body.collect().await.map_err(|e| self.unreachable(method, path, &e))?.to_bytes())
     }
 
     /// Some servers send an error as the body of a successful answer.
@@ -256,7 +268,7 @@ impl Kube {
         }
     }
 
-    fn unreachable(&self, method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
+    pub(super) fn unreachable(&self, method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
         let mut why = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {

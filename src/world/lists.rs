@@ -1,24 +1,26 @@
-//! Reads lists from the API server, page by page.
+//! Reads lists from the API server, page by page, and each page item by item.
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Method, Request};
+use http_body_util::BodyExt;
 use kube::client::Body;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
     ApiError, Kube,
-    kube::{build, shape, strange, timeout},
+    kube::{LIMIT, build, shape, strange, timeout},
     page::{self, Page},
-    watch::{Readable, read},
+    pieces::Pieces,
 };
 
 /// The time limit for a page of a list, which may have many megabytes.
 const LIST_LIMIT: Duration = Duration::from_secs(30);
 /// How many objects a page of a list contains.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
+/// How often a request is repeated if that may help.
+const REPEATS: u32 = 3;
 
 impl Kube {
     /// Reads a complete list page by page. Returns its items, and the version from which to watch.
@@ -32,23 +34,20 @@ impl Kube {
         path: &str,
         keep: impl Fn(Value) -> Option<T>,
     ) -> Result<(Vec<T>, String), ApiError> {
-        self.pages(path, |bytes, items| {
-            let page = page::read(bytes, &mut |page, mut item| {
-                // The items of a list do not contain their kind. Those of custom resources do, and the list itself may
-                // have any kind.
-                if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
-                    item["kind"] = page.kind.strip_suffix("List").unwrap_or("").into();
-                    item["apiVersion"] = page.api.as_str().into();
-                }
-                items.extend(keep(item));
-            })?;
-            Ok((page.next, page.version))
+        self.pages(path, |page, mut item: Value| {
+            // The items of a list do not contain their kind. Those of custom resources do, and the list itself may
+            // have any kind.
+            if item.is_object() && item["kind"].as_str().is_none_or(str::is_empty) {
+                item["kind"] = page.kind.strip_suffix("List").unwrap_or("").into();
+                item["apiVersion"] = page.api.as_str().into();
+            }
+            keep(item)
         })
         .await
     }
 
-    /// Reads a complete list into a type. Each item is converted when its page arrives: ten thousand pods would need
-    /// half a gigabyte otherwise.
+    /// Reads a complete list into a type. Each item is converted when it arrives: ten thousand pods would need half a
+    /// gigabyte otherwise.
     pub async fn list_as<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, ApiError> {
         let (items, _) = self.list_map(path, |item| Some(shape(path, item))).await?;
         items.into_iter().collect()
@@ -60,66 +59,59 @@ impl Kube {
         self.list_plain_map(path, |item| item).await
     }
 
-    /// The same, and converts each item when its page arrives.
+    /// The same, and converts each item when it arrives.
     pub async fn list_plain_map<T: DeserializeOwned, U>(
         &self,
         path: &str,
         mut keep: impl FnMut(T) -> U,
     ) -> Result<Vec<U>, ApiError> {
-        let take = |bytes: &Bytes, items: &mut Vec<U>| {
-            let page: Typed<T> = serde_json::from_slice(bytes)?;
-            items.extend(page.items.into_iter().flatten().map(&mut keep));
-            Ok((page.metadata.next, page.metadata.resource_version))
-        };
-        Ok(self.pages(path, take).await?.0)
+        Ok(self.pages(path, |_, item| Some(keep(item))).await?.0)
     }
 
-    /// Reads a complete list into a type that has only the fields that are needed. Returns also the version from which
-    /// to watch. Items of another shape stay JSON.
-    pub async fn list_readable<T: DeserializeOwned>(&self, path: &str) -> Result<(Vec<Readable<T>>, String), ApiError> {
-        self.pages(path, |bytes, items| {
-            if let Ok(page) = serde_json::from_slice::<Typed<T>>(bytes) {
-                items.extend(page.items.into_iter().flatten().map(Ok));
-                return Ok((page.metadata.next, page.metadata.resource_version));
-            }
-            let page = page::read(bytes, &mut |_, item| items.push(read(item)))?;
-            Ok((page.next, page.version))
-        })
-        .await
-    }
-
-    /// Reads one page after another. Returns what `take` collects from them, and the version of the last page. `take`
-    /// returns where the list continues, and its version.
-    pub(super) async fn pages<T>(
+    /// Reads one page after another. Returns what `keep` returns for their items, and the version of the last page.
+    async fn pages<T: DeserializeOwned, U>(
         &self,
         path: &str,
-        mut take: impl FnMut(&Bytes, &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
-    ) -> Result<(Vec<T>, String), ApiError> {
+        mut keep: impl FnMut(&Page, T) -> Option<U>,
+    ) -> Result<(Vec<U>, String), ApiError> {
         let mut items = vec![];
         let mut next = String::new();
+        let mut failures = 0;
         loop {
             let joint = if path.contains('?') { '&' } else { '?' };
             let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let page = match self.get_bytes(&format!("{path}{joint}limit={PAGE}{token}")).await {
+            let request = build(Method::GET, &format!("{path}{joint}limit={PAGE}{token}"), "", None)?;
+            let before = items.len();
+            let take = |page: &Page, item| items.extend(keep(page, item));
+            let (page, _) = match self.read_page(request, path, LIMIT, take).await {
                 // The continue token expired (410): start again.
                 Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
                     items.clear();
                     next.clear();
                     continue;
                 }
+                Err(error) if error.is_transient() && failures < REPEATS => {
+                    // Part of the page may have arrived.
+                    items.truncate(before);
+                    pause(failures).await;
+                    failures += 1;
+                    continue;
+                }
                 other => other?,
             };
-            let (goes_on, version) =
-                take(&page, &mut items).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })?;
-            if goes_on.is_empty() {
-                return Ok((items, version));
+            if page.strange {
+                return Err(ApiError::Strange { path: path.to_owned(), why: strange(&"its items are not a list") });
             }
-            next = goes_on;
+            failures = 0;
+            if page.next.is_empty() {
+                return Ok((items, page.version));
+            }
+            next = page.next;
         }
     }
 
     /// Reads one page of a list with this Accept header, and passes each item on. Returns the rest of the page, and its
-    /// length. Items may have been passed on before an error.
+    /// length. Items may have been passed on before an error; then the page is not read again.
     pub async fn page(
         &self,
         path: &str,
@@ -129,43 +121,64 @@ impl Kube {
     ) -> Result<(Page, usize), ApiError> {
         let token = if token.is_empty() { String::new() } else { format!("&continue={token}") };
         let address = format!("{path}?limit={PAGE}{token}");
-        let mut wait = Duration::from_millis(200);
-        for attempt in 0.. {
-            let request = build(Method::GET, &address, "", None)?;
-            match self.exchange(with_accept(request, accept), &Method::GET, &address, LIST_LIMIT).await {
-                Err(error) if error.is_transient() && attempt < 3 => {
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
+        let (mut passed, mut failures) = (0, 0);
+        loop {
+            let request = with_accept(build(Method::GET, &address, "", None)?, accept);
+            let take = |_: &Page, item| {
+                passed += 1;
+                each(item);
+            };
+            match self.read_page(request, path, LIST_LIMIT, take).await {
+                Err(error) if error.is_transient() && failures < REPEATS && passed == 0 => {
+                    pause(failures).await;
+                    failures += 1;
                 }
-                Err(error) => return Err(error),
-                Ok(bytes) => {
-                    let size = bytes.len();
-                    let strange = |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: strange(&e) };
-                    return Ok((page::read(&bytes, &mut |_, item| each(item)).map_err(strange)?, size));
-                }
+                other => return other,
             }
         }
-        Err(timeout(&Method::GET, path, LIST_LIMIT))
+    }
+
+    /// Requests a page, and passes its items on while they arrive. Returns the rest of the page, and its length.
+    async fn read_page<T: DeserializeOwned>(
+        &self,
+        request: Request<Body>,
+        path: &str,
+        limit: Duration,
+        mut each: impl FnMut(&Page, T),
+    ) -> Result<(Page, usize), ApiError> {
+        let method = Method::GET;
+        let read = async {
+            let mut body = self.opened(request, &method, path).await?;
+            let cannot = |e: serde_json::Error| ApiError::Strange { path: path.to_owned(), why: strange(&e) };
+            let mut pieces = Pieces::new();
+            let (mut length, mut first) = (0, None);
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|e| self.unreachable(&method, path, &e))?;
+                let Ok(data) = frame.into_data() else { continue };
+                length += data.len();
+                if length == data.len() {
+                    first = Some(data);
+                    continue;
+                }
+                if let Some(first) = first.take() {
+                    pieces.take(&first, &mut each).map_err(cannot)?;
+                }
+                pieces.take(&data, &mut each).map_err(cannot)?;
+            }
+            // A short page arrives in one piece.
+            let page = match first {
+                Some(whole) => page::read(&whole, &mut each),
+                None => pieces.end(&mut each),
+            };
+            Ok((page.map_err(cannot)?, length))
+        };
+        tokio::time::timeout(limit, read).await.map_err(|_| timeout(&Method::GET, path, limit))?
     }
 }
 
-/// A page of a list, read into a type.
-#[derive(Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-pub(super) struct Typed<T> {
-    #[serde(default)]
-    pub(super) items: Option<Vec<T>>,
-    #[serde(default)]
-    pub(super) metadata: PageMeta,
-}
-
-/// How a list continues, and its version.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct PageMeta {
-    #[serde(rename = "continue")]
-    pub(super) next: String,
-    pub(super) resource_version: String,
+/// Waits before a request is repeated.
+async fn pause(failures: u32) {
+    tokio::time::sleep(Duration::from_millis(200) * 2_u32.pow(failures)).await;
 }
 
 fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {

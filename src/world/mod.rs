@@ -22,6 +22,7 @@ mod own_cluster;
 mod pace;
 mod page;
 mod partition;
+mod pieces;
 mod reread;
 mod runrecord;
 mod secrets;
@@ -53,7 +54,7 @@ pub use runrecord::{Chain, Claim, FoundRecord, OpenFault, OpenUndos, Record, Run
 pub use secrets::{Filled, ReadyProbe, SecretReader};
 pub use simulated::{SimBackend, Simulated, WebAnswer, WebRequest};
 pub use velero::{BACKUP_READY, Velero, VeleroError, is_queued, is_terminal, nudge_command};
-pub use watch::{Readable, WatchEvent, WatchLines};
+pub use watch::{Readable, WatchEvent, WatchLines, readable};
 
 use crate::model::{Bindings, ClusterIdentity, Redactor};
 

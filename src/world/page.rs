@@ -1,11 +1,11 @@
 //! Reads one page of a list item by item. As one JSON document, a page of large objects would need many times the
 //! memory of its text.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
@@ -24,19 +24,20 @@ pub struct Page {
     pub strange: bool,
 }
 
-/// Reads a page, and passes each item on, with what is known of the page.
-pub(super) fn read(bytes: &[u8], each: &mut dyn FnMut(&Page, Value)) -> Result<Page, serde_json::Error> {
+/// Called with each item of a page, and with the page as far as it was read.
+pub(super) type Each<'a, T> = &'a mut dyn FnMut(&Page, T);
+
+/// Reads a page, and passes each item on.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], each: Each<'_, T>) -> Result<Page, serde_json::Error> {
     let mut from = serde_json::Deserializer::from_slice(bytes);
-    let page = Reader { each }.deserialize(&mut from)?;
+    let page = Reader(each).deserialize(&mut from)?;
     from.end()?;
     Ok(page)
 }
 
-struct Reader<'a> {
-    each: &'a mut dyn FnMut(&Page, Value),
-}
+struct Reader<'a, T>(Each<'a, T>);
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Reader<'_, T> {
     type Value = Page;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Page, D::Error> {
@@ -44,7 +45,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for Reader<'_, T> {
     type Value = Page;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,17 +65,17 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 }
                 // Servers write the kind first. If not, the items wait for it.
                 "items" if page.kind.is_empty() || page.api.is_empty() => {
-                    page.strange = !map.next_value_seed(Items(&mut |item| early.push(item)))?;
+                    page.strange = !map.next_value_seed(Items::of(&mut |item| early.push(item)))?;
                 }
                 "items" => {
-                    let mut pass = |item| (self.each)(&page, item);
-                    let is_list = map.next_value_seed(Items(&mut pass))?;
+                    let mut pass = |item| (self.0)(&page, item);
+                    let is_list = map.next_value_seed(Items::of(&mut pass))?;
                     page.strange = !is_list;
                 }
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        early.into_iter().for_each(|item| (self.each)(&page, item));
+        early.into_iter().for_each(|item| (self.0)(&page, item));
         Ok(page)
     }
 }
@@ -84,9 +85,15 @@ fn text(value: &Value, pointer: &str) -> String {
 }
 
 /// Passes each item of a list on. The result is whether it was one; nothing counts as an empty list.
-struct Items<'a>(&'a mut dyn FnMut(Value));
+struct Items<'a, T>(&'a mut dyn FnMut(T), PhantomData<T>);
 
-impl<'de> DeserializeSeed<'de> for Items<'_> {
+impl<'a, T> Items<'a, T> {
+    fn of(each: &'a mut dyn FnMut(T)) -> Self {
+        Self(each, PhantomData)
+    }
+}
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Items<'_, T> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<bool, D::Error> {
@@ -94,7 +101,7 @@ impl<'de> DeserializeSeed<'de> for Items<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Items<'_> {
+impl<'de, T: DeserializeOwned> Visitor<'de> for Items<'_, T> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +183,7 @@ mod tests {
             }
         }
         for damaged in ["[]", "{", r#"{"items":[{}"#, r#"{"items":[]} x"#] {
-            assert!(read(damaged.as_bytes(), &mut |_, _| ()).is_err(), "{damaged}");
+            assert!(read(damaged.as_bytes(), &mut |_, _: Value| ()).is_err(), "{damaged}");
         }
     }
 }

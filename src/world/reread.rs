@@ -5,9 +5,13 @@ use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use memchr::memmem;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{ApiError, Kube, lists::Typed};
+use super::{
+    ApiError, Kube,
+    kube::strange,
+    lists::PAGE,
+};
 
 /// How many items are compared with an item of the earlier list. More than this are rarely added or removed in one place.
 const NEAR: usize = 64;
@@ -112,7 +116,7 @@ impl Kube {
     ) -> Result<Vec<Arc<T>>, ApiError> {
         let mut reading = Reading { last: &last.items, at: 0, now: vec![], length: 0 };
         let (items, _) = self
-            .pages(path, |page, items| {
+            .byte_pages(path, |page, items| {
                 if items.is_empty() {
                     (reading.at, reading.length) = (0, 0);
                     reading.now.clear();
@@ -124,6 +128,55 @@ impl Kube {
         last.items = if length <= LONGEST { now } else { vec![] };
         Ok(items)
     }
+
+    /// Reads one page after another. Returns what `take` collects from them, and the version of the last page. `take`
+    /// returns where the list continues, and its version.
+    async fn byte_pages<T>(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&Bytes, &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
+    ) -> Result<(Vec<T>, String), ApiError> {
+        let mut items = vec![];
+        let mut next = String::new();
+        loop {
+            let joint = if path.contains('?') { '&' } else { '?' };
+            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
+            let page = match self.get_bytes(&format!("{path}{joint}limit={PAGE}{token}")).await {
+                // The continue token expired (410): start again.
+                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
+                    items.clear();
+                    next.clear();
+                    continue;
+                }
+                other => other?,
+            };
+            let (goes_on, version) =
+                take(&page, &mut items).map_err(|e| ApiError::Strange { path: path.to_owned(), why: strange(&e) })?;
+            if goes_on.is_empty() {
+                return Ok((items, version));
+            }
+            next = goes_on;
+        }
+    }
+}
+
+/// A page of a list, read into a type.
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Typed<T> {
+    #[serde(default)]
+    items: Option<Vec<T>>,
+    #[serde(default)]
+    metadata: PageMeta,
+}
+
+/// How a list continues, and its version.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct PageMeta {
+    #[serde(rename = "continue")]
+    next: String,
+    resource_version: String,
 }
 
 #[cfg(test)]

@@ -70,8 +70,8 @@ impl WatchLines {
             Ok(Line { type_: Type::Deleted, object }) => WatchEvent::Deleted(Ok(object)),
             // Bookmarks and errors are rare. Objects of another shape are rarer.
             _ => match self.parse(&text)? {
-                WatchEvent::Changed(object) => WatchEvent::Changed(read(object)),
-                WatchEvent::Deleted(object) => WatchEvent::Deleted(read(object)),
+                WatchEvent::Changed(object) => WatchEvent::Changed(readable(object)),
+                WatchEvent::Deleted(object) => WatchEvent::Deleted(readable(object)),
                 WatchEvent::Bookmark(version) => WatchEvent::Bookmark(version),
                 WatchEvent::Error(why) => WatchEvent::Error(why),
             },
@@ -121,6 +121,6 @@ impl WatchLines {
 }
 
 /// Reads an object into a type. It stays JSON if it has another shape.
-pub(super) fn read<T: DeserializeOwned>(object: Value) -> Readable<T> {
+pub fn readable<T: DeserializeOwned>(object: Value) -> Readable<T> {
     T::deserialize(&object).map_err(|_| object)
 }

@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use drillmaster::{
     event::{Event, Kind, PodView},
-    journal::{Journal, Recorder, RunDir, read, read_str},
+    journal::{Journal, Recorder, RunDir, RunState, read, read_str},
     model::WayBack,
     verdict::{History, RULES, TOOL, again, conclude},
 };
@@ -21,7 +21,7 @@ fn header() -> Kind {
 
 fn pod(i: usize) -> Kind {
     Kind::PodSeen {
-        pod: PodView {
+        pod: Arc::new(PodView {
             namespace: "shop".into(),
             name: format!("web-{}", i % 200),
             uid: format!("uid-{}", i % 200),
@@ -32,7 +32,7 @@ fn pod(i: usize) -> Kind {
             terminating: false,
             disruption: String::new(),
             aside: false,
-        },
+        }),
         resource_version: i.to_string(),
     }
 }
@@ -40,7 +40,9 @@ fn pod(i: usize) -> Kind {
 fn recorder() -> (tempfile::TempDir, RunDir, Recorder) {
     let temp = tempfile::tempdir().unwrap();
     let dir = RunDir::create(temp.path(), "run").unwrap();
-    let recorder = Recorder::new(Journal::create(&dir).unwrap(), vec![], Arc::default(), || (1, Timestamp::UNIX_EPOCH));
+    let recorder = Recorder::new(Journal::create(&dir).unwrap(), RunState::default(), Arc::default(), || {
+        (1, Timestamp::UNIX_EPOCH)
+    });
     recorder.record(header()).unwrap();
     (temp, dir, recorder)
 }

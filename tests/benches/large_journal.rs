@@ -6,7 +6,10 @@
 //! observations of 10,000 other pods while its steps ran, and with the verdict and the end that follow from all that.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark")]
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use drillmaster::{
     event::{Event, Kind, PodView},
@@ -44,7 +47,7 @@ fn pod(slot: usize, round: usize) -> Kind {
     let node =
         if age == 0 { String::new() } else { format!("node-{}.eu-central-1.compute.internal", (slot + life) % NODES) };
     Kind::PodSeen {
-        pod: PodView {
+        pod: Arc::new(PodView {
             namespace,
             name,
             uid,
@@ -55,7 +58,7 @@ fn pod(slot: usize, round: usize) -> Kind {
             terminating: age == LIFE - 2,
             disruption: String::new(),
             aside: true,
-        },
+        }),
         resource_version: (100_000_000 + round * PODS + slot).to_string(),
     }
 }

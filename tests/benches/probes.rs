@@ -14,7 +14,7 @@ use std::{
 
 use drillmaster::{
     event::ProbeSample,
-    journal::{Journal, Recorder, RunDir},
+    journal::{Journal, Recorder, RunDir, RunState},
     model::{BodyRule, Dur, ProbeKind, ProbeSpec, UpRule},
     observe::Probes,
     world::{Clock, Here, Outside, Program, ReadyProbe},
@@ -89,8 +89,9 @@ fn main() {
     let dir = RunDir::create(temp.path(), "run").unwrap();
     let clock = Clock::start();
     let now = clock;
-    let recorder =
-        Recorder::new(Journal::create(&dir).unwrap(), vec![], Arc::default(), move || (now.now_us(), now.wall()));
+    let recorder = Recorder::new(Journal::create(&dir).unwrap(), RunState::default(), Arc::default(), move || {
+        (now.now_us(), now.wall())
+    });
     let ready = (0..probes as usize).map(|i| probe(i, address.trim(), every)).collect();
     let (before, began) = (spent(), clock.now_us());
     runtime.block_on(async {

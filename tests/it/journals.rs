@@ -53,12 +53,13 @@ fn reverted(name: &str) -> Kind {
 }
 
 fn recorder(dir: &RunDir) -> Recorder {
-    Recorder::new(Journal::create(dir).unwrap(), vec![], Arc::default(), || (1, Timestamp::UNIX_EPOCH))
+    Recorder::new(Journal::create(dir).unwrap(), RunState::default(), Arc::default(), || (1, Timestamp::UNIX_EPOCH))
 }
 
 /// A session that takes over.
 fn successor(dir: &RunDir) -> Recorder {
-    let (journal, events) = Journal::take_over(dir, None, 0).unwrap();
+    let mut state = RunState::default();
+    let journal = Journal::take_over(dir, None, 0, |event| state.take(&event).unwrap()).unwrap();
     let opened = Kind::SessionOpened {
         epoch: journal.epoch(),
         actor: Actor::Reaper,
@@ -66,7 +67,7 @@ fn successor(dir: &RunDir) -> Recorder {
         why: "".into(),
         continues: journal.continues().cloned(),
     };
-    let recorder = Recorder::new(journal, events, Arc::default(), || (2, Timestamp::UNIX_EPOCH));
+    let recorder = Recorder::new(journal, state, Arc::default(), || (2, Timestamp::UNIX_EPOCH));
     recorder.record(opened).unwrap();
     recorder
 }
@@ -173,7 +174,8 @@ fn a_secret_never_reaches_the_disk_and_others_cannot_read_it() {
     for secret in ["hunter22", "RunStarted", "resource_version"] {
         redactor.remember(Secret::new(secret));
     }
-    let recorder = Recorder::new(Journal::create(&dir).unwrap(), vec![], redactor, || (1, Timestamp::UNIX_EPOCH));
+    let recorder =
+        Recorder::new(Journal::create(&dir).unwrap(), RunState::default(), redactor, || (1, Timestamp::UNIX_EPOCH));
     recorder.record(header()).unwrap();
     recorder.record(Kind::Noted { text: told!(recorder, "Bearer {}", "hunter22 of RunStarted") }).unwrap();
     let text = std::fs::read_to_string(dir.journal()).unwrap();

@@ -1,5 +1,7 @@
 //! Reports: what they say about a run, and that hostile names in them are harmless.
 
+use std::sync::Arc;
+
 use drillmaster::{
     event::{BudgetSays, Event, Kind, PodView, ProbeRun, StepEnd},
     model::{
@@ -84,7 +86,7 @@ fn probe(from: f64, to: f64, n: u32, ok: bool) -> Kind {
 
 fn pod(name: &str, node: &str, ready: bool) -> Kind {
     Kind::PodSeen {
-        pod: PodView {
+        pod: Arc::new(PodView {
             namespace: "shop".into(),
             name: name.into(),
             uid: format!("uid-{name}"),
@@ -95,7 +97,7 @@ fn pod(name: &str, node: &str, ready: bool) -> Kind {
             terminating: false,
             disruption: String::new(),
             aside: false,
-        },
+        }),
         resource_version: String::new(),
     }
 }
@@ -104,7 +106,7 @@ fn orders(number: usize, node: &str, ready: bool) -> Kind {
     let Kind::PodSeen { mut pod, resource_version } = pod(&format!("orders-{number}"), node, ready) else {
         unreachable!()
     };
-    pod.owner = "statefulset/orders".into();
+    Arc::make_mut(&mut pod).owner = "statefulset/orders".into();
     Kind::PodSeen { pod, resource_version }
 }
 

@@ -2,12 +2,12 @@
 //! rules that made it. If the outcome of a kept journal changed under the same version, old verdicts would look forged,
 //! or forged ones honest.
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, sync::Arc};
 
 use drillmaster::{
     event::Event,
     journal::{RunDir, read},
-    verdict::{self, Ending, Follower, RULES, ReadRun, Waited},
+    verdict::{self, Ending, Follower, History, RULES, ReadRun, Waited},
 };
 
 use super::{
@@ -46,22 +46,25 @@ fn who_follows_a_journal_says_what_who_reads_it_says() {
     let taken_over = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0/taken-over");
     let mut compared = 0;
     for events in [std::mem::take(&mut events), read(&RunDir(taken_over)).unwrap().events] {
-        let (mut following, mut judging) = (Follower::default(), ReadRun::default());
+        let (following, mut judging) = (Follower::default(), ReadRun::default());
         for (at, event) in events.iter().enumerate() {
-            following.follow(std::slice::from_ref(event));
+            following.take(&Arc::new(event.clone()));
             judging.add(event);
             if at % 5 == 0 {
-                let mut reading = Follower::default();
-                reading.follow(&events[..=at]);
-                assert_eq!(following.taken(), reading.taken());
+                let reading = History::of(&events[..=at]);
                 assert_eq!(judging.history().conclude(), verdict::conclude(&events[..=at]), "after line {at}");
                 let (now, later) = (Ending::after(judging.history()), Ending::of(&events[..=at]));
                 assert_eq!(now, later, "after line {at}");
-                assert_eq!(following.undecided(event.t_us), reading.undecided(event.t_us), "after line {at}");
+                assert_eq!(
+                    following.with(|h| h.undecided(event.t_us)),
+                    reading.undecided(event.t_us),
+                    "after line {at}"
+                );
                 for what in
                     [Waited::Alerted, Waited::Recovered(&["storefront".to_owned(), "deployment/web".to_owned()])]
                 {
-                    assert_eq!(following.waited_for(event.t_us, what), reading.waited_for(event.t_us, what), "{at}");
+                    let now = following.with(|h| h.waited_for(event.t_us, what));
+                    assert_eq!(now, reading.waited_for(event.t_us, what), "{at}");
                     compared += usize::from(!reading.undecided(event.t_us).is_empty());
                 }
             }

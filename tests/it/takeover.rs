@@ -195,7 +195,7 @@ fn one_of_two_takes_the_wheel() {
         let barrier = std::sync::Barrier::new(2);
         let take = || {
             barrier.wait();
-            Journal::take_over(&dir, None, 0).map(|(journal, _)| journal.epoch())
+            Journal::take_over(&dir, None, 0, drop).map(|journal| journal.epoch())
         };
         let (a, b) = std::thread::scope(|scope| {
             let other = scope.spawn(take);

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::{
         event::PodView,
-        journal::{Journal, RunDir},
+        journal::{Journal, RunDir, RunState},
         model::Role,
         observe::deletions::Keeper,
     };
@@ -172,7 +172,7 @@ mod tests {
             let run = RunDir::create(dir.path(), "run").expect("a run directory");
             let journal = Journal::create(&run).expect("a journal");
             let now = || (10_000_000, jiff::Timestamp::UNIX_EPOCH);
-            let recorder = Recorder::new(journal, vec![], Arc::default(), now);
+            let recorder = Recorder::new(journal, RunState::default(), Arc::default(), now);
             let workload = "deployment/web".to_owned();
             recorder.observe(Kind::WorkloadSeen { namespace: "shop".into(), workload, wanted: 3, ready: 3 });
             let reader = Reader { source: AuditLog::nothing(), waiting: VecDeque::new(), error: String::new() };
