@@ -43,6 +43,8 @@ pub mod evidence;
 
 pub mod verify;
 
+pub mod history;
+
 pub mod exercise;
 
 pub mod sim;

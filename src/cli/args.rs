@@ -1,7 +1,7 @@
 //! The command line: every command, and the arguments that several commands share. The arguments of single commands
-//! are in `check_args.rs`, `cluster_args.rs`, `exercise_args.rs`, `list_args.rs`, `playbook_args.rs`, `prepare_args.rs`,
-//! `record_args.rs`, `rehearse_args.rs`, `report_args.rs` and `run_args.rs`. A hidden argument or command is the old
-//! name of one that is shown. Start with [`Args`].
+//! are in `check_args.rs`, `cluster_args.rs`, `exercise_args.rs`, `history_args.rs`, `list_args.rs`, `playbook_args.rs`,
+//! `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`, `report_args.rs` and `run_args.rs`. A hidden argument or
+//! command is the old name of one that is shown. Start with [`Args`].
 
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ pub(super) use super::{
     check_args::{CheckArgs, CheckFormat, ExplainArgs, JunitPer},
     cluster_args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
     exercise_args::ExerciseCommand,
+    history_args::{CompareArgs, ExportArgs, HistoryArgs},
     list_args::{ListArgs, ListChecksArgs, ListFormat, ListOf, ShowArgs},
     playbook_args::PlaybookCommand,
     prepare_args::{CaptureArgs, CaptureFor, LintArgs, RbacArgs, RbacFor, SchemaArgs, SchemaOf},
@@ -104,6 +105,12 @@ pub(super) enum Command {
     Log(LogArgs),
     /// Check that a run directory is unchanged; judge the run again
     Verify(VerifyArgs),
+    /// Show all drills of a folder: results, overdue scenarios, outdated passes
+    History(HistoryArgs),
+    /// Compare two runs: verdicts, recovery times, phases
+    Compare(CompareArgs),
+    /// Write a run as metrics or as a trace, or send it
+    Export(ExportArgs),
     /// Make a key pair that signs evidence
     Keygen(KeygenArgs),
     /// Sign the evidence of a run, and pack it into one file

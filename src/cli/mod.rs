@@ -10,13 +10,18 @@ mod check;
 mod check_args;
 mod cluster;
 mod cluster_args;
+mod compare;
 mod evidence;
 mod exercise;
 mod exercise_args;
 mod explain;
+mod export;
 mod forecast;
 mod gates;
 mod help;
+mod history;
+mod history_args;
+mod history_site;
 mod interrupt;
 mod lint;
 mod list;
@@ -155,6 +160,9 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Exercise(a) => exercise::exercise(&a),
         Command::Report(a) => report::report(&a),
         Command::Log(a) => report::log(&a),
+        Command::History(a) => block(history::history(&a)),
+        Command::Compare(a) => compare::compare(&a),
+        Command::Export(a) => block(export::export(&a)),
         Command::Keygen(a) => evidence::keygen(&a),
         Command::Seal(a) => evidence::seal(&a),
         Command::Rbac(a) => block(rbac::rbac(&a)),
@@ -206,6 +214,12 @@ fn told(error: &clap::Error) -> u8 {
     }
     print_styled(&if styled_out() { text.ansi().to_string() } else { text.to_string() });
     written(Exit::Passed.code())
+}
+
+/// Reports that something was not written or sent, although the command itself succeeded.
+fn lost(text: &str) {
+    say(text);
+    REPORT_LOST.store(true, Ordering::Relaxed);
 }
 
 fn block(command: impl Future<Output = Done>) -> Done {

@@ -1,5 +1,7 @@
 //! `drillmaster plan`: reads the cluster, makes the plan and runs the pre-flight. It changes nothing.
 
+use std::path::Path;
+
 use super::{
     Done, Failure,
     args::{Output, PlanArgs},
@@ -8,10 +10,14 @@ use super::{
 use crate::{
     engine::{PrepareError, Prepared, prepare},
     files,
-    model::{Exit, Finding, printable},
+    history::{Run, foresight, of_cluster, read},
+    model::{Exit, Finding, Plan, printable},
     plan::show,
     scenario::Loaded,
 };
+
+/// Times are learned from at most this many drills, the newest ones.
+const LEARNED_FROM: usize = 20;
 
 pub(super) async fn plan(args: &PlanArgs) -> Done {
     let place = place::of_drill(&args.place, &args.log).await?;
@@ -23,7 +29,10 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?;
     }
     match args.output.format {
-        Output::Human => print(&show(&plan)),
+        Output::Human => {
+            print(&show(&plan));
+            print(&learned(&args.runs, &plan));
+        }
         Output::Json => files::print_json(&json),
     }
     let refusals = plan.findings.iter().filter(|f| f.refuses()).count();
@@ -32,6 +41,18 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
         return Ok(Exit::Refused);
     }
     Ok(Exit::Passed)
+}
+
+/// What earlier drills of this cluster say about the predictions; empty without a folder of runs.
+fn learned(runs: &Path, plan: &Plan) -> String {
+    let Ok(found) = of_cluster(runs, &plan.cluster.uid, LEARNED_FROM) else { return String::new() };
+    let drills: Vec<Run> = read(&found, &|_, _, _| Ok(())).into_iter().map(|read| read.run).collect();
+    let lines: String = foresight(plan, &drills).iter().map(|line| format!("  {}\n", printable(line))).collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("\nLearned from earlier drills of this cluster ({})\n{lines}", shown(runs))
+    }
 }
 
 /// Prepares a drill. An unreachable cluster and an invalid scenario get different exit codes.

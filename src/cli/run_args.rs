@@ -31,6 +31,9 @@ pub(super) struct PlanArgs {
     pub log: AuditLogArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    /// The directory with earlier runs: times that three of them teach are printed beside the predictions
+    #[arg(long, value_name = "DIR", default_value = "runs", alias = "runs-dir")]
+    pub runs: PathBuf,
     /// Also write the plan to a file, for `run --plan`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

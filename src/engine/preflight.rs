@@ -4,10 +4,10 @@
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use crate::{
-    inventory::{Inventory, survey_cluster},
+    inventory::{Inventory, fingerprint, survey_cluster},
     model::{
-        Environment, Expectation, Finding, NodeHow, Plan, PlannedStep, Review, Reviewed, Ruling, State, Unseen, Verb,
-        few,
+        Environment, Expectation, Finding, Fingerprint, NodeHow, Plan, PlannedStep, RestsOn, Review, Reviewed, Ruling,
+        State, Unseen, Verb, few,
     },
     readiness::{OF_A_DESCRIPTION, ReviewSettings, VOCABULARY, review, strangers},
     scenario::{Problems, load_readiness_file},
@@ -26,24 +26,28 @@ pub struct Catalogue {
     /// When it was first made, by the world's clock.
     asked_us: u64,
     /// The first result.
-    pub(super) said: Box<Reviewed>,
-    /// The same, in full.
+    pub(super) said: Seen,
+    /// The review in full.
     whole: Box<Review>,
+    rests_on: RestsOn,
 }
+
+/// The result of a review, and what the drill rests on by what the review read.
+type Seen = (Box<Reviewed>, Box<Fingerprint>);
 
 impl Catalogue {
     /// Reads the cluster and makes the review for the first time.
-    pub(super) async fn first(world: &World, settings: ReviewSettings) -> (Self, Vec<Finding>) {
+    pub(super) async fn first(world: &World, settings: ReviewSettings, rests_on: RestsOn) -> (Self, Vec<Finding>) {
         let asked_us = world.clock.now_us();
-        let (whole, findings) = review_cluster(world, &settings).await;
-        let said = Box::new(whole.in_short(settings.environment));
-        (Self { settings, asked_us, said, whole }, findings)
+        let (whole, rests, findings) = review_cluster(world, &settings, &rests_on).await;
+        let said = (Box::new(whole.in_short(settings.environment)), rests);
+        (Self { settings, asked_us, said, whole, rests_on }, findings)
     }
 
     /// Reads the cluster and makes the review.
-    pub(super) async fn review(&self, world: &World) -> (Box<Reviewed>, Vec<Finding>) {
-        let (whole, findings) = review_cluster(world, &self.settings).await;
-        (Box::new(whole.in_short(self.settings.environment)), findings)
+    pub(super) async fn review(&self, world: &World) -> (Seen, Vec<Finding>) {
+        let (whole, rests, findings) = review_cluster(world, &self.settings, &self.rests_on).await;
+        ((Box::new(whole.in_short(self.settings.environment)), rests), findings)
     }
 
     /// The first result in full.
@@ -57,9 +61,14 @@ impl Catalogue {
     }
 }
 
-async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Review>, Vec<Finding>) {
+async fn review_cluster(
+    world: &World,
+    settings: &ReviewSettings,
+    rests_on: &RestsOn,
+) -> (Box<Review>, Box<Fingerprint>, Vec<Finding>) {
     let at = world.clock.wall();
-    let object_set = survey_cluster(world, &settings.namespaces, &[]).await;
+    let namespaces: BTreeSet<String> = settings.namespaces.iter().chain(&rests_on.namespaces).cloned().collect();
+    let object_set = survey_cluster(world, &namespaces.into_iter().collect::<Vec<_>>(), &[]).await;
     let review = review(&object_set, settings, &world.identity.context, "preflight", at);
     let strange = strangers(&object_set, settings);
     let mut findings: Vec<Finding> = vec![];
@@ -72,7 +81,7 @@ async fn review_cluster(world: &World, settings: &ReviewSettings) -> (Box<Review
         let last = findings.last_mut().expect("the summary is always the last finding");
         last.observed += "; a simulated cluster has no data for the others";
     }
-    (Box::new(review), findings)
+    (Box::new(review), Box::new(fingerprint(&object_set, rests_on)), findings)
 }
 
 /// The settings of the review: from the bindings, from the Readiness file that they name, and from the plan.

@@ -73,7 +73,7 @@ pub async fn prepare_in(
 async fn reviewed(mut prepared: Prepared, inventory: Inventory) -> Result<Prepared, PrepareError> {
     let settings = settings(&prepared.world, &prepared.plan, &inventory)?;
     drop(inventory);
-    let (catalogue, found) = Catalogue::first(&prepared.world, settings).await;
+    let (catalogue, found) = Catalogue::first(&prepared.world, settings, RestsOn::of(&prepared.plan)).await;
     prepared.plan.findings.extend(found);
     prepared.catalogue = Some(catalogue);
     Ok(prepared)

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, BudgetSays, Continues, EndReason, Keepsake, LineRun, PodView, ProbeRun, StepEnd, Unseen};
 use crate::model::{
-    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Head, Judgement, LeftBecause, Outcome, OutsideChange,
-    OutsidePart, Plan, Revert, Reviewed, ScopedWorkload, StepName, StepResult, StopHow, Told, WayBack,
+    Author, ClockMark, ClusterIdentity, Exit, FaultId, Finding, Fingerprint, Head, Judgement, LeftBecause, Outcome,
+    OutsideChange, OutsidePart, Plan, Revert, Reviewed, ScopedWorkload, StepName, StepResult, StopHow, Told, WayBack,
 };
 
 /// Something that happened in a run.
@@ -60,6 +60,9 @@ pub enum Kind {
         /// The readiness review, if it was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         review: Option<Box<Reviewed>>,
+        /// What the drill rests on, as the review read the cluster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rests_on: Option<Box<Fingerprint>>,
     },
     Armed {
         unwind_deadline_us: u64,

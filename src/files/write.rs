@@ -21,17 +21,22 @@ pub fn private() -> OpenOptions {
 /// # Errors
 /// The target exists and is not a regular file, or the file cannot be written.
 pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("something exists there that is not a regular file"));
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A new file with mode 0600 from the start: a link that somebody placed under its name is not followed.
-    let mut file = tempfile::Builder::new().prefix(".").suffix(".next").tempfile_in(folder)?;
+    let mut file = beside(path)?;
     write(&mut file)?;
     file.flush()?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// A temporary file that will replace the one at a path.
+fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("something exists there that is not a regular file"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A new file with mode 0600 from the start: a link that somebody placed under its name is not followed.
+    tempfile::Builder::new().prefix(".").suffix(".next").tempfile_in(folder)
 }
 
 /// Writes a file with this content, in the same way.
@@ -40,6 +45,18 @@ pub fn write_private(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
 /// As [`write_private`].
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     write_private(path, |file| file.write_all(content))
+}
+
+/// Writes a file that can be made again at any time: complete or absent, but not synced to the disk, because a site has
+/// a thousand of them.
+///
+/// # Errors
+/// As [`write_private`].
+pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(content)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 #[cfg(test)]

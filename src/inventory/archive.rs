@@ -116,7 +116,7 @@ fn typed(kind: &str, object: &impl Serialize) -> Value {
 }
 
 /// An object as JSON, including what the object set stores outside its body.
-fn whole(object: &Object) -> Value {
+pub(super) fn whole(object: &Object) -> Value {
     let mut value = if object.body.is_object() { object.body.clone() } else { Value::Object(serde_json::Map::new()) };
     let group = if object.group.is_empty() { String::new() } else { format!("{}/", object.group) };
     value["apiVersion"] = format!("{group}{}", object.version).into();

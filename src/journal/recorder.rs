@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use super::{IllegalTransition, Journal, Late, RunState, WriteError};
 use crate::{
     event::{Event, Kind},
-    model::{Finding, Redactor, Remedy, Reviewed, Told},
+    model::{Finding, Fingerprint, Redactor, Remedy, Reviewed, Told},
 };
 
 type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
@@ -164,9 +164,10 @@ impl Recorder {
         self.redactor.clean(text)
     }
 
-    /// Records the findings of the pre-flight.
-    pub fn preflight(&self, findings: &[Finding], review: Option<Box<Reviewed>>) {
+    /// Records the findings of the pre-flight, with the review and with what the drill rests on, if they were made.
+    pub fn preflight(&self, findings: &[Finding], review: Option<(Box<Reviewed>, Box<Fingerprint>)>) {
         let findings = findings.iter().map(|f| f.told(&self.redactor)).collect();
+        let (review, rests_on) = review.unzip();
         let review = review.map(|mut review| {
             for concern in &mut review.concerns {
                 concern.remedies.retain_mut(|remedy| match self.cleaned(remedy) {
@@ -179,7 +180,8 @@ impl Recorder {
             }
             review
         });
-        self.observe(Kind::PreflightDone { findings, review });
+        let rests_on = rests_on.map(|f| Box::new(f.told(&self.redactor)));
+        self.observe(Kind::PreflightDone { findings, review, rests_on });
     }
 
     /// A change without any known secret. None if it cannot be written without one.

@@ -42,6 +42,9 @@ pub struct About {
     /// How often the drill is to be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Dur>,
+    /// Whether a new image of the application asks for a new drill.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rests_on_images: bool,
     /// The controls for which the drill is evidence, by framework.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub controls: BTreeMap<String, Vec<String>>,

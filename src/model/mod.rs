@@ -11,6 +11,7 @@ mod difference;
 mod expect;
 mod few;
 mod finding;
+mod fingerprint;
 mod forms;
 mod head;
 mod ids;
@@ -56,6 +57,7 @@ pub use expect::{
 };
 pub use few::{few, some};
 pub use finding::{Finding, FindingState};
+pub use fingerprint::{Drift, Fingerprint, Part, RestsOn, Traits};
 pub use head::Head;
 pub use ids::{DRILLED_LABELS, FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
 pub use left::LeftBecause;

@@ -18,7 +18,12 @@ const STYLE: &str = include_str!("report.css");
 
 /// The report, with the shipped template.
 pub fn html(document: &Document) -> String {
-    shown(report(document, TEMPLATE, STYLE))
+    shown(report(document, &[], TEMPLATE, STYLE))
+}
+
+/// The report as a page of a site, with links (address, text) above it.
+pub fn html_with_links(document: &Document, links: &[(&str, &str)]) -> String {
+    shown(report(document, links, TEMPLATE, STYLE))
 }
 
 /// The report, with the templates of an organisation.
@@ -28,8 +33,8 @@ pub fn html(document: &Document) -> String {
 pub(super) fn html_of(document: &Document, organisation: &Organisation) -> Result<String, String> {
     let style = organisation.css.as_deref().unwrap_or(STYLE);
     match &organisation.html {
-        Some((file, template)) => report(document, template, style).map_err(|why| format!("{file}: {why}")),
-        None => report(document, TEMPLATE, style),
+        Some((file, template)) => report(document, &[], template, style).map_err(|why| format!("{file}: {why}")),
+        None => report(document, &[], TEMPLATE, style),
     }
 }
 
@@ -41,6 +46,7 @@ pub fn exercise_html(document: &Document, prefix: &str) -> String {
         kind: say!(words, w::REPORT),
         number: say!(words, w::EXERCISE_LINE, document.run, document.date),
         foot: say!(words, w::EXERCISE_FOOT, document.run),
+        links: vec![],
     };
     shown(render(document, parts(document), &head, TEMPLATE, STYLE))
 }
@@ -53,6 +59,7 @@ pub(super) fn paper(paper: &Paper) -> String {
         kind: paper.kind.clone(),
         number: paper.number.clone(),
         foot: String::new(),
+        links: vec![],
     };
     let chapter = |(i, chapter): (usize, &Chapter)| {
         let blocks: Vec<Value> = chapter.blocks.iter().map(|b| block(&document.words, b)).collect();
@@ -90,9 +97,11 @@ struct Head {
     kind: String,
     number: String,
     foot: String,
+    /// Other pages of the site.
+    links: Vec<Value>,
 }
 
-fn report(document: &Document, template: &str, css: &str) -> Result<String, String> {
+fn report(document: &Document, links: &[(&str, &str)], template: &str, css: &str) -> Result<String, String> {
     let words = &document.words;
     let title = if document.mark.is_empty() { w::WINDOW_TITLE } else { w::WINDOW_TITLE_REHEARSAL };
     let head = Head {
@@ -100,6 +109,7 @@ fn report(document: &Document, template: &str, css: &str) -> Result<String, Stri
         kind: say!(words, w::REPORT),
         number: say!(words, w::RUN_LINE, document.run, document.date),
         foot: say!(words, w::FOOT, document.run),
+        links: links.iter().map(|(href, text)| context! { href => *href, text => *text }).collect(),
     };
     render(document, parts(document), &head, template, css)
 }
@@ -130,7 +140,7 @@ fn render(document: &Document, parts: Vec<Value>, head: &Head, template: &str, c
     environment.add_template("report", template).map_err(|e| told(&e))?;
     let page = environment.get_template("report").map_err(|e| told(&e))?;
     let given = context! {
-        d => Value::from(Serde(document)), parts, texts, lang => words.language(), logo => logo(document),
+        d => Value::from(Serde(document)), parts, texts, links => &head.links, lang => words.language(), logo => logo(document),
         style => Value::from_safe_string(style(document, &head.foot, css)),
     };
     page.render(given).map_err(|e| told(&e))
@@ -158,7 +168,16 @@ fn style(document: &Document, foot: &str, css: &str) -> String {
     let words = &document.words;
     let marking = document.cover.as_ref().map_or("", |c| c.marking.as_str());
     let foot: Vec<&str> = [marking, &document.mark, foot].into_iter().filter(|text| !text.is_empty()).collect();
-    css.replace("@FOOT@", &inert(&foot.join(" · ")))
+    footed(words, &foot.join(" · "), css)
+}
+
+/// The style sheet for other pages, with what stands on each printed page.
+pub fn page_style(foot: &str) -> String {
+    footed(&Words::default(), foot, STYLE)
+}
+
+fn footed(words: &Words, foot: &str, css: &str) -> String {
+    css.replace("@FOOT@", &inert(foot))
         .replace("@PAGE@", &inert(&say!(words, w::PAGE)))
         .replace("@ANNEX@", &inert(&say!(words, w::ANNEX_PAGE)))
 }

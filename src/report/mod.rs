@@ -30,7 +30,7 @@ pub use document::{
     Picture, Predicted, Predictions, Ref, Rest, Row, Section, Signature, State, Table, Text, TimeAxis, Tone, Trend,
     TrendPoint, TrendRow, Verdict, Waterfall, Zone, Zones, document,
 };
-pub use html::{exercise_html, html};
+pub use html::{exercise_html, html, html_with_links, page_style};
 pub use json::{json, schema};
 pub use junit::junit;
 pub use line::line;
@@ -50,6 +50,7 @@ pub use review::{
 pub use sarif::sarif;
 pub use story::{Recovery, StepLine, Story, UndoLine, story_of, story_of_events};
 pub use summary::{Shape, summary, summary_in};
+pub use svg::escape as svg_text;
 pub use words::{LanguageError, Word, Words, catalogue, english};
 
 use crate::{journal::RunDir, verdict::ReadRun};

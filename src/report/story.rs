@@ -276,7 +276,7 @@ fn add_event(story: &mut Story, event: &Event) {
         Kind::SessionOpened { actor, why, epoch, .. } if *actor != Actor::Runner => {
             story.deviations.push(format!("{at:.1} s: session {epoch} ({actor:?}) took over: {why}"));
         }
-        Kind::PreflightDone { findings, review } => {
+        Kind::PreflightDone { findings, review, .. } => {
             story.findings.extend(findings.clone());
             if let Some(review) = review {
                 story.review = Some((**review).clone());

@@ -92,6 +92,10 @@ pub struct Metadata {
     /// How often the drill is to be run, such as 365d.
     #[serde(default)]
     pub every: Option<Dur>,
+    /// Whether a new container image of the application makes the last pass outdated (`history --context`). Default
+    /// false: images change with every release.
+    #[serde(default)]
+    pub rests_on_images: bool,
 }
 
 impl Scenario {
@@ -109,6 +113,7 @@ impl Scenario {
             out_of_scope: m.out_of_scope,
             assumptions: m.assumptions,
             every: m.every,
+            rests_on_images: m.rests_on_images,
             controls: self.controls.clone(),
         }
     }

@@ -116,16 +116,26 @@ impl Http {
 
     /// Posts one line of text. Any 2xx answer confirms that it is durable.
     pub async fn append(&self, url: &str, line: &str) -> Result<(), HttpError> {
-        self.send(url, "text/plain", line.to_owned()).await
+        self.send(url, &[], "text/plain", line.to_owned()).await
     }
 
     /// Posts JSON to a webhook. Any 2xx answer is a success. Errors contain only the host of the webhook.
     pub async fn post(&self, webhook: &WebhookUrl, body: &Value) -> Result<(), HttpError> {
-        let sent = self.send(webhook.reveal(), "application/json", body.to_string()).await;
+        self.post_with(webhook, &[], body).await
+    }
+
+    /// The same, with headers that are not shown to anybody.
+    pub async fn post_with(
+        &self,
+        webhook: &WebhookUrl,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<(), HttpError> {
+        let sent = self.send(webhook.reveal(), headers, "application/json", body.to_string()).await;
         sent.map_err(|error| HttpError { url: self.redactor.clean(&webhook.to_string()), ..error })
     }
 
-    async fn send(&self, url: &str, kind: &str, body: String) -> Result<(), HttpError> {
+    async fn send(&self, url: &str, headers: &[(&str, &str)], kind: &str, body: String) -> Result<(), HttpError> {
         let client = match &self.side {
             Side::Live(client) => client,
             Side::Simulated(backend, limit) => {
@@ -133,6 +143,7 @@ impl Http {
             }
         };
         let request = client.post(url).header("content-type", kind).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let response = request.send().await.map_err(|e| self.error("POST", url, chain(e)))?;
         if response.status().is_success() {
             Ok(())

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms that it may use in addition to `model`.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("event", &[]),
     ("files", &[]),
@@ -24,6 +24,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("report", &["event", "evidence", "files", "journal", "verdict"]),
     ("exercise", &["event", "files", "journal", "report", "scenario", "verdict"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
+    ("history", &["event", "files", "inventory", "journal", "report", "scenario", "verdict", "verify"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
         "engine",
@@ -61,6 +62,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "evidence",
             "report",
             "verify",
+            "history",
             "exercise",
             "prove",
             "sim",

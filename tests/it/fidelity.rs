@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use drillmaster::{model::Exit, sim::Description};
-use shared::{Recording, Slack, partings, rows, transitions};
+pub use shared::{Cause, Recording, Seen};
+use shared::{Slack, partings, rows, transitions};
 
 use super::rehearsal::{Rehearsal, on_paused_time, scenario_with};
 
@@ -14,7 +15,7 @@ mod shared;
 const BEGIN: &str = "<!-- Made by `UPDATE_GOLDEN=1 cargo test fidelity`: do not edit. -->\n";
 const END: &str = "<!-- End of the generated part. -->";
 
-fn recordings() -> Vec<Recording> {
+pub fn recordings() -> Vec<Recording> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fidelity");
     let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).collect();
     files.sort();

@@ -175,7 +175,11 @@ pub fn outage(evil: &str) -> Tape {
     }
     tape.at(
         0.1,
-        Kind::PreflightDone { findings: vec![Finding::pass("nodes-ready", evil)], review: Some(reviewed(evil)) },
+        Kind::PreflightDone {
+            findings: vec![Finding::pass("nodes-ready", evil)],
+            review: Some(reviewed(evil)),
+            rests_on: None,
+        },
     );
     tape.at(0.2, probe(0.0, 5.0, 21, true)).at(5.0, Kind::Armed { unwind_deadline_us: 0 });
     tape.at(

@@ -130,7 +130,7 @@ pub(super) const BUILT_IN: &[KindFields] = &[
     kind("ClusterRole.rbac.authorization.k8s.io", ROLE),
     kind("RoleBinding.rbac.authorization.k8s.io", BINDING),
     kind("ClusterRoleBinding.rbac.authorization.k8s.io", BINDING),
-    kind("StorageClass.storage.k8s.io", &[(Plain, "", "volumeBindingMode provisioner")]),
+    kind("StorageClass.storage.k8s.io", &[(Plain, "", "volumeBindingMode provisioner reclaimPolicy")]),
     kind("CSINode.storage.k8s.io", &[(Plain, "/spec/drivers/*", "name allocatable/count")]),
     kind("VolumeAttachment.storage.k8s.io", &[(There, "/status", "attachError/message")]),
     kind("VolumeSnapshotClass.snapshot.storage.k8s.io", &[(Plain, "", "driver")]),

@@ -124,7 +124,7 @@ fn seconds(us: u64) -> String {
 }
 
 /// Text from a cluster, inert in HTML and XML.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

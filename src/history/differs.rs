@@ -1,0 +1,247 @@
+//! Compares two runs: verdicts, recovery times, data loss, phases. Start with [`compare`].
+
+use std::{collections::BTreeSet, time::Duration};
+
+use serde::Serialize;
+
+use super::{Ended, Judged, Run, Threshold, Within};
+use crate::model::{Dur, Exit, Measure, Measured, Outcome};
+
+/// A run of a comparison.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Side {
+    /// The name of its directory.
+    pub dir: String,
+    /// When it began.
+    pub began: String,
+    /// How it counts.
+    pub result: Ended,
+}
+
+impl Side {
+    fn of(run: &Run) -> Self {
+        Self { dir: run.dir.clone(), began: run.date(), result: run.result }
+    }
+}
+
+/// One line of a comparison.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// What is compared.
+    pub what: String,
+    /// In the first run.
+    pub a: String,
+    /// In the second run.
+    pub b: String,
+    /// The difference.
+    pub change: String,
+    /// What it means: `worse`, `better`, a threshold that is exceeded.
+    pub said: String,
+    /// 1 if it got worse than allowed, 4 if that cannot be decided.
+    pub exit: u8,
+}
+
+/// A comparison.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// The first run.
+    pub a: Side,
+    /// The second run.
+    pub b: Side,
+    /// What limits the comparison.
+    pub notes: Vec<String>,
+    /// Its lines.
+    pub rows: Vec<Row>,
+    /// 0 if nothing got worse than allowed.
+    pub exit: u8,
+}
+
+/// Compares two runs. Each threshold says how much longer a recovery, or a loss of data, may be in the second one.
+pub fn compare(a: &Run, b: &Run, rto: Option<Threshold>, rpo: Option<Threshold>) -> (Compared, Exit) {
+    let mut rows = vec![];
+    let mut exit = Exit::Passed;
+    let mut add = |row: Row, own: Exit| {
+        exit = exit.worse(own);
+        rows.push(row);
+    };
+    let ids: Vec<&str> = ids(a, b);
+    for id in &ids {
+        let (row, own) = verdict(id, find(a, id), find(b, id));
+        add(row, own);
+    }
+    for id in &ids {
+        for (of, word, threshold) in [
+            (Measured::Recovery, "RTO", rto),
+            (Measured::Loss, "RPO", rpo),
+            (Measured::Ready, "ready after", None),
+            (Measured::Alert, "alert after", None),
+        ] {
+            if let Some((row, own)) = time(id, word, of, (find(a, id), find(b, id)), threshold) {
+                add(row, own);
+            }
+        }
+    }
+    for (word, of, threshold) in [("--max-rto", Measured::Recovery, rto), ("--max-rpo", Measured::Loss, rpo)] {
+        let measured = |run: &Run| run.judgements.iter().filter_map(|j| j.measured).any(|m| m.of == of);
+        if let (Some(threshold), false) = (threshold, measured(a) || measured(b)) {
+            let said = format!("{word} {threshold}: neither run measured it");
+            add(
+                Row {
+                    what: word.into(),
+                    a: "–".into(),
+                    b: "–".into(),
+                    change: "–".into(),
+                    said,
+                    exit: Exit::Inconclusive.code(),
+                },
+                Exit::Inconclusive,
+            );
+        }
+    }
+    rows.extend(phases(a, b));
+    if ![a, b].iter().all(|run| run.result.is_conclusive()) {
+        exit = exit.worse(Exit::Inconclusive);
+    }
+    let compared = Compared { a: Side::of(a), b: Side::of(b), notes: notes(a, b), rows, exit: exit.code() };
+    (compared, exit)
+}
+
+fn notes(a: &Run, b: &Run) -> Vec<String> {
+    let mut notes = vec![];
+    if a.scenario != b.scenario {
+        notes.push(format!("the scenarios differ: {} and {}", a.scenario, b.scenario));
+    } else if a.scenario_hash != b.scenario_hash {
+        notes.push("the scenario file changed between the runs".into());
+    }
+    if a.cluster_uid != b.cluster_uid {
+        notes.push(format!("the clusters differ: {} and {}", a.cluster, b.cluster));
+    } else if a.kubernetes != b.kubernetes {
+        notes.push(format!("the version of Kubernetes differs: {} and {}", a.kubernetes, b.kubernetes));
+    }
+    if a.rehearsal != b.rehearsal {
+        notes.push("one of them is a rehearsal, which predicts and does not measure".into());
+    }
+    for run in [a, b].into_iter().filter(|run| !run.result.is_conclusive()) {
+        notes.push(format!("{} is {}: {}", run.dir, run.result, run.why));
+    }
+    notes
+}
+
+/// The expectations of both, in the order of the first.
+fn ids<'a>(a: &'a Run, b: &'a Run) -> Vec<&'a str> {
+    let mut known = BTreeSet::new();
+    let all = a.judgements.iter().chain(&b.judgements).map(|j| j.id.as_str());
+    all.filter(|id| known.insert(*id)).collect()
+}
+
+fn find<'a>(run: &'a Run, id: &str) -> Option<&'a Judged> {
+    run.judgements.iter().find(|j| j.id == id)
+}
+
+fn verdict(id: &str, a: Option<&Judged>, b: Option<&Judged>) -> (Row, Exit) {
+    let word = |j: Option<&Judged>| j.map_or_else(|| "not expected".to_owned(), |j| j.outcome.to_string());
+    let (said, exit) = match (a.map(|j| j.outcome), b.map(|j| j.outcome)) {
+        (Some(a), Some(b)) if a == b => ("", Exit::Passed),
+        (Some(Outcome::Pass), Some(Outcome::Fail)) => ("worse", Exit::Failed),
+        (Some(Outcome::Pass), _) => ("not shown any more", Exit::Inconclusive),
+        (_, Some(Outcome::Pass)) => ("better", Exit::Passed),
+        (_, Some(Outcome::Fail)) => ("worse", Exit::Failed),
+        _ => ("differs", Exit::Passed),
+    };
+    let changed = a.zip(b).is_some_and(|(a, b)| a.expectation != b.expectation);
+    let said = if changed { format!("{said} (the expectation changed)").trim().to_owned() } else { said.to_owned() };
+    (
+        Row { what: format!("verdict {id}"), a: word(a), b: word(b), change: String::new(), said, exit: exit.code() },
+        exit,
+    )
+}
+
+fn time(
+    id: &str,
+    word: &str,
+    of: Measured,
+    (a, b): (Option<&Judged>, Option<&Judged>),
+    threshold: Option<Threshold>,
+) -> Option<(Row, Exit)> {
+    let own = |j: Option<&Judged>| j.and_then(|j| j.measured).filter(|m| m.of == of);
+    let (a, b) = (own(a), own(b));
+    if a.is_none() && b.is_none() {
+        return None;
+    }
+    let shown = |m: Option<Measure>| m.map_or_else(|| "not measured".to_owned(), bar);
+    let (change, mut said, mut exit) = match (a, b) {
+        (Some(a), Some(b)) => (change(a.most_us, b.most_us), direction(a, b).to_owned(), Exit::Passed),
+        _ => ("–".to_owned(), String::new(), Exit::Passed),
+    };
+    if let Some(threshold) = threshold {
+        let (words, own) = match a.zip(b).map(|(a, b)| threshold.judge(a, b)) {
+            Some(Within::Yes) => (format!("within {threshold}"), Exit::Passed),
+            Some(Within::No) => (format!("MORE THAN {threshold}"), Exit::Failed),
+            Some(Within::Undecided) => {
+                (format!("{threshold} not decided: it lies in the error bars"), Exit::Inconclusive)
+            }
+            None => (format!("{threshold} not decided: not measured in both"), Exit::Inconclusive),
+        };
+        said = if said.is_empty() { words } else { format!("{said}, {words}") };
+        exit = own;
+    }
+    Some((Row { what: format!("{word} {id}"), a: shown(a), b: shown(b), change, said, exit: exit.code() }, exit))
+}
+
+/// Better or worse only where the error bars do not overlap.
+fn direction(a: Measure, b: Measure) -> &'static str {
+    if b.most_us < a.least_us {
+        "better"
+    } else if b.least_us > a.most_us {
+        "worse"
+    } else {
+        "no clear change"
+    }
+}
+
+pub(super) fn bar(m: Measure) -> String {
+    if m.least_us == m.most_us {
+        seconds(m.most_us)
+    } else {
+        format!("{} to {}", seconds(m.least_us), seconds(m.most_us))
+    }
+}
+
+/// An objective, as a scenario writes it.
+pub(super) fn objective(m: Measure) -> String {
+    Dur(Duration::from_micros(m.objective_us)).to_string()
+}
+
+/// A time in seconds.
+pub(super) fn seconds(us: u64) -> String {
+    format!("{:.1} s", us as f64 / 1e6)
+}
+
+fn change(a: u64, b: u64) -> String {
+    let (a, b) = (a as f64 / 1e6, b as f64 / 1e6);
+    let share = if a > 0.0 { format!(" ({:+.0} %)", (b - a) / a * 100.0) } else { String::new() };
+    format!("{:+.1} s{share}", b - a)
+}
+
+/// The phases that both recoveries have.
+fn phases(a: &Run, b: &Run) -> Vec<Row> {
+    let mut rows = vec![];
+    for ours in &a.recoveries {
+        let Some(theirs) = b.recoveries.iter().find(|r| r.probe == ours.probe && r.of == ours.of) else { continue };
+        for phase in &ours.phases {
+            let Some(other) = theirs.phases.iter().find(|p| p.name == phase.name) else { continue };
+            rows.push(Row {
+                what: format!("{} ({}): {}", ours.probe, ours.of, phase.name),
+                a: seconds(phase.at_us),
+                b: seconds(other.at_us),
+                change: change(phase.at_us, other.at_us),
+                said: String::new(),
+                exit: 0,
+            });
+        }
+    }
+    rows
+}

@@ -1,0 +1,148 @@
+//! A history in the OpenMetrics text format, for a textfile collector or a scrape. Start with [`metrics`].
+
+use std::fmt::Write;
+
+use super::{Ended, History, Run, Status};
+
+/// Writes one family of gauges.
+pub(super) struct Family<'a> {
+    out: &'a mut String,
+    name: &'static str,
+}
+
+impl<'a> Family<'a> {
+    /// The head of a family. A unit is part of the name, as the format demands.
+    pub fn new(out: &'a mut String, name: &'static str, unit: &str, help: &str) -> Self {
+        let _ = writeln!(out, "# TYPE {name} gauge");
+        if !unit.is_empty() {
+            let _ = writeln!(out, "# UNIT {name} {unit}");
+        }
+        let _ = writeln!(out, "# HELP {name} {}", escape(help));
+        Self { out, name }
+    }
+
+    /// One sample.
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: impl std::fmt::Display) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.out, "{}{labels} {value}", self.name);
+    }
+}
+
+/// Text in a label or a help line. Control characters would be legal there, and drive a terminal that shows the file.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c if !crate::model::is_printable(c) => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The history as gauges.
+pub fn metrics(history: &History) -> String {
+    let mut out = String::new();
+    let mut runs = Family::new(&mut out, "drillmaster_drills", "", "Drills in the folder, by result.");
+    for result in Ended::ALL {
+        let count = history.counts.get(result.label()).copied().unwrap_or_default();
+        runs.sample(&[("result", result.label())], count);
+    }
+    passes(history, &mut out);
+    recoveries(history, &mut out);
+    if let Some(all) = &history.verification {
+        let mut status = Family::new(
+            &mut out,
+            "drillmaster_scenario_verification",
+            "",
+            "Whether the last pass still counts: 1 for the status that applies.",
+        );
+        for v in all {
+            for is in Status::ALL {
+                let labels = [
+                    ("scenario", v.scenario.as_str()),
+                    ("cluster", &v.cluster),
+                    ("cluster_uid", &v.cluster_uid),
+                    ("status", is.label()),
+                ];
+                status.sample(&labels, u8::from(is == v.status));
+            }
+        }
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
+fn passes(history: &History, out: &mut String) {
+    let labels = |row: &super::Drilled| {
+        [("scenario", row.scenario.clone()), ("cluster", row.cluster.clone()), ("cluster_uid", row.cluster_uid.clone())]
+    };
+    let mut overdue =
+        Family::new(out, "drillmaster_scenario_overdue", "", "Whether the next drill is due. Never run counts as due.");
+    for row in &history.scenarios {
+        let late = matches!(row.standing, super::Standing::Overdue | super::Standing::NeverRun);
+        overdue.sample(&labels(row).each_ref().map(|(k, v)| (*k, v.as_str())), u8::from(late));
+    }
+    let mut last = Family::new(
+        out,
+        "drillmaster_scenario_last_pass_timestamp_seconds",
+        "seconds",
+        "When the drill that passed last began, in Unix time.",
+    );
+    for row in &history.scenarios {
+        if let Some(at) = row.last_pass.as_ref().and_then(|l| l.at) {
+            last.sample(&labels(row).each_ref().map(|(k, v)| (*k, v.as_str())), at.as_second());
+        }
+    }
+}
+
+/// The newest measurement of each expectation.
+fn recoveries(history: &History, out: &mut String) {
+    let mut newest: Vec<(&Run, &super::Judged, crate::model::Measure)> = vec![];
+    for run in history.drills.iter().rev() {
+        for judged in &run.judgements {
+            let known = newest.iter().any(|(other, j, _)| other.subject() == run.subject() && j.id == judged.id);
+            if let (Some(measure), false) = (judged.measured, known) {
+                newest.push((run, judged, measure));
+            }
+        }
+    }
+    newest.reverse();
+    let mut family = Family::new(
+        out,
+        "drillmaster_measured_seconds",
+        "seconds",
+        "The newest measured time of each expectation, at both ends of its error bar, and its objective.",
+    );
+    for (run, judged, m) in newest {
+        for (bound, us) in [("least", m.least_us), ("most", m.most_us), ("objective", m.objective_us)] {
+            let labels = [
+                ("scenario", run.scenario.as_str()),
+                ("cluster", &run.cluster),
+                ("cluster_uid", &run.cluster_uid),
+                ("expectation", &judged.id),
+                ("bound", bound),
+            ];
+            family.sample(&labels, us as f64 / 1e6);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_cannot_end_its_line() {
+        let mut out = String::new();
+        Family::new(&mut out, "m_seconds", "seconds", "two\nlines").sample(&[("a", "x\"} 1\ny\u{1b}[2J\\")], 1);
+        assert_eq!(
+            out,
+            "# TYPE m_seconds gauge\n# UNIT m_seconds seconds\n# HELP m_seconds two\\nlines\nm_seconds{a=\"x\\\"} 1\\ny\u{fffd}[2J\\\\\"} 1\n"
+        );
+    }
+}

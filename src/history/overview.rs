@@ -1,0 +1,151 @@
+//! Everything that a history says, made from the runs of a folder. Every format is a view of it. Start with
+//! [`History::of`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Chain, Cluster, Drilled, Ended, Known, Learned, Period, Run, Unread, Verification,
+    chain::chains,
+    drills::drilled,
+    learn,
+    verified::{Judge, exit_of},
+};
+use crate::model::Exit;
+
+/// What is asked of a history.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The folder, as it was given.
+    pub folder: String,
+    /// The time for which it is made. Later runs are left out.
+    pub now: Timestamp,
+    /// The period that it covers.
+    pub period: Option<Period>,
+    /// The scenarios of the organisation, and the files that could not be read.
+    pub scenarios: Option<(Vec<Known>, Vec<Unread>)>,
+    /// Clusters to compare with.
+    pub clusters: &'a [Cluster],
+}
+
+/// A history.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// Version of this format.
+    pub schema_version: &'static str,
+    /// The folder.
+    pub folder: String,
+    /// The time for which it is made.
+    pub as_of: Timestamp,
+    /// The period, if one was given.
+    pub period: Option<String>,
+    /// Drills on clusters, from the oldest to the newest.
+    pub drills: Vec<Run>,
+    /// Rehearsals, by name. They prove nothing.
+    pub rehearsals: Vec<Run>,
+    /// How many drills are outside the period, or later than the time.
+    pub left_out: usize,
+    /// How many drills had each result.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Each scenario on each cluster.
+    pub scenarios: Vec<Drilled>,
+    /// Whether the scenarios of the organisation were given. If not, scenarios that were never run are unknown.
+    pub scenarios_given: bool,
+    /// Files that should be scenarios, and are not counted.
+    pub unread_scenarios: Vec<Unread>,
+    /// Whether runs are missing, for each cluster.
+    pub completeness: Vec<Chain>,
+    /// Whether the last passes still count; none if no cluster was given.
+    pub verification: Option<Vec<Verification>>,
+    /// How good the predictions were.
+    pub predictions: Vec<Learned>,
+}
+
+impl History {
+    /// The history that these runs show.
+    pub fn of(mut runs: Vec<Run>, asked: &Asked<'_>) -> Self {
+        runs.sort_by(|a, b| (a.started, &a.dir).cmp(&(b.started, &b.dir)));
+        recovered(&mut runs);
+        let (rehearsals, all): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.rehearsal);
+        let count = all.len();
+        let all: Vec<Run> = all.into_iter().filter(|run| run.started.is_none_or(|at| at <= asked.now)).collect();
+        let inside = |run: &Run| run.started.is_none_or(|at| asked.period.as_ref().is_none_or(|p| p.has(at)));
+        let views: Vec<&Run> = all.iter().collect();
+        let counted: Vec<&Run> = all.iter().filter(|run| counts(run, &all)).collect();
+        let known = asked.scenarios.as_ref().map(|(known, _)| known.as_slice());
+        let scenarios = drilled(&counted, known, asked.now);
+        let compared = !asked.clusters.is_empty();
+        let verification = compared.then(|| Judge::new(&counted, known, asked.clusters).all(&scenarios));
+        let completeness = chains(&views, asked.period.as_ref(), asked.clusters);
+        let predictions = predictions(&counted);
+        let mut numbers: BTreeMap<&'static str, usize> = BTreeMap::new();
+        for run in counted.iter().filter(|run| inside(run)) {
+            *numbers.entry(run.result.label()).or_default() += 1;
+        }
+        let drills: Vec<Run> = all.iter().filter(|run| inside(run)).cloned().collect();
+        Self {
+            schema_version: "1.0",
+            folder: asked.folder.clone(),
+            as_of: asked.now,
+            period: asked.period.as_ref().map(ToString::to_string),
+            left_out: count - drills.len(),
+            drills,
+            rehearsals: if asked.period.is_some() { vec![] } else { rehearsals },
+            counts: numbers,
+            scenarios,
+            scenarios_given: known.is_some(),
+            unread_scenarios: asked.scenarios.as_ref().map(|(_, unread)| unread.clone()).unwrap_or_default(),
+            completeness,
+            verification,
+            predictions,
+        }
+    }
+
+    /// Whether the site has a page for a run.
+    pub fn has_page(&self, dir: &str) -> bool {
+        let all = self.drills.iter().chain(&self.rehearsals);
+        all.filter(|run| run.result != Ended::Damaged).any(|run| run.dir == dir)
+    }
+
+    /// The exit code: that of the verification if a cluster was given, that of the completeness if a period was given,
+    /// and the more serious one if both were.
+    pub fn exit(&self) -> Exit {
+        let verified = self.verification.as_deref().map_or(Exit::Passed, exit_of);
+        let complete = self.completeness.iter().map(Chain::exit).filter(|_| self.period.is_some());
+        complete.fold(verified, Exit::worse)
+    }
+}
+
+/// Whether a run counts. The record of a run in the cluster is a second directory of the same run.
+fn counts(run: &Run, all: &[Run]) -> bool {
+    !run.from_cluster || !all.iter().any(|other| !other.from_cluster && other.run == run.run)
+}
+
+/// A run whose directory has no end ended in another directory, if somebody recovered it from the record in the
+/// cluster.
+fn recovered(runs: &mut [Run]) {
+    let ends: Vec<(String, String, Ended)> =
+        runs.iter().filter(|run| run.from_cluster).map(|run| (run.run.clone(), run.dir.clone(), run.result)).collect();
+    for run in runs.iter_mut().filter(|run| run.result == Ended::Open && !run.from_cluster) {
+        if let Some((_, dir, result)) = ends.iter().find(|(name, ..)| *name == run.run) {
+            run.result = *result;
+            run.why = format!("its runner died; it was recovered from the record in the cluster ({dir})");
+        }
+    }
+}
+
+/// Each cluster's drills. Only what counts can be learned from.
+fn predictions(drills: &[&Run]) -> Vec<Learned> {
+    let of_use = |run: &&&Run| !matches!(run.result, Ended::Damaged | Ended::Open) && !run.predictions.is_empty();
+    let uids: BTreeSet<&str> = drills.iter().filter(of_use).map(|run| run.cluster_uid.as_str()).collect();
+    uids.into_iter()
+        .flat_map(|uid| {
+            let own: Vec<&&Run> = drills.iter().filter(of_use).filter(|run| run.cluster_uid == uid).collect();
+            let name = own.last().map(|run| run.cluster.as_str()).unwrap_or_default();
+            learn(name, uid, &own.iter().map(|run| run.predictions.as_slice()).collect::<Vec<_>>())
+        })
+        .collect()
+}

@@ -1,0 +1,74 @@
+//! Reads and verifies the runs of a folder, on all cores. Of each run only what a history needs is kept, so the memory
+//! does not depend on the length of the journals. Start with [`read`].
+
+use std::{
+    num::NonZero,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use super::{Entry, Run};
+use crate::{
+    journal::RunDir,
+    verify::{Verified, verify},
+};
+
+/// What was read of one entry.
+#[derive(Debug)]
+pub struct Read {
+    /// The run.
+    pub run: Run,
+    /// Why the caller's function failed for it.
+    pub failed: Option<String>,
+}
+
+/// Reads every entry, in the order of the list. `each` is called with every run whose journal could be read, while the
+/// whole of it is in memory.
+pub fn read(entries: &[Entry], each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), String> + Sync)) -> Vec<Read> {
+    let next = AtomicUsize::new(0);
+    let found: Mutex<Vec<Option<Read>>> = Mutex::new(entries.iter().map(|_| None).collect());
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(entries.len().max(1));
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(entry) = entries.get(at) else { return };
+                    let read = one(entry, each);
+                    let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    found[at] = Some(read);
+                }
+            });
+        }
+    });
+    let found = found.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    found.into_iter().flatten().collect()
+}
+
+fn one(entry: &Entry, each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), String> + Sync)) -> Read {
+    match entry {
+        Entry::Refused { name, why } => Read { run: Run::refused(name, why), failed: None },
+        Entry::Run(dir) => match verify(dir) {
+            Err(error) => Read { run: Run::damaged(dir, chain(&error)), failed: None },
+            Ok(verified) => {
+                let run = Run::of(dir, &verified);
+                let failed = each(dir, &verified, &run).err();
+                Read { run, failed }
+            }
+        },
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
