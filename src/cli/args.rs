@@ -72,7 +72,7 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Copy a cluster, for rehearsals or for a review; without secrets
     Capture(CaptureArgs),
-    /// List what is part of the program: scenarios, playbooks, checks, …
+    /// List the parts of the program: scenarios, playbooks, checks, …
     List(ListArgs),
     /// Print a scenario, playbook, cluster or bindings of the program
     Show(ShowArgs),

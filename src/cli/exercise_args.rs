@@ -28,7 +28,7 @@ pub(super) enum ExerciseCommand {
     Authorise(AuthoriseArgs),
     /// Start the exercise (director), or let a policy run it without people
     Start(StartArgs),
-    /// Show what is open, what is due and what happens next
+    /// Show the open stage, its items and the next step
     Status(StatusArgs),
     /// End the open stage and open the next one; starts the drill of a scenario stage (director)
     Next(NextArgs),
@@ -99,7 +99,7 @@ pub(super) struct ClaimArgs {
 pub(super) struct PrepareArgs {
     /// The playbook: a file, or the name of a shipped one (`list playbooks`)
     pub playbook: PathBuf,
-    /// The people file: who has which role
+    /// The people file, with the roles of everybody
     #[arg(long, value_name = "FILE")]
     pub people: PathBuf,
     /// When the exercise begins, such as 2026-12-03T09:00:00Z

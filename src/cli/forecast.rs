@@ -1,14 +1,15 @@
 //! What a rehearsal predicts of a playbook's drills. Each scenario is rehearsed once in a process. Start with
 //! [`Rehearsals::of`].
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, fs};
 
 use super::{
     interrupt::Interrupts,
-    simulated::{rehearsal, settled},
+    simulated::{rehearsal_in, settled, temporary},
 };
 use crate::{
     exercise::{DrillStage, Forecast, set},
+    journal::{RunDir, follow},
     scenario::{CLUSTERS, Home, Loaded, SCENARIOS, Sources, load_str, names, rehearsed_on},
     sim::Description,
 };
@@ -45,6 +46,10 @@ fn rehearsed(drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
     let loaded = load_str(&loaded.file, &loaded.text, &sources).ok()?;
     let settled = settled(&description, 1).ok()?;
     let interrupts = Interrupts::listen().ok()?;
-    let rehearsed = rehearsal(&settled, &[], &loaded, &[], &interrupts).ok()?;
-    Some(Forecast::of(&rehearsed.events))
+    let dir = temporary().ok()?;
+    rehearsal_in(&dir, &settled, &[], &loaded, &[], &interrupts).ok()?;
+    let run = fs::read_dir(dir.path()).ok()?.next()?.ok()?.path();
+    let mut events = vec![];
+    follow(&RunDir(run), |event, _| events.push(event)).ok()?;
+    Some(Forecast::of(&events))
 }

@@ -45,7 +45,7 @@ pub(super) fn asking(scenario: &Scenario, args: &AskingArgs, script: &[String]) 
         let known: Vec<&str> = gates.chain(asking.holds.iter().map(|hold| hold.name.as_str())).collect();
         if !known.contains(&name.as_str()) {
             let near = meant(&name, known.iter().copied());
-            let why = format!("there is no gate or hold `{name}`; {near}known: {}", known.join(", "));
+            let why = format!("the drill has no gate or hold `{name}`; {near}known: {}", known.join(", "));
             return Err(wrong("--script", given, why));
         }
         asking.scripted.insert(name, answer);

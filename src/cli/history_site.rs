@@ -8,13 +8,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Failure, note, shown};
+use super::{Failure, note, report::organisation_of_environment, shown};
 use crate::{
     files,
     history::{Ended, History, Run, index, page, page_name, trends},
     journal::RunDir,
     model::Exit,
-    report,
+    report::{self, Organisation},
     verdict::ReadRun,
 };
 
@@ -26,6 +26,7 @@ const MARK: &str = ".drillmaster-site";
 pub(super) struct Site {
     dir: PathBuf,
     runs: PathBuf,
+    organisation: Organisation,
 }
 
 impl Site {
@@ -33,7 +34,8 @@ impl Site {
     pub fn prepare(dir: &Path) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::new(Exit::Invalid, format!("cannot write a site into {}: {error}", shown(dir)));
-        let site = Self { dir: dir.to_owned(), runs: dir.join("runs") };
+        let organisation = organisation_of_environment()?;
+        let site = Self { dir: dir.to_owned(), runs: dir.join("runs"), organisation };
         for folder in [&site.dir, &site.runs] {
             match fs::symlink_metadata(folder) {
                 Ok(there) if !there.is_dir() => {
@@ -65,7 +67,8 @@ impl Site {
     /// Writes the page of a run.
     pub fn page(&self, dir: &RunDir, reading: &ReadRun, run: &Run) -> Result<(), String> {
         let path = self.runs.join(page_name(&run.dir));
-        let beside = report::beside(dir, reading).map_err(|error| format!("the page of {}: {error}", run.dir))?;
+        let beside = report::beside(dir, reading, &self.organisation)
+            .map_err(|error| format!("the page of {}: {error}", run.dir))?;
         let document = report::document(&report::story_of(reading), reading, &beside);
         files::publish(&path, page(&document).as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))

@@ -43,7 +43,7 @@ pub(super) const ORGANISATION: &str = "DRILLMASTER_ORGANISATION";
 /// Formats that are written on request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum MoreFormat {
-    /// report.pdf: PDF/A, tagged. Only in builds with the feature `pdf`
+    /// report.pdf. This version refuses it, and says what gives the same document
     Pdf,
 }
 

@@ -22,7 +22,7 @@ pub(super) fn paused() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|e| Failure::new(Exit::Internal, format!("cannot start the async runtime: {e}")))
 }
 
-/// A rehearsal that keeps only its events: its run directory is deleted.
+/// A rehearsal that keeps only its verdict: its run directory is deleted.
 pub(super) fn rehearsal(
     settled: &SettledCluster,
     happens: &[Happening],
@@ -30,9 +30,24 @@ pub(super) fn rehearsal(
     approve: &[String],
     interrupts: &Interrupts,
 ) -> Result<Rehearsed, Failure> {
+    rehearsal_in(&temporary()?, settled, happens, loaded, approve, interrupts)
+}
+
+/// A directory that is deleted when it is dropped.
+pub(super) fn temporary() -> Result<tempfile::TempDir, Failure> {
+    tempfile::tempdir().map_err(|e| Failure::new(Exit::Internal, format!("cannot create a temporary directory: {e}")))
+}
+
+/// A rehearsal whose run directory is below this directory.
+pub(super) fn rehearsal_in(
+    dir: &tempfile::TempDir,
+    settled: &SettledCluster,
+    happens: &[Happening],
+    loaded: &Loaded,
+    approve: &[String],
+    interrupts: &Interrupts,
+) -> Result<Rehearsed, Failure> {
     interrupts.check()?;
-    let dir = tempfile::tempdir()
-        .map_err(|e| Failure::new(Exit::Internal, format!("cannot create a temporary directory: {e}")))?;
     paused()?.block_on(async {
         let simulation = settled.fork(happens).await.map_err(|wrong| strange(settled.description(), &wrong))?;
         let prepared = prepared(&simulation, loaded, "variant".into(), false).await?;

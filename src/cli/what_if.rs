@@ -10,7 +10,7 @@ use super::{
     simulated::{rehearsal, settled},
 };
 use crate::{
-    files::{fold, print_json},
+    files::{self, fold, print_json},
     model::{Exit, Outcome, REHEARSAL, RunVerdict, printable},
     scenario::Loaded,
     sim::{Change, Description},

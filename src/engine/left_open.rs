@@ -38,7 +38,7 @@ impl LeftOpen {
     pub(super) fn read(dir: &RunDir) -> Result<Result<Self, Exit>, RecoverError> {
         let (mut state, mut first, mut illegal) = (RunState::default(), None, None);
         follow(dir, |event, _| {
-            illegal = illegal.take().or_else(|| state.take(&event).err());
+            illegal = illegal.take().or_else(|| state.add(&event).err());
             first.get_or_insert(event);
         })?;
         if let Some(illegal) = illegal {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     inventory::{Inventory, facts, gather},
-    model::{Head, Names, Plan, REHEARSAL},
+    model::{Head, Names, Plan, REHEARSAL, RestsOn},
     plan::{Request, build},
     readiness::evaluate,
     scenario::{Loaded, Problems},

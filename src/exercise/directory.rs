@@ -1,4 +1,4 @@
-//! The directory of an exercise: how it is made, and how what was frozen in it is read again. Start with [`prepare`],
+//! The directory of an exercise: how it is made, and how its frozen files are read again. Start with [`prepare`],
 //! then [`frozen`].
 
 use std::{

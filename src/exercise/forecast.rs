@@ -98,7 +98,7 @@ fn down(events: &[Event], name: &str, up: &UpRule) -> Vec<(u64, u64)> {
         }
         last = *to_us;
         for run in runs {
-            if let Some(stretch) = state.take(run, up) {
+            if let Some(stretch) = state.add(run, up) {
                 found.push((stretch.from_us, stretch.to_us.unwrap_or(last)));
             }
         }

@@ -163,7 +163,7 @@ fn segment_lines(dir: &RunDir, number: u64) -> Result<Segment, JournalError> {
     Ok(Segment { lines, torn: whole < bytes.len() })
 }
 
-/// A line, or what is wrong with it.
+/// A line, or the reason why it is not one.
 fn parsed(text: &[u8]) -> Result<Line, String> {
     let error = match serde_json::from_slice(text) {
         Ok(line) => return Ok(line),
@@ -266,7 +266,7 @@ pub fn open(dir: &RunDir) -> Result<Open, JournalError> {
         return Err(io_error(
             dir,
             1,
-            io::Error::new(io::ErrorKind::NotFound, "there is no exercise in this directory"),
+            io::Error::new(io::ErrorKind::NotFound, "this directory does not contain an exercise"),
         ));
     }
     let lock = locked(dir)?;

@@ -1,5 +1,5 @@
-//! What came of an objective: from the expectations of drills, the times between moments, and ratings. What nobody
-//! observed is not proven. Start with [`judge`].
+//! The result of an objective: from the expectations of drills, the times between moments, and ratings. Without an
+//! observation, it is not proven. Start with [`judge`].
 
 use jiff::Timestamp;
 

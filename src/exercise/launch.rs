@@ -55,7 +55,7 @@ pub fn arguments(dir: &Path, stage: &Stage, drill: &Drill, place: &ClusterAccess
                 "--seed".into(),
                 seed.to_string(),
             ];
-            if let Some(pace) = pace.filter(|_| script.is_empty()) {
+            if let Some(pace) = pace {
                 words.extend(["--pace".to_owned(), pace.to_string()]);
             }
             words
@@ -87,7 +87,7 @@ pub fn spawn(dir: &Path, stage: &str, arguments: &[String]) -> io::Result<Child>
     command.args(arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).process_group(0).spawn()
 }
 
-/// Stops the drill of a run directory, which then puts everything back. Returns what was done, or why it could not be.
+/// Stops the drill of a run directory, which then puts everything back. Returns a message.
 ///
 /// # Errors
 /// Nobody could tell the drill to stop: a person has to do it.

@@ -39,7 +39,7 @@ pub struct LoadedPlaybook {
     pub warnings: Problems,
 }
 
-/// Rehearses a scenario and says what it predicts; none if it cannot be rehearsed here.
+/// Rehearses a scenario and returns its forecast; none if it cannot be rehearsed here.
 pub type Rehearse<'a> = &'a dyn Fn(&Drill, &Loaded) -> Option<Forecast>;
 
 /// Reads a playbook file, or a shipped playbook that is given by its name.

@@ -39,7 +39,7 @@ pub struct PeopleFile {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The name, as it is to stand in the report.
+    /// The name, as the report writes it.
     pub name: String,
     /// The roles that the person has. Default: none, for somebody who is absent on purpose.
     #[serde(default)]
@@ -297,7 +297,7 @@ fn beside(file: &PeopleFile, playbook: &Playbook) -> Vec<Mistake> {
                 found.push(mistake(
                     &[&"people", &i, &"roles", &j],
                     what,
-                    format!("give one of the two roles to somebody else (`notAlso` of `{role}`)"),
+                    format!("give one of the two roles to another person (`notAlso` of `{role}`)"),
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! The playbook file as a type: what an exercise is to show, who takes part, what they do. The comments here become the
+//! The playbook file as a type: the purpose of an exercise, its roles and its stages. The comments here become the
 //! descriptions in its JSON Schema, which editors show. Stages are in `stage`. Start with [`Playbook`].
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::stage::Stage;
 use crate::model::Dur;
 
-/// One exercise: what it is to show, who takes part, and what happens in which order.
+/// One exercise: its purpose, its roles, and its stages in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Playbook {
@@ -32,7 +32,7 @@ pub struct Playbook {
     /// Variables: name and value. Used as ${name}.
     #[serde(default)]
     pub vars: BTreeMap<String, Value>,
-    /// What the exercise covers and what it does not.
+    /// The scope of the exercise.
     #[serde(default)]
     pub scope: Scope,
     /// How anybody stops the exercise.

@@ -30,7 +30,7 @@ pub struct Policy {
     /// How long everybody needs for an answer. Default 1m.
     #[serde(default = "minute")]
     pub after: Dur,
-    /// What nobody has an own answer for: defaults (the default of each decision, `go` at each gate), or silent (nobody
+    /// The answer of items without an own one: defaults (the default of each decision, `go` at each gate), or silent (nobody
     /// answers anything). Default: defaults.
     #[serde(default)]
     pub otherwise: Otherwise,
@@ -54,7 +54,7 @@ pub struct Answer {
     pub never: bool,
 }
 
-/// What nobody has an own answer for.
+/// The answer of items without an own one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Otherwise {
@@ -112,7 +112,7 @@ impl Policy {
         })
     }
 
-    /// Reads a policy: one of the program by its name, or a file. `playbook` is what it must fit.
+    /// Reads a policy: one of the program by its name, or a file. It must fit the playbook.
     ///
     /// # Errors
     /// All mistakes in it, such as the name of an item that the playbook does not have.

@@ -120,7 +120,7 @@ impl Session {
         Ok(Self { known, dir: dir.to_owned(), open, said: vec![], child: None })
     }
 
-    /// Writes what is due.
+    /// Writes everything that is due.
     ///
     /// # Errors
     /// The journal cannot be written.
@@ -245,7 +245,14 @@ impl Session {
             self.append(vec![(now, What::DrillLaunched { stage: stage.id.clone(), folder: folder(&stage.id) })])?;
         }
         let script = script(&self.known.loaded, &stage);
-        let words = arguments(&self.dir, &stage, &drill, &self.known.state.place, &script);
+        let place = match &self.known.state.place {
+            // Without people nobody looks on, so the simulated time jumps.
+            ClusterAccess::Simulated { cluster, seed, .. } if self.known.state.unattended => {
+                ClusterAccess::Simulated { cluster: cluster.clone(), seed: *seed, pace: None }
+            }
+            place => place.clone(),
+        };
+        let words = arguments(&self.dir, &stage, &drill, &place, &script);
         match spawn(&self.dir, &stage.id, &words) {
             Ok(child) => {
                 self.said.push(format!("started: drillmaster {}", words.join(" ")));
@@ -258,7 +265,7 @@ impl Session {
         Ok(())
     }
 
-    /// Tells a drill that holds what was decided. The first answer counts, so this may be repeated.
+    /// Passes a decision on to a drill that holds for it. The first answer counts, so this may be repeated.
     pub fn release(&mut self) {
         let Ok(Some(Watched { drill, .. })) = watched(&self.dir, &self.known.loaded, &self.known.state) else { return };
         let (Some(run), Some(waits)) = (&drill.dir, &drill.waits) else { return };

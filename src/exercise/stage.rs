@@ -66,7 +66,7 @@ pub enum Act<'a> {
 }
 
 impl Stage {
-    /// The words with which a stage says what it does.
+    /// The keys of the acts.
     pub const ACTS: [&'static str; 8] =
         ["brief", "discuss", "manual", "check", "gate", "scenario", "review", "signOff"];
 

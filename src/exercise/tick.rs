@@ -164,7 +164,7 @@ fn ended(state: &State, stage: &Stage, own: &StageState, now: Timestamp) -> Opti
     Some(closed(stage, end, ended.min(now), detail))
 }
 
-/// After a stop: what is open ends. The drill puts everything back first.
+/// After a stop, everything that is open ends. The drill puts everything back first.
 fn cut(state: &State, stage: &Stage, watched: Option<&Watched>, now: Timestamp) -> Option<What> {
     if let Some(watched) = watched.filter(|w| w.drill.dir.is_some()) {
         if let Some(event) = moment(state, stage, Some(watched), now) {

@@ -48,7 +48,7 @@ impl Time for Jumps {
     }
 }
 
-/// What somebody does next, and when.
+/// The next command of a person, and its time.
 struct Move {
     at: Timestamp,
     role: Role,
@@ -65,7 +65,7 @@ pub fn unattended(
     time: &mut dyn Time,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), ExerciseError> {
-    begin(dir, policy, time)?;
+    begin(dir, time)?;
     for _ in 0..MOST {
         let now = time.now();
         let mut session = Session::open(dir)?;
@@ -82,7 +82,7 @@ pub fn unattended(
         match planned {
             Some(Move { at, role, verb }) if at <= now => {
                 let claim = claim(&session, role);
-                let done = session.act_with(&claim, &verb, now, &|loaded, stage| script(loaded, stage, policy));
+                let done = session.act_with(&claim, &verb, now, &|_, stage| script(stage, policy));
                 let simulated = matches!(session.known.state.place, ClusterAccess::Simulated { .. });
                 let (child, said) = (session.child.take(), std::mem::take(&mut session.said));
                 drop(session);
@@ -116,7 +116,7 @@ pub fn unattended(
     Err(ExerciseError::Refused("the exercise does not end; this is a bug in drillmaster".into()))
 }
 
-fn begin(dir: &Path, policy: &Policy, time: &dyn Time) -> Result<(), ExerciseError> {
+fn begin(dir: &Path, time: &dyn Time) -> Result<(), ExerciseError> {
     let now = time.now();
     let mut session = Session::open(dir)?;
     if session.known.state.phase == Phase::Prepared {
@@ -139,7 +139,6 @@ fn begin(dir: &Path, policy: &Policy, time: &dyn Time) -> Result<(), ExerciseErr
         let first = session.known.loaded.playbook.stages[0].id.clone();
         let lines = vec![What::Started { by: by.clone(), unattended: true }, What::StageOpened { stage: first, by }];
         session.append(lines.into_iter().map(|line| (now, line)).collect())?;
-        let _ = policy;
         return Ok(());
     }
     if session.known.state.unattended {
@@ -148,7 +147,7 @@ fn begin(dir: &Path, policy: &Policy, time: &dyn Time) -> Result<(), ExerciseErr
     Err(ExerciseError::Refused("people have begun this exercise: it goes on with them".into()))
 }
 
-/// Who acts for a role: the first person who has it, or the director.
+/// The person who acts for a role: the first one with it, or the director.
 fn claim(session: &Session, role: Role) -> Claim {
     let people = &session.known.people;
     let person = people.with(role).next().or_else(|| people.with(Role::Director).next());
@@ -174,7 +173,7 @@ fn drilling(loaded: &LoadedPlaybook, state: &State, watched: Option<&super::tick
     Drilling::Goes(plus(opened, Dur(limit.0 + GRACE.0)))
 }
 
-/// What somebody does next. None if only time or the drill goes on.
+/// The next command of a person. None if only time or the drill goes on.
 fn next_move(
     loaded: &LoadedPlaybook,
     state: &State,
@@ -276,7 +275,7 @@ fn between_stages(
     Some(Move { at: now, role: Role::Director, verb })
 }
 
-/// What somebody does about an item, and when.
+/// The next command about an item, and its time.
 fn item_move(state: &State, item: &super::stage::Item, policy: &Policy) -> Option<Move> {
     let known = state.item_of(&item.id);
     // An answer after the time limit is late, and still an answer.
@@ -315,8 +314,7 @@ fn item_move(state: &State, item: &super::stage::Item, policy: &Policy) -> Optio
 }
 
 /// When the script of a rehearsal releases each hold: as long after it asks as the policy needs for the decision.
-fn script(loaded: &LoadedPlaybook, stage: &Stage, policy: &Policy) -> Vec<(String, Dur)> {
-    let _ = loaded;
+fn script(stage: &Stage, policy: &Policy) -> Vec<(String, Dur)> {
     let holds = stage.scenario.iter().flat_map(|drill| &drill.hold);
     let answer = |until: &String| {
         let item = stage.during.iter().find(|item| item.id == *until)?;

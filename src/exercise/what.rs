@@ -45,7 +45,7 @@ pub struct By {
     pub role: Role,
     /// How that was known.
     pub known: Known,
-    /// Why the person acts for a role of somebody else; empty if it is the own role.
+    /// Why the person acts for another role; empty for the own role.
     #[serde(default, skip_serializing_if = "Told::is_empty")]
     pub because: Told,
 }

@@ -13,7 +13,7 @@ use crate::{model::Redactor, told};
 pub struct Claim {
     /// `--as NAME`.
     pub name: Option<String>,
-    /// `--for ROLE`: the scribe or a deputy acts for somebody else.
+    /// `--for-role ROLE`: the scribe or a deputy acts for another role.
     pub for_role: Option<Role>,
     /// `--because TEXT`: why.
     pub because: String,
@@ -26,7 +26,7 @@ pub struct Claim {
 /// Who a command comes from, if that person may give it. An empty list of roles means everybody.
 ///
 /// # Errors
-/// Nobody has this name, or the person has none of the roles; the error says who has them.
+/// Nobody has this name, or the person does not have the role; the error names those who do.
 pub fn who(playbook: &Playbook, state: &State, people: &People, claim: &Claim, roles: &[Role]) -> Result<By, String> {
     let (person, known) = match &claim.name {
         Some(name) => (people.find(name)?, if claim.policy { Known::Policy } else { Known::Asserted }),
@@ -72,7 +72,7 @@ fn by_account<'a>(people: &'a People, account: &str) -> Result<&'a Person, Strin
     })
 }
 
-/// The scribe, the director and a deputy may act for somebody else, with a reason.
+/// The scribe, the director and a deputy may act for another role, with a reason.
 fn acts_for(
     playbook: &Playbook,
     state: &State,

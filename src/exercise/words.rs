@@ -34,7 +34,7 @@ impl Known {
 pub enum StageEnd {
     /// It is done.
     Done,
-    /// It was done, and did not give what it had to.
+    /// It was done without the required result.
     Failed,
     /// The director left it out.
     Skipped,

@@ -174,7 +174,7 @@ fn follow(chain: &mut Chain, head: &Head, by: &str, own: &[&Run], period: Option
 /// Runs of the period that no later run names, although there are later ones.
 fn unnamed(chain: &mut Chain, own: &[&Run], shown: &[&Run]) {
     let named: BTreeSet<&str> = own.iter().filter_map(|run| Some(run.previous.as_ref()?.run.as_str())).collect();
-    let newest = own.iter().filter(|run| !run.from_cluster).next_back().map(|run| run.dir.as_str());
+    let newest = own.iter().rfind(|run| !run.from_cluster).map(|run| run.dir.as_str());
     let alone = shown
         .iter()
         .filter(|run| !run.from_cluster && !named.contains(run.run.as_str()) && newest != Some(run.dir.as_str()));

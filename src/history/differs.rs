@@ -204,15 +204,20 @@ fn direction(a: Measure, b: Measure) -> &'static str {
 
 pub(super) fn bar(m: Measure) -> String {
     if m.least_us == m.most_us {
-        seconds(m.most_us)
+        seconds(worst(m))
     } else {
-        format!("{} to {}", seconds(m.least_us), seconds(m.most_us))
+        format!("{} to {}", seconds(m.least_us), seconds(worst(m)))
     }
 }
 
 /// An objective, as a scenario writes it.
 pub(super) fn objective(m: Measure) -> String {
     Dur(Duration::from_micros(m.objective_us)).to_string()
+}
+
+/// The worst case, rounded up to a tenth of a second, as in the reports.
+pub(super) fn worst(m: Measure) -> u64 {
+    m.most_us.div_ceil(100_000).saturating_mul(100_000)
 }
 
 /// A time in seconds.

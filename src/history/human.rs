@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     Chain, Compared, Drilled, Ended, History, Run, Status,
-    differs::{objective, seconds},
+    differs::{objective, seconds, worst},
 };
 use crate::model::{Exit, Measure, Measured, printable};
 
@@ -92,7 +92,7 @@ fn short(text: &str) -> String {
 /// The worst case of the measurements of one sort, with its objective.
 pub(super) fn measured(run: &Run, of: Measured) -> String {
     let all = run.judgements.iter().filter_map(|j| j.measured).filter(|m| m.of == of);
-    Measure::worst(all).map_or_else(|| "–".to_owned(), |m| format!("{} of {}", seconds(m.most_us), objective(m)))
+    Measure::worst(all).map_or_else(|| "–".to_owned(), |m| format!("{} of {}", seconds(worst(m)), objective(m)))
 }
 
 fn rehearsals(history: &History) -> String {

@@ -54,7 +54,7 @@ pub struct Unread {
 /// The folder cannot be listed.
 pub fn scenarios(folder: &Path) -> Result<(Vec<Known>, Vec<Unread>), String> {
     let (mut all, mut unread): (Vec<Known>, Vec<Unread>) = (vec![], vec![]);
-    for path in files::below(folder)? {
+    for path in files::below(folder)?.into_iter().map(files::Entry::path) {
         let file = path.display().to_string();
         let text = match files::text(&path, LARGEST) {
             Ok(text) => text,

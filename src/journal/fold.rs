@@ -268,7 +268,7 @@ impl RunState {
 
     /// The pods on a node, in the order of their UIDs.
     pub fn pods_on(&self, node: &str) -> impl Iterator<Item = &PodView> {
-        self.on.get(node).into_iter().flatten().filter_map(|uid| self.pods.get(uid))
+        self.on.get(node).into_iter().flatten().filter_map(|uid| self.pods.get(uid).map(|pod| &**pod))
     }
 
     /// Updates the pods of a node when the view of a pod changes.

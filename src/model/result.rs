@@ -13,7 +13,6 @@ const NAMED: usize = 40;
 /// The result of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "camelCase")]
-#[expect(clippy::large_enum_variant, reason = "there is one for a step, and its event holds it in a box")]
 pub enum StepResult {
     /// The result of a backup.
     Backup(BackupMade),

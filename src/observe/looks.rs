@@ -306,7 +306,7 @@ async fn untold_pods(
 fn untold(pods: &[Arc<Glance>], state: &RunState, namespace: &str) -> Untold {
     let mut found = Untold::new();
     let mut known = state.pods.iter().peekable();
-    let mut gone = |(uid, view): (&String, &PodView)| {
+    let mut gone = |(uid, view): (&String, &Arc<PodView>)| {
         if view.namespace == namespace && !view.aside {
             found.insert(uid.clone(), format!("pod {} is gone", view.name));
         }

@@ -120,8 +120,9 @@ pub(super) async fn follow<T: Watched>(
     loop {
         // Nothing is concluded before the first list, so it may wait. The lists of a large cluster would need more memory
         // than the rest of the drill if all of them were read at once.
+        let begins = first;
         let mut list = pin!(async {
-            let turn = if first { kube.turn().await } else { None };
+            let turn = if begins { kube.turn().await } else { None };
             (turn, kube.list_map(path, |item| Some(Listed::<T>::of(item, kind))).await)
         });
         let answer = match tokio::time::timeout(LATE, &mut list).await {
@@ -343,7 +344,7 @@ mod tests {
         let gone = |object: Value, kind: &str| {
             let mut known = Known::new();
             let mut told = vec![];
-            relist(&mut known, vec![Listed::of(object, kind)], kind, &mut |_| {});
+            relist(&mut known, vec![Listed::of(object, kind)], kind, &mut |_: Seen| {});
             relist(&mut known, vec![], kind, &mut |seen| match seen {
                 Seen::Gone(object) => told.push(object),
                 Seen::Here(_) | Seen::Listed => {}

@@ -137,7 +137,7 @@ fn coverage(picture: &Picture<'_>, checks: &[CheckSummary], profile: &str) -> Co
     if !settings.only.is_empty() {
         // A pattern for everything asks for no area in particular.
         let named = |c: &Check| settings.only.iter().any(|p| p != "*" && matches(std::slice::from_ref(p), c.id));
-        for area in AREAS.iter().filter(|area| area.name != "drill" && area.checks().any(|c| named(c))) {
+        for area in AREAS.iter().filter(|area| area.name != "drill" && area.checks().any(&named)) {
             if !judged(area, None) {
                 coverage.undecided.push(format!("--only asks for {}, and nothing of it could be judged", area.title));
             }

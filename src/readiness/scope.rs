@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{picture::WORKLOADS, settings::ReviewSettings};
 use crate::{
-    inventory::{Object, ObjectSet, Source},
+    inventory::{Object, ObjectSet, ReviewSource},
     model::LeftOut,
 };
 
@@ -28,7 +28,7 @@ impl Scope {
         let mut out: BTreeSet<String> = settings.platform.iter().cloned().collect();
         let platform = |object: &Object| PLATFORM.contains(&object.metadata.namespace.as_str());
         let mut works = WORKLOADS.iter().flat_map(|key| object_set.any(key));
-        let whole = object_set.source == Source::Manifests && works.all(|object| platform(object));
+        let whole = object_set.source == ReviewSource::Manifests && works.all(platform);
         if !whole {
             out.extend(PLATFORM.iter().map(|name| (*name).to_owned()));
         }

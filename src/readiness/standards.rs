@@ -115,7 +115,7 @@ const CAPABILITIES: [&str; 13] = [
     "SYS_CHROOT",
 ];
 
-fn added<'a>(container: &'a Value) -> impl Iterator<Item = &'a str> {
+fn added(container: &Value) -> impl Iterator<Item = &str> {
     list(container, "/securityContext/capabilities/add").iter().filter_map(Value::as_str)
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::{Event, Kind, StepEnd},
-    files::{self, cut, fold},
+    files::{self, cut, fold, fold_lines},
     journal::{Recorder, RunState},
     model::printable,
 };
@@ -141,7 +141,7 @@ impl Screen {
             }
             Display::Verbose => {
                 let width = files::columns();
-                self.crowd.lines(event).iter().for_each(|text| self.note(&fold(text, width, INDENT)));
+                self.crowd.lines(event).iter().for_each(|text| self.note(&fold_lines(text, width)));
             }
             Display::None => {}
         }

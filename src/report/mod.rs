@@ -15,8 +15,8 @@ mod live;
 mod markdown;
 mod note;
 mod organisation;
-mod pdf;
 mod paper;
+mod pdf;
 mod predicted;
 mod review;
 mod sarif;
@@ -38,10 +38,8 @@ pub use live::{Display, live};
 pub use markdown::{markdown, text as inert_markdown};
 pub use note::{Field, Known, NOTES, Note, beside};
 pub use organisation::{Organisation, OrganisationFile};
-#[cfg(feature = "pdf")]
-pub use pdf::pdf_texts;
-pub use pdf::{PdfError, pdf};
 pub use paper::{Chapter, Paper};
+pub use pdf::{PdfError, pdf};
 pub use predicted::Compared;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,

@@ -8,7 +8,7 @@ pub(super) struct NodeCapacity {
     pub node: Node,
     /// The zone of the node.
     pub zone: String,
-    pub room: FreeCapacity,
+    pub free: FreeCapacity,
 }
 
 impl NodeCapacity {
@@ -29,7 +29,7 @@ impl NodeCapacities {
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|room| room.name().cmp(name))
+        self.0.binary_search_by(|capacity| capacity.name().cmp(name))
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&NodeCapacity> {
@@ -46,10 +46,10 @@ impl NodeCapacities {
     }
 
     /// Adds a node, or replaces the node with the same name.
-    pub(super) fn insert(&mut self, room: NodeCapacity) {
-        match self.find(room.name()) {
-            Ok(position) => self.0[position] = room,
-            Err(position) => self.0.insert(position, room),
+    pub(super) fn insert(&mut self, capacity: NodeCapacity) {
+        match self.find(capacity.name()) {
+            Ok(position) => self.0[position] = capacity,
+            Err(position) => self.0.insert(position, capacity),
         }
     }
 

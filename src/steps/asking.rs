@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{StepContext, StepError};
 use crate::{
     event::Kind,
-    journal::{EvictionAnswer, RunDir},
+    journal::{Answer, RunDir},
     model::{Dur, StepName},
     told,
 };
@@ -54,7 +54,7 @@ pub(super) async fn answered(context: &StepContext, gate: &str) -> (bool, String
     let Some(dir) = &approvals.dir else { return std::future::pending().await };
     let mut said = String::new();
     loop {
-        match EvictionAnswer::to(dir, gate) {
+        match Answer::to(dir, gate) {
             Ok(Some(answer)) => return (answer.approve, answer.by),
             Ok(None) => {}
             Err(error) if said != error.to_string() => {

@@ -70,18 +70,18 @@ pub(super) async fn apply(context: &StepContext, spec: &GateStep) -> Result<Stri
 fn asked(context: &StepContext) -> Option<impl Future<Output = Option<(bool, String)>>> {
     let approvals = &context.approvals;
     let terminal = context.world.simulated().is_none() && std::io::stdin().is_terminal();
-    let recovery_cluster = approvals.dir.is_some() || approvals.asking.scripted.contains_key(&context.step.0);
+    let elsewhere = approvals.dir.is_some() || approvals.asking.scripted.contains_key(&context.step.0);
     let at_terminal = async move {
         match ask_person().await {
             Some(approved) => Some((approved, format!("{}, at the terminal", approvals.operator))),
-            None if recovery_cluster => std::future::pending().await,
+            None if elsewhere => std::future::pending().await,
             None => None,
         }
     };
     let written = async move {
-        if recovery_cluster { Some(answered(context, &context.step.0).await) } else { std::future::pending().await }
+        if elsewhere { Some(answered(context, &context.step.0).await) } else { std::future::pending().await }
     };
-    (terminal || recovery_cluster).then(|| async move {
+    (terminal || elsewhere).then_some(async move {
         tokio::select! {
             biased;
             answer = written => answer,

@@ -16,7 +16,6 @@ use crate::{
         BackupStep, DRILLED_LABELS, PlannedStep, Reprotected, ReprotectedStep, RestoreStep, StepClass, StepResult,
         Verb, backup_name, shell,
     },
-    verdict::restore_outcome,
     world::ApiCall,
 };
 
@@ -118,7 +117,7 @@ async fn label(
     used: &str,
 ) -> Result<BTreeMap<String, String>, StepError> {
     let velero = &context.world.velero;
-    let verdict = restore_outcome(&context.recorder.events(), &spec.of);
+    let verdict = context.judge.with(|history| history.restore_outcome(&spec.of));
     let verdict = verdict.map_or("not-judged".to_owned(), |outcome| outcome.to_string().to_lowercase());
     let date = context.world.clock.wall().strftime("%Y-%m-%d").to_string();
     let wanted: BTreeMap<String, String> =

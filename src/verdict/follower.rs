@@ -98,6 +98,14 @@ impl History {
                 matches!(outcome, Some(Outcome::Pass | Outcome::Skipped | Outcome::Waived))
             })
     }
+
+    /// The outcome of everything that is expected of a restore so far; none if nothing is expected.
+    pub fn restore_outcome(&self, step: &StepName) -> Option<Outcome> {
+        let plan = self.state.plan.as_ref()?;
+        let of_it = plan.expectations().filter(|e| matches!(e, Expectation::Restore(r) if r.of == *step));
+        let answers: Vec<Answer> = of_it.map(|e| answer(e, self, self.end_us)).collect();
+        if answers.is_empty() { None } else { Some(Answer::all(answers).outcome.unwrap_or(Outcome::Inconclusive)) }
+    }
 }
 
 #[cfg(test)]

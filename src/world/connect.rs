@@ -125,7 +125,7 @@ pub fn kubeconfig_files(reach: &Reach) -> Vec<PathBuf> {
 fn read_kubeconfig(reach: &Reach) -> Result<Kubeconfig, String> {
     let files = kubeconfig_files(reach);
     // Like kubectl, skip a file that does not exist.
-    let mut read = files.iter().filter(|f| f.is_file()).map(Kubeconfig::read_from);
+    let mut read = files.iter().filter(|f| f.exists()).map(Kubeconfig::read_from);
     let Some(first) = read.next() else {
         let listed: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
         return Err(format!("no kubeconfig exists ({}): give one with --kubeconfig FILE", listed.join(", ")));

@@ -1,4 +1,4 @@
-//! Reads a long list again and again without parsing what has not changed. Between two readings most items of a list
+//! Reads a long list again and again, and parses only the items that changed. Between two readings most items of a list
 //! are the same, byte for byte, and their text says the same. Start with [`LastList`].
 
 use std::{ops::Range, sync::Arc};
@@ -7,11 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    ApiError, Kube,
-    kube::strange,
-    lists::PAGE,
-};
+use super::{ApiError, Kube, kube::strange, lists::PAGE};
 
 /// How many items are compared with an item of the earlier list. More than this are rarely added or removed in one place.
 const NEAR: usize = 64;

@@ -15,10 +15,11 @@ use textwrap::core::display_width;
 /// What a command printed on a terminal of this width, without escape sequences, and its exit code.
 fn on_terminal(args: &[&str], dir: &Path, columns: u16) -> (String, i32) {
     let size = Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let pty = openpty(Some(&size), None).expect("a terminal");
+    let pty = openpty(&size, None).expect("a terminal");
     let slave = || Stdio::from(pty.slave.try_clone().expect("another handle"));
     let mut command = Command::new(env!("CARGO_BIN_EXE_drillmaster"));
-    command.args(args).current_dir(dir).env("TERM", "xterm").env_remove("NO_COLOR").env_remove("CI");
+    // Without CI there are live lines, which fill the width of the terminal with blanks.
+    command.args(args).current_dir(dir).env("TERM", "xterm").env("CI", "true").env_remove("NO_COLOR");
     let mut child = command.stdin(Stdio::null()).stdout(slave()).stderr(slave()).spawn().expect("the program starts");
     // The terminal ends with its last writer.
     drop(command);
@@ -37,10 +38,12 @@ fn on_terminal(args: &[&str], dir: &Path, columns: u16) -> (String, i32) {
     (plain(&String::from_utf8_lossy(&reader.join().expect("it was read"))), code)
 }
 
-/// Text without escape sequences; a carriage return begins a new line.
+/// Text without colours. A carriage return and a movement of the cursor, as the live lines need it, begin a new line.
 fn plain(text: &str) -> String {
-    let escapes = regex::Regex::new("\u{1b}(\\[[0-9;?]*[A-Za-z]|\\][^\u{7}]*\u{7}|[78=>])").unwrap();
-    escapes.replace_all(&text.replace("\r\n", "\n"), "").replace('\r', "\n")
+    let colours = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
+    let moves = regex::Regex::new("\u{1b}(\\[[0-9;?]*[A-Za-z]|\\][^\u{7}]*\u{7}|[78=>])").unwrap();
+    let text = text.replace("\r\n", "\n");
+    moves.replace_all(&colours.replace_all(&text, ""), "\n").replace('\r', "\n")
 }
 
 /// What a command writes into pipes: standard output, then standard error.
@@ -56,13 +59,15 @@ fn may_be_wide(line: &str) -> bool {
         let before = before.trim_end_matches(['-', ':']).trim();
         before.chars().all(|c| c.is_ascii_digit())
     });
-    let words = line.trim().trim_start_matches("= help: ").trim_start_matches("report ").trim_start();
+    let labels = ["= help: ", "report ", "head ", "next "];
+    let words = labels.iter().fold(line.trim(), |words, label| words.strip_prefix(label).unwrap_or(words).trim_start());
+    let is_command = words.starts_with("drillmaster ") || line.starts_with("Usage: ");
     let quoted = words.split('`').step_by(2).all(|outside| !outside.trim().contains(' '));
-    of_a_file || quoted
+    of_a_file || quoted || is_command
 }
 
 fn too_wide(text: &str, columns: u16) -> Vec<&str> {
-    text.lines().filter(|line| display_width(line) > columns.into() && !may_be_wide(line)).collect()
+    text.lines().filter(|line| display_width(line) > usize::from(columns) && !may_be_wide(line)).collect()
 }
 
 /// All characters but blanks.
@@ -114,7 +119,7 @@ fn every_command_fits_its_terminal() {
         (&["check", &stack], true),
         (&["lint", &mistakes], false),
         (&["lint", &drill], false),
-        (&["plan", "zone-outage", "--context", "nope", "--kubeconfig", "/nonexistent"], true),
+        (&["plan", "zone-outage", "--context", "nope", "--kubeconfig", "/nonexistent"], false),
         (&["--help"], false),
         (&["check", "--help"], false),
     ];

@@ -59,7 +59,7 @@ fn recorder(dir: &RunDir) -> Recorder {
 /// A session that takes over.
 fn successor(dir: &RunDir) -> Recorder {
     let mut state = RunState::default();
-    let journal = Journal::take_over(dir, None, 0, |event| state.take(&event).unwrap()).unwrap();
+    let journal = Journal::take_over(dir, None, 0, |event| state.add(&event).unwrap()).unwrap();
     let opened = Kind::SessionOpened {
         epoch: journal.epoch(),
         actor: Actor::Reaper,

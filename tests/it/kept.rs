@@ -1,7 +1,10 @@
 //! The evidence that a run keeps beside its journal: it holds no secret, every change is noticed, and missing evidence is
 //! named.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{begin, front::Front};
 
@@ -12,7 +15,7 @@ fn drilled(front: &Front) -> PathBuf {
     drillmaster::journal::NewestRuns::below(&front.dir.path().join("runs")).newest().unwrap()
 }
 
-fn verify(front: &Front, run: &PathBuf) -> (Option<i32>, String) {
+fn verify(front: &Front, run: &Path) -> (Option<i32>, String) {
     let out = front.program(&["verify", run.to_str().unwrap()], &[]);
     let said = [out.stdout, out.stderr].map(|b| String::from_utf8(b).unwrap()).concat();
     (out.status.code(), said)

@@ -85,4 +85,10 @@ fn a_file_in_the_wrong_place() {
     .map(|args| desk.says(args))
     .concat();
     golden::check("newcomer-files.txt", &said);
+    // One mistake, one message: no line of the scenario is wrong.
+    let said = desk.says(&["rehearse", "region-loss", "--cluster", "small-shop"]);
+    assert!(
+        said.contains("region-loss is made for the simulated cluster two-regions") && !said.contains("${"),
+        "{said}"
+    );
 }

@@ -220,7 +220,7 @@ fn the_catalogue_before_a_drill() {
     let asked = events(&ended.dir)
         .iter()
         .filter(
-            |e| matches!(&e.event, Kind::PreflightDone { findings, review: Some(_) } if findings.iter().any(|f| f.check == "readiness")),
+            |e| matches!(&e.event, Kind::PreflightDone { findings, review: Some(_), .. } if findings.iter().any(|f| f.check == "readiness")),
         )
         .count();
     assert_eq!(asked, 2);

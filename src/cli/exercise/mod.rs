@@ -106,7 +106,7 @@ fn failed(error: &ExerciseError) -> Failure {
     Failure::of(Exit::Invalid, error)
 }
 
-/// Carries out a verb, and shows what is next.
+/// Carries out a verb, and shows the next step.
 fn act(who: &WhoArgs, verb: &Verb) -> Done {
     let now = now();
     let mut session = Session::open(&who.dir).map_err(|e| failed(&e))?;

@@ -1,4 +1,4 @@
-//! `drillmaster exercise status`: what is open, what is due, what happens next.
+//! `drillmaster exercise status`: the open stage, its items, and the next step.
 
 use std::path::Path;
 
@@ -107,8 +107,8 @@ fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
             }
             (None, Some(due)) => {
                 let over = item.within().and_then(|within| deadline(state, own.given.unwrap_or(due), within));
-                let left =
-                    over.map_or_else(|| "no limit".to_owned(), |over| format!("{} left", long(between(now, over))));
+                let none = if state.phase == Phase::Paused { "its clock is stopped" } else { "no limit" };
+                let left = over.map_or_else(|| none.to_owned(), |over| format!("{} left", long(between(now, over))));
                 let verb = if item.decide.is_some() {
                     format!("decide {} OPTION", item.id)
                 } else {

@@ -25,11 +25,9 @@ pub(super) fn report(dir: &Path) -> Done {
     let rehearsal = known.state.unattended || matches!(known.state.place, ClusterAccess::Simulated { .. });
     let prefix = if rehearsal { "REHEARSAL: " } else { "" };
     let json = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
-    for (name, text) in [
-        ("report.html", exercise_html(&document, prefix)),
-        ("report.md", markdown(&document)),
-        ("report.json", json),
-    ] {
+    for (name, text) in
+        [("report.html", exercise_html(&document, prefix)), ("report.md", markdown(&document)), ("report.json", json)]
+    {
         files::replace(&dir.join(name), text.as_bytes())
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(dir.join(name)))))?;
     }
@@ -37,7 +35,7 @@ pub(super) fn report(dir: &Path) -> Done {
     Ok(Exit::Passed)
 }
 
-/// Forgets a person, and writes again what had the name.
+/// Forgets a person, and writes every file with the name again.
 pub(super) fn erase(dir: &Path, name: &str) -> Done {
     let mut session = Session::open(dir).map_err(|e| failed(&e))?;
     let id: PersonId = session.known.people.find(name).map_err(|why| Failure::new(Exit::Invalid, why))?.id.clone();

@@ -19,7 +19,7 @@ pub(super) fn guide(whole: &Whole<'_>) -> Paper {
             said(
                 "Rate objectives, never people. A rating that is better than the measurement needs a reason, and the report marks it. What you did not see, say so.",
             ),
-            Block::Table(Table::new("", &["Rating", "Meaning"], ratings.to_vec())),
+            Block::Table(Table::new("", ["Rating", "Meaning"], ratings.to_vec())),
         ],
     )];
     chapters.extend(whole.loaded.playbook.objectives.iter().map(|o| objective(whole, o)));

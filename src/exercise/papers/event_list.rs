@@ -1,4 +1,4 @@
-//! The master scenario events list: every inject, with what is expected of the players.
+//! The master scenario events list: every inject, with the expected response.
 
 use super::{Whole, chapter, said};
 use crate::{
@@ -55,13 +55,13 @@ pub(super) fn event_list(whole: &Whole<'_>) -> Paper {
         "Events in order",
         vec![
             said("Give an inject with the words that stand here. Do not explain it, and do not help."),
-            Block::Table(Table::new("", &head, rows).or("The playbook has no events.")),
+            Block::Table(Table::new("", head, rows).or("The playbook has no events.")),
         ],
     )];
     if !questions.is_empty() {
         chapters.push(chapter(
             "Questions for the discussion",
-            vec![Block::Table(Table::new("", &["Stage", "Question"], questions))],
+            vec![Block::Table(Table::new("", ["Stage", "Question"], questions))],
         ));
     }
     whole.paper("Scenario event list", chapters)

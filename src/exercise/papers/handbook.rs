@@ -7,7 +7,7 @@ use crate::{
 };
 
 const COMMANDS: [(&str, &str, &str); 12] = [
-    ("status DIR", "everybody", "what is open, what is due, and what happens next"),
+    ("status DIR", "everybody", "shows the open stage, its items and the next step"),
     ("next DIR", "director", "ends the open stage and opens the next one"),
     ("answer DIR GATE yes|no", "the role of the gate", "answers a gate"),
     ("inject DIR ID", "controller", "records that an inject was given"),
@@ -39,7 +39,7 @@ pub(super) fn handbook(whole: &Whole<'_>) -> Paper {
     whole.paper(
         "Controller and evaluator handbook",
         vec![
-            chapter("Roles", vec![Block::Table(Table::new("", &["Role", "Duty", "Who"], roles.collect()))]),
+            chapter("Roles", vec![Block::Table(Table::new("", ["Role", "Duty", "Who"], roles.collect()))]),
             chapter(
                 "Rules",
                 vec![list(
@@ -53,7 +53,7 @@ pub(super) fn handbook(whole: &Whole<'_>) -> Paper {
                     "",
                 )],
             ),
-            chapter("Commands of the day", vec![Block::Table(Table::new("", &["Command", "Who", "What it does"], commands.collect()))]),
+            chapter("Commands of the day", vec![Block::Table(Table::new("", ["Command", "Who", "What it does"], commands.collect()))]),
             chapter("Gates, decisions and holds", vec![list(defaults(whole), "The playbook asks nobody.")]),
             chapter(
                 "When something goes wrong",
@@ -62,7 +62,7 @@ pub(super) fn handbook(whole: &Whole<'_>) -> Paper {
                         "The terminal or the machine is gone: open another terminal with the directory. Nothing is lost, and every gate has a default.",
                         "The drill's runner is gone: its reaper undoes the faults. `drillmaster status` and `drillmaster recover` show and finish it.",
                         "The director is gone: record it with `exercise absent`, then the deputy leads.",
-                        "Players leave the scenario: the controller says what is part of the exercise. Record it as a note.",
+                        "Players leave the scenario: the controller brings them back. Record it as a note.",
                     ],
                     "",
                 )],

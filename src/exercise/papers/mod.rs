@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     model::Dur,
-    report::{Block, Chapter, List, Paper, Text},
+    report::{Block, Chapter, List, Paper, Text, Words},
 };
 
 /// For whom a paper is.
@@ -157,7 +157,7 @@ fn chapter(title: &str, blocks: Vec<Block>) -> Chapter {
 }
 
 fn list<T: Into<Text>>(items: impl IntoIterator<Item = T>, none: &str) -> Block {
-    Block::List(List::new("", items, none))
+    Block::List(List::new(&Words::default(), "", items, none))
 }
 
 fn said(text: impl Into<Text>) -> Block {

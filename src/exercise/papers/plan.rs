@@ -36,12 +36,12 @@ pub(super) fn plan(whole: &Whole<'_>) -> Paper {
         "Exercise plan",
         vec![
             chapter("What the exercise is to show", vec![Block::Table(Table::facts(facts))]),
-            chapter("Scope", vec![list(scope, "The playbook does not say what is in scope.")]),
+            chapter("Scope", vec![list(scope, "The playbook does not name its scope.")]),
             chapter(
                 "Objectives",
-                vec![Block::Table(Table::new("", &["Id", "Objective", "Tier", "RTO", "RPO", "Judged by"], p.objectives.iter().map(objective).collect()))],
+                vec![Block::Table(Table::new("", ["Id", "Objective", "Tier", "RTO", "RPO", "Judged by"], p.objectives.iter().map(objective).collect()))],
             ),
-            chapter("Roles", vec![Block::Table(Table::new("", &["Role", "People needed", "Who", "Rules"], roles.collect()))]),
+            chapter("Roles", vec![Block::Table(Table::new("", ["Role", "People needed", "Who", "Rules"], roles.collect()))]),
             chapter("Risks and how they are limited", vec![list(risks(whole), "The exercise touches no cluster.")]),
             how_to_stop(&p.stop.phrase, &p.stop.channel),
             chapter(

@@ -121,7 +121,7 @@ pub(super) fn hand_out(view: &PlayersView) -> Paper {
             vec![said(format!("A {} exercise of disaster recovery. {}", view.kind.words(), view.when())), said(plan)],
         ),
         chapter(
-            "What is tested, and what is not",
+            "Scope",
             vec![
                 list(
                     view.inside.iter().map(|text| format!("Tested: {text}")),
@@ -143,7 +143,7 @@ pub(super) fn hand_out(view: &PlayersView) -> Paper {
                 "",
             )],
         ),
-        chapter("Who is who", vec![Block::Table(Table::new("", &["Role", "What it does", "Who"], rows.collect()))]),
+        chapter("Who is who", vec![Block::Table(Table::new("", ["Role", "What it does", "Who"], rows.collect()))]),
     ];
     if !view.briefing.is_empty() {
         chapters.insert(1, chapter("From the briefing", vec![list(view.briefing.iter().map(String::as_str), "")]));

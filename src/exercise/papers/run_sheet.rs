@@ -28,7 +28,7 @@ pub(super) fn run_sheet(whole: &Whole<'_>) -> Paper {
                 "Times by plan",
                 vec![
                     said("Times of items come from a rehearsal on the simulated cluster, and count each hold with its whole time limit. What cannot be predicted says so."),
-                    Block::Table(Table::new("", &head, rows)),
+                    Block::Table(Table::new("", head, rows)),
                 ],
             ),
             how_to_stop(&p.stop.phrase, &p.stop.channel),
@@ -54,7 +54,7 @@ fn stage_row(whole: &Whole<'_>, stage: &Stage, slot: &Slot) -> Row {
         Some(Act::Scenario(d)) => {
             (stage.owner.to_string(), format!("drill {}", d.scenario), "next (starts the drill)".into())
         }
-        Some(Act::Review(_)) => ("everybody".into(), "hotwash".into(), "rate, say, next".into()),
+        Some(Act::Review(_)) => ("everybody".into(), "hotwash".into(), "hotwash, rate, next".into()),
         Some(Act::SignOff(s)) => (words(&s.roles), "signatures".into(), "sign, close".into()),
         None => (String::new(), String::new(), String::new()),
     };

@@ -10,12 +10,12 @@ use crate::{
         what::{ActionStatus, NoteOn},
     },
     model::printable,
-    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone},
+    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Words},
 };
 
 /// Section 12.
 pub(super) fn findings(c: &Context<'_>) -> Section {
-    let list = List::new("", gaps(c), "Nothing was found.");
+    let list = List::new(&Words::default(), "", gaps(c), "Nothing was found.");
     Section::new(Key::Findings, "Findings", vec![Block::List(list)])
 }
 
@@ -30,7 +30,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
             format!("carried over from {}", action.from)
         };
         Row::new([
-            Text::new(&*action.id).see([Ref(action.id.clone())]),
+            Text::new(&*action.id),
             Text::new(c.named(&action.text)),
             Text::new(or(&c.named(&action.owner), "no owner yet")),
             Text::new(or(&action.due, "none yet")).tone(if overdue { Tone::Bad } else { Tone::Plain }),
@@ -43,7 +43,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
     });
     let head = ["Id", "Action", "Owner", "Due", "Status", "Proven when", "Ticket", "From"];
     let none = "No action was recorded: `drillmaster exercise actions add DIR TEXT`.";
-    let table = Table::new("", &head, rows.collect()).or(none).bounded(Table::MOST);
+    let table = Table::new("", head, rows.collect()).or(none).bounded(&Words::default(), Table::MOST);
     Section::new(Key::Actions, "Corrective actions", vec![Block::Table(table)])
 }
 
@@ -54,7 +54,8 @@ pub(super) fn plan_updates(c: &Context<'_>) -> Section {
     let title =
         c.playbook().plan_under_test.as_ref().map_or_else(|| "no plan is named".to_owned(), |plan| plan.title.clone());
     let list = List::new(
-        &format!("Where the plan was wrong ({title})"),
+        &Words::default(),
+        format!("Where the plan was wrong ({title})"),
         wrong,
         "Nobody noted a place: `exercise note --on plan-wrong`.",
     );

@@ -1,4 +1,4 @@
-//! Before and after: what had to be true before the drill, and what was confirmed after it.
+//! Before and after: the conditions before the drill, and the confirmations after it.
 
 use super::Context;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
         stage::{Act, Stage},
         time::clock,
     },
-    report::{Block, Key, List, Row, Section, Table, Text},
+    report::{Block, Key, List, Row, Section, Table, Text, Words},
 };
 
 pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
@@ -18,7 +18,7 @@ pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
             .iter()
             .filter(|stage| matches!(stage.act(), Some(Act::Manual(_) | Act::Check(_) | Act::Gate(_))))
             .map(|s| row(c, s));
-        Block::Table(Table::new("", &["Stage", "What", "End", "Said"], rows.collect()).or(none))
+        Block::Table(Table::new("", ["Stage", "What", "End", "Said"], rows.collect()).or(none))
     };
     let drills = stages.iter().filter_map(|stage| c.state().stage_of(&stage.id).drill.map(|drill| (stage, drill)));
     let drills = drills.map(|(stage, drill)| {
@@ -39,7 +39,7 @@ pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
             Key::ReturnToNormal,
             "Return to normal operations",
             vec![
-                Block::List(List::new("", drills, "No drill ended.")),
+                Block::List(List::new(&Words::default(), "", drills, "No drill ended.")),
                 table(stages.get(last..).unwrap_or_default(), "No stage confirms the return to normal."),
             ],
         ),

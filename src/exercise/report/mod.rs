@@ -110,8 +110,8 @@ fn made(known: &Known, lines: &[Line], now: Option<Timestamp>) -> Document {
 fn mark(c: &Context<'_>) -> String {
     let marking = &c.playbook().metadata.marking;
     let kind = match (c.state().unattended, &c.state().place) {
-        (true, _) => format!("{REHEARSAL} WITHOUT PEOPLE: a policy answered"),
-        (false, ClusterAccess::Simulated { .. }) => format!("{REHEARSAL} on a simulated cluster"),
+        (true, _) => format!("{REHEARSAL} · WITHOUT PEOPLE: a policy answered"),
+        (false, ClusterAccess::Simulated { .. }) => format!("{REHEARSAL} · on a simulated cluster"),
         _ => return marking.clone(),
     };
     format!("{marking} · {kind}")

@@ -7,7 +7,7 @@ use crate::{
         state::ItemEnd,
         time::{between, clock, long},
     },
-    report::{Block, Key, Ref, Row, Section, Table, Text, Tone},
+    report::{Block, Key, Row, Section, Table, Text, Tone},
 };
 
 /// Section 9.
@@ -23,7 +23,7 @@ pub(super) fn objectives(c: &Context<'_>) -> Section {
             },
         );
         Row::new([
-            Text::new(&*o.id).see([Ref(o.id.clone())]),
+            Text::new(&*o.id),
             Text::new(&*o.text),
             Text::new(result.words()).tone(tone_of(c, o, result)),
             Text::new(&*result.because),
@@ -31,7 +31,7 @@ pub(super) fn objectives(c: &Context<'_>) -> Section {
         ])
     });
     let head = ["Id", "Objective", "Result", "Evidence", "Rating"];
-    Section::new(Key::Verdicts, "Verdicts", vec![Block::Table(Table::new("", &head, rows.collect()))])
+    Section::new(Key::Verdicts, "Verdicts", vec![Block::Table(Table::new("", head, rows.collect()))])
 }
 
 /// Section 8.
@@ -49,7 +49,7 @@ pub(super) fn measurements(c: &Context<'_>) -> Section {
     });
     let people = Table::new(
         "Times of people",
-        &["Moment", "Time (UTC)", "Since the first of them", "How it is known"],
+        ["Moment", "Time (UTC)", "Since the first of them", "How it is known"],
         rows.collect(),
     );
     let items = c.playbook().stages.iter().flat_map(|stage| &stage.during);
@@ -84,7 +84,7 @@ pub(super) fn measurements(c: &Context<'_>) -> Section {
     });
     let items = Table::new(
         "Injects, tasks and decisions",
-        &["Id", "Due (UTC)", "Took", "Limit", "End", "Answer", "By"],
+        ["Id", "Due (UTC)", "Took", "Limit", "End", "Answer", "By"],
         rows.collect(),
     );
     Section::new(

@@ -10,7 +10,7 @@ use crate::{
         what::{ActionStatus, NoteOn, Rating},
     },
     model::Exit,
-    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Verdict},
+    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Verdict, Words},
 };
 
 /// At most this many strengths and gaps are on page one.
@@ -22,7 +22,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
     let verdict = Verdict { badge: Text::new(badge).tone(tone), sentence: sentence.into(), notes: notes(c) };
     let rows = c.judged.iter().map(|(o, result)| {
         Row::new([
-            Text::new(&*o.id).see([Ref(o.id.clone())]),
+            Text::new(&*o.id),
             Text::new(&*o.text),
             Text::new(o.rto.or(o.rpo).map_or_else(|| "none set".to_owned(), |limit| limit.to_string())),
             Text::new(&*result.because),
@@ -37,7 +37,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
             n if n < MOST => format!("No further {word} is supported by the evidence."),
             _ => String::new(),
         };
-        let mut list = List::new(title, list.into_iter().take(MOST), "");
+        let mut list = List::new(&Words::default(), title, list.into_iter().take(MOST), "");
         list.note = fewer;
         list
     };
@@ -46,7 +46,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
         "Executive summary",
         vec![
             Block::Verdict(verdict),
-            Block::Table(Table::new("", &head, rows.collect())),
+            Block::Table(Table::new("", head, rows.collect())),
             Block::Pair { left: few(strengths, "Strengths", "strength"), right: few(gaps(c), "Gaps", "gap") },
         ],
     )

@@ -3,7 +3,7 @@
 use super::{Context, facts};
 use crate::{
     exercise::{papers::judged_words, time::date_time, verbs::authorised_hash, what::ClusterAccess},
-    report::{Block, Key, List, Ref, Row, Section, Table},
+    report::{Block, Key, List, Ref, Row, Section, Table, Words},
 };
 
 pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
@@ -27,7 +27,7 @@ fn identification(c: &Context<'_>) -> Section {
         ("Type", p.metadata.kind.words().to_owned()),
         ("Began", s.started.as_ref().map_or_else(never, |(at, _)| date_time(*at))),
         ("Cluster", place),
-        ("Program", format!("drillmaster {}", s.tool)),
+        ("Program", s.tool.clone()),
     ];
     Section::new(Key::Identification, "Identification", vec![facts(rows)])
 }
@@ -68,8 +68,8 @@ fn authorisation(c: &Context<'_>) -> Section {
                 ("Authorised by", authorised),
                 ("Started by", s.started.as_ref().map_or_else(|| "nobody".to_owned(), |(_, by)| c.who(by))),
             ]),
-            Block::Table(Table::new("Participants", &["Role", "Who", "Rules and absences"], seats.collect())),
-            Block::List(List::new("Kept out on purpose", kept, "nobody")),
+            Block::Table(Table::new("Participants", ["Role", "Who", "Rules and absences"], seats.collect())),
+            Block::List(List::new(&Words::default(), "Kept out on purpose", kept, "nobody")),
         ],
     )
 }
@@ -94,7 +94,7 @@ fn scope(c: &Context<'_>) -> Section {
                 ("Plan under test", tested),
             ]),
             Block::Table(
-                Table::new("Drills", &["Stage", "Run", "End", "Head of its journal"], drills.collect())
+                Table::new("Drills", ["Stage", "Run", "End", "Head of its journal"], drills.collect())
                     .or("No drill ended."),
             ),
         ],
@@ -120,8 +120,13 @@ fn objectives(c: &Context<'_>) -> Section {
         "Objectives, scenario and assumptions",
         vec![
             Block::Paragraph(p.purpose.clone().into()),
-            Block::Table(Table::new("", &["Id", "Objective", "Tier", "RTO", "RPO", "Judged by"], rows.collect())),
-            Block::List(List::new("Assumptions", p.scope.assumptions.iter().map(String::as_str), "none recorded")),
+            Block::Table(Table::new("", ["Id", "Objective", "Tier", "RTO", "RPO", "Judged by"], rows.collect())),
+            Block::List(List::new(
+                &Words::default(),
+                "Assumptions",
+                p.scope.assumptions.iter().map(String::as_str),
+                "none recorded",
+            )),
         ],
     )
 }

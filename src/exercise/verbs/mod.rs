@@ -1,5 +1,5 @@
-//! The commands of the day, as pure decisions: from what an exercise has come to and what somebody wants, to the lines
-//! that follow, or to a refusal that says what to do instead. Start with [`decide`].
+//! The commands of the day, as pure decisions: from the state of an exercise and a wish to the lines that
+//! follow, or to a refusal with its fix. Start with [`decide`].
 
 mod after;
 mod items;
@@ -21,7 +21,7 @@ use crate::{
     told,
 };
 
-/// What somebody wants.
+/// A command of the day.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the command line explains each")]
 pub enum Verb {

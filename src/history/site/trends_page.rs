@@ -18,9 +18,13 @@ use crate::{
 /// A chart shows at most this many drills, the newest ones. The table has all of them.
 const SHOWN: usize = 60;
 
+/// A measured time of a drill: the drill, the expectation, the time.
+type Timed<'a> = (&'a Run, &'a str, Measure);
+
 /// The trends.
 pub fn trends(history: &History) -> Page {
-    let mut found: BTreeMap<(&str, &str, u8, &str), Vec<(&Run, &str, Measure)>> = BTreeMap::new();
+    // By scenario, cluster, kind of time and expectation.
+    let mut found: BTreeMap<(&str, &str, u8, &str), Vec<Timed<'_>>> = BTreeMap::new();
     for run in &history.drills {
         for judged in &run.judgements {
             let Some(measure) = judged.measured else { continue };
@@ -49,7 +53,8 @@ fn rank(of: Measured) -> u8 {
         Measured::Recovery => 0,
         Measured::Loss => 1,
         Measured::Ready => 2,
-        Measured::Alert => 3,
+        Measured::Protection => 3,
+        Measured::Alert => 4,
     }
 }
 
@@ -59,6 +64,7 @@ fn sheet(points: &[(&Run, &str, Measure)]) -> Sheet {
         Measured::Recovery => "RTO",
         Measured::Loss => "RPO",
         Measured::Ready => "time until Ready",
+        Measured::Protection => "time until a new backup",
         Measured::Alert => "time until the alert",
     };
     let title = format!("{} on {}: {expectation}", run.scenario, run.cluster);

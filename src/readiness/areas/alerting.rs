@@ -334,7 +334,7 @@ fn mounted_configs<'a>(p: &Picture<'a>) -> BTreeSet<(&'a str, &'a str)> {
         let parts = volumes.flat_map(|v| list(v, "/projected/sources")).map(|s| text(s, "/configMap/name"));
         own.chain(parts).filter(|name| !name.is_empty()).map(|name| (w.namespace(), name)).collect()
     };
-    grafana.flat_map(|w| named(w)).collect()
+    grafana.flat_map(named).collect()
 }
 
 /// Whether a ConfigMap holds a dashboard with panels.

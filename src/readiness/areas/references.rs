@@ -155,8 +155,8 @@ fn references(p: &Picture<'_>, say: &mut Say) {
 /// Services: the pods that they select, and the ports of these pods.
 fn services(p: &Picture<'_>, say: &mut Say) {
     for (service, chosen) in p.selecting_services() {
-        let targets = service.list("/spec/ports").iter().enumerate();
-        if let Some((i, port)) = targets.filter(|(_, port)| !is_port(&port["targetPort"])).next() {
+        let mut targets = service.list("/spec/ports").iter().enumerate();
+        if let Some((i, port)) = targets.find(|(_, port)| !is_port(&port["targetPort"])) {
             let text = format!("{} is neither the number nor the name of a port", port["targetPort"]);
             say.fail(*service, format!("/spec/ports/{i}/targetPort"), text);
             continue;

@@ -91,8 +91,8 @@ pub struct Section {
 }
 
 impl Section {
-    pub(crate) fn new(key: Key, title: String, blocks: Vec<Block>) -> Self {
-        Self { key, title, blocks }
+    pub(crate) fn new(key: Key, title: impl Into<String>, blocks: Vec<Block>) -> Self {
+        Self { key, title: title.into(), blocks }
     }
 }
 
@@ -299,20 +299,24 @@ impl Table {
     /// The number of rows that a table may have. Whatever has more is counted.
     pub(crate) const MOST: usize = 200;
 
-    pub(crate) fn new(title: impl Into<String>, head: Vec<String>, rows: Vec<Row>) -> Self {
-        Self { title: title.into(), head, rows, note: String::new() }
+    pub(crate) fn new(
+        title: impl Into<String>,
+        head: impl IntoIterator<Item = impl Into<String>>,
+        rows: Vec<Row>,
+    ) -> Self {
+        Self { title: title.into(), head: head.into_iter().map(Into::into).collect(), rows, note: String::new() }
     }
 
     /// A table of names and values.
-    pub(crate) fn facts<T: Into<Text>>(facts: impl IntoIterator<Item = (String, T)>) -> Self {
+    pub(crate) fn facts<T: Into<Text>>(facts: impl IntoIterator<Item = (impl Into<String>, T)>) -> Self {
         let rows = facts.into_iter().map(|(name, value)| Row::new([Text::new(name), value.into()])).collect();
         Self { rows, ..Self::default() }
     }
 
     /// The text for a table without rows.
-    pub(crate) fn or(mut self, none: String) -> Self {
+    pub(crate) fn or(mut self, none: impl Into<String>) -> Self {
         if self.rows.is_empty() {
-            self.note = none;
+            self.note = none.into();
         }
         self
     }
@@ -334,19 +338,19 @@ impl List {
     /// A list, or the text for an empty one.
     pub(crate) fn new<T: Into<Text>>(
         words: &Words,
-        title: String,
+        title: impl Into<String>,
         items: impl IntoIterator<Item = T>,
-        none: String,
+        none: impl Into<String>,
     ) -> Self {
         let mut items: Vec<Text> = items.into_iter().map(Into::into).collect();
         let more = items.len().saturating_sub(Self::MOST);
         items.truncate(Self::MOST);
         let note = match (items.is_empty(), more) {
-            (true, _) => none,
+            (true, _) => none.into(),
             (_, 0) => String::new(),
             _ => say!(words, frame::MORE, more),
         };
-        Self { title, items, note }
+        Self { title: title.into(), items, note }
     }
 }
 

@@ -105,7 +105,7 @@ fn restored(words: &Words, result: &StepResult) -> String {
     match &r.files {
         FilesRead::Unreadable { why } => said.push(say!(words, w::UNREADABLE, why)),
         files if !files.wrong().is_empty() => {
-            said.push(say!(words, w::FILES_DIFFER, some_of(words, &files.wrong(), NAMED)));
+            said.push(say!(words, w::FILES_DIFFER, some_of(words, files.wrong(), NAMED)));
         }
         _ => {}
     }

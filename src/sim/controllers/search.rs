@@ -102,8 +102,8 @@ impl Search {
         let wishes = Wishes::of(&incoming, &spec, &others);
         let peers = Peers::of(state, pod, capacities);
         let in_zone = peers.by(ZONE);
-        let (mut names, mut zones): (Vec<&str>, Vec<(usize, Vec<Reverse<Rank>>)>) = (vec![], vec![]);
-        let (mut zone_of, mut ranks) = (vec![], vec![]);
+        let mut names: Vec<&str> = vec![];
+        let (mut zones, mut zone_of, mut ranks) = (vec![], vec![], vec![]);
         let mut beside = peers.in_order();
         for (node, capacity) in capacities.iter().enumerate() {
             let zone = names.iter().position(|known| *known == capacity.zone).unwrap_or_else(|| {

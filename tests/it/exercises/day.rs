@@ -1,4 +1,4 @@
-//! The day, by commands from several terminals: who may do what, what is refused, what a killed command leaves.
+//! The day, by commands from several terminals: roles, refusals, and killed commands.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -8,7 +8,7 @@ use super::Desk;
 fn only_who_may_do_something_can() {
     let desk = Desk::new();
     let dir = desk.prepared("tabletop");
-    let run = |args: &[&str]| desk.run(&[&["exercise"], args].concat());
+    let run = |args: &[&str]| desk.run(&[&["exercise"][..], args].concat());
     for (args, wanted) in [
         (vec!["start", &dir, "--as", "Dora Director"], "waits for `exercise authorise`"),
         (vec!["authorise", &dir, "--as", "Sam Sponsor"], "--hash"),
@@ -50,7 +50,7 @@ fn only_who_may_do_something_can() {
 fn a_day_from_the_briefing_to_the_report() {
     let desk = Desk::new();
     let dir = desk.started();
-    let good = |args: &[&str]| desk.good(&[&["exercise"], args].concat());
+    let good = |args: &[&str]| desk.good(&[&["exercise"][..], args].concat());
     good(&["next", &dir, "--as", "Dora Director"]);
     let said = good(&["status", &dir]);
     assert!(said.contains("> first-hour") && said.contains("waits: 2m after the stage begins"), "{said}");
@@ -179,7 +179,6 @@ fn two_terminals_at_once() {
     for i in 0..8 {
         assert_eq!(journal.matches(&format!("note number {i}")).count(), 1);
     }
-    // Both open the next stage; one of them finds that it is open already, and what it asks for then is another thing.
     let stages = journal.matches("\"StageOpened\"").count();
     desk.good(&["exercise", "next", &dir, "--as", "Dora Director"]);
     assert_eq!(desk.read(&format!("{dir}/journal.jsonl")).matches("\"StageOpened\"").count(), stages + 1);

@@ -21,7 +21,7 @@ const RUN: &str = "zone-loss-and-restore-small-shop-seed-1";
 
 /// How long the drill waited, and who let it go on.
 fn held(desk: &Desk, more: &[&str]) -> (u64, String) {
-    let args = [&["rehearse", "zone-loss-and-restore", "-q", "--hold", HOLD], more].concat();
+    let args = [&["rehearse", "zone-loss-and-restore", "-q", "--hold", HOLD][..], more].concat();
     assert_eq!(desk.run(&args).0, 0);
     let (asked, question) = events(desk, RUN, "GateOpened").remove(0);
     assert!(question["prompt"].as_str().unwrap().contains("step `brought back` waits for this decision"), "{question}");

@@ -97,7 +97,7 @@ fn nobody_answers_and_it_ends() {
 fn a_hold_that_nobody_decides_ends_by_its_default() {
     let desk = Desk::new();
     let dir = desk.prepared("annual-dr-exercise");
-    let policy = "apiVersion: drillmaster.dev/v1\nkind: Policy\nanswers: {restore-now: {never: true}, page: {after: 7m}}\nratings: {O4: M}\n";
+    let policy = "apiVersion: drillmaster.dev/v1\nkind: Policy\nanswers: {restore-now: {never: true}, page: {after: 330s}}\nratings: {O4: M}\n";
     std::fs::write(desk.path("policy.yaml"), policy).unwrap();
     let (code, out, err) = desk.run(&["exercise", "start", &dir, "--unattended", "policy.yaml"]);
     assert_eq!(code, 1, "{out}{err}");
