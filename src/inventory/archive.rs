@@ -12,6 +12,7 @@ use super::{
     allowed,
     object::Object,
     object_set::{Gap, ObjectSet},
+    older::REVISION,
     readings::Readings,
 };
 use crate::files::write_private;
@@ -31,6 +32,9 @@ pub const LEFT_OUT: &str = "\u{2039}left out\u{203a}";
 #[derive(Serialize, Deserialize)]
 pub(super) struct Head {
     pub version: u32,
+    /// The revision of the kinds and fields that it holds.
+    #[serde(default)]
+    pub revision: u32,
     pub by: String,
     pub context: String,
     pub at: jiff::Timestamp,
@@ -50,6 +54,7 @@ pub fn save(object_set: &ObjectSet, context: &str, path: &Path) -> std::io::Resu
     gaps.values_mut().for_each(|gap| gap.text = without_logins(&gap.text).into_owned());
     let head = Head {
         version: VERSION,
+        revision: object_set.revision.unwrap_or(REVISION),
         by: env!("CARGO_PKG_VERSION").into(),
         context: context.into(),
         at: object_set.at.unwrap_or_default(),

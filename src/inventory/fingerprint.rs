@@ -104,7 +104,7 @@ fn name(object: &Object) -> String {
 fn kubernetes(object_set: &ObjectSet) -> Seen {
     let mut numbers = object_set.version.trim_start_matches('v').split('.');
     match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if !major.is_empty() => {
+        (Some(major), Some(minor)) if !major.is_empty() && minor.starts_with(|c: char| c.is_ascii_digit()) => {
             // Some providers write 1.30+.
             let minor: String = minor.chars().take_while(char::is_ascii_digit).collect();
             Ok(BTreeMap::from([("version".to_owned(), format!("{major}.{minor}"))]))
@@ -124,9 +124,9 @@ fn zones(object_set: &ObjectSet) -> Seen {
 
 /// An autoscaler changes the number of replicas all the time, so its limits count instead.
 fn replicas(object_set: &ObjectSet, on: &RestsOn) -> Seen {
+    let autoscalers = all(object_set, "HorizontalPodAutoscaler.autoscaling")?;
     let scaled = |w: &Value| {
-        let mut autoscalers = object_set.any("HorizontalPodAutoscaler.autoscaling").iter();
-        autoscalers.find(|a| {
+        autoscalers.iter().find(|a| {
             w["metadata"]["namespace"] == a.metadata.namespace.as_str()
                 && w["kind"] == *a.at("/spec/scaleTargetRef/kind")
                 && w["metadata"]["name"] == *a.at("/spec/scaleTargetRef/name")
@@ -216,15 +216,19 @@ fn classes(object_set: &ObjectSet, on: &RestsOn) -> Seen {
     let inside = claims.iter().filter(|c| on.namespaces.contains(&c.metadata.namespace));
     let names = inside.map(|c| c.text("/spec/storageClassName")).filter(|name| !name.is_empty());
     let value = |name: &str| match known.iter().find(|k| k.metadata.name == name) {
-        None => "does not exist".to_owned(),
-        Some(class) => format!(
+        None => Ok("does not exist".to_owned()),
+        // Every class has a provisioner, but captures of earlier versions do not keep it.
+        Some(class) if class.text("/provisioner").is_empty() => {
+            Err(format!("the provisioner of class {name} was not recorded: make a new capture"))
+        }
+        Some(class) => Ok(format!(
             "provisioner {}, reclaim policy {}, binding mode {}",
-            or_none(class.text("/provisioner")),
+            class.text("/provisioner"),
             or_none(class.text("/reclaimPolicy")),
             or_none(class.text("/volumeBindingMode"))
-        ),
+        )),
     };
-    Ok(names.map(|name| (format!("class {name}"), value(name))).collect())
+    names.map(|name| value(name).map(|value| (format!("class {name}"), value))).collect()
 }
 
 fn schedules(object_set: &ObjectSet) -> Seen {
@@ -391,12 +395,23 @@ spec: {schedule: '0 3 * * *', template: {includedNamespaces: [shop]}}
 
     #[test]
     fn what_was_not_seen_is_unknown() {
-        let mut blind = object_set(CLUSTER);
-        let gap = crate::inventory::Gap { why: crate::model::Unseen::Forbidden, text: "403".into() };
-        blind.gaps.insert("PodDisruptionBudget.policy".into(), gap);
         let then = fingerprint(&object_set(CLUSTER), &asked());
-        let found = then.changes(&fingerprint(&blind, &asked()));
-        assert!(found.len() == 1 && found[0].part == Part::Budgets && found[0].unknown, "{found:?}");
+        for (kind, part) in [
+            ("PodDisruptionBudget.policy", Part::Budgets),
+            // The number of replicas says nothing if it is not known whether an autoscaler sets it.
+            ("HorizontalPodAutoscaler.autoscaling", Part::Replicas),
+        ] {
+            let mut blind = object_set(CLUSTER);
+            let gap = crate::inventory::Gap { why: crate::model::Unseen::Forbidden, text: "403".into() };
+            blind.gaps.insert(kind.into(), gap);
+            let found = then.changes(&fingerprint(&blind, &asked()));
+            assert!(found.len() == 1 && found[0].part == part && found[0].unknown, "{kind}: {found:?}");
+        }
+        // A capture of an earlier version.
+        let found = changes("provisioner: csi.example\n", "");
+        assert!(found.len() == 1 && found[0].part == Part::Classes && found[0].unknown, "{found:?}");
+        let nameless = ObjectSet { version: "v1.".into(), ..object_set(CLUSTER) };
+        assert!(then.changes(&fingerprint(&nameless, &asked()))[0].unknown);
         let mut alerts = asked();
         alerts.alerts.insert("NodeDown".into());
         let found = fingerprint(&object_set(CLUSTER), &alerts).changes(&fingerprint(&object_set(CLUSTER), &alerts));

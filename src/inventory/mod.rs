@@ -18,6 +18,7 @@ mod logs;
 mod manifests;
 mod object;
 mod object_set;
+mod older;
 mod other_runs;
 mod readers;
 mod readings;

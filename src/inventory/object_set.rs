@@ -73,6 +73,8 @@ pub struct ObjectSet {
     pub cost: (usize, usize),
     /// The text of standard input, for finding lines in it later.
     pub stdin: Option<String>,
+    /// For a capture: the revision of the kinds and fields that it holds.
+    pub revision: Option<u32>,
     /// Whether part of the input was damaged.
     pub broken: bool,
     /// The file of each document that is not an object of Kubernetes.
@@ -171,6 +173,11 @@ impl ObjectSet {
     /// Whether a cluster serves a kind. For files, always true.
     pub fn serves(&self, key: &str) -> bool {
         self.gaps.get(key).is_none_or(|gap| gap.why != Unseen::NotInstalled)
+    }
+
+    /// Whether this is a capture of a drillmaster before a revision of what captures hold.
+    pub fn is_older_than(&self, revision: u32) -> bool {
+        self.revision.is_some_and(|own| own < revision)
     }
 
     /// An object by its name. `settle` must have been called.

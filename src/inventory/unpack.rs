@@ -14,6 +14,7 @@ use super::{
     archive::{HEAD, Head, UNPACKED, VERSION},
     object::Origin,
     object_set::{ObjectSet, ReviewSource},
+    older::mark_unread_kinds,
 };
 use crate::files::{self, Limited};
 
@@ -57,6 +58,7 @@ fn read(file: impl Read, most: u64) -> Result<(ObjectSet, String), String> {
     }
     let context = context.ok_or_else(|| format!("it contains no {HEAD}"))?;
     object_set.settle();
+    mark_unread_kinds(&mut object_set);
     Ok((object_set, context))
 }
 
@@ -72,6 +74,7 @@ fn head(mut entry: impl Read, object_set: &mut ObjectSet) -> Result<String, Stri
     }
     let head: Head = serde_json::from_str(&text).map_err(|e| format!("{HEAD}: {e}"))?;
     object_set.at = Some(head.at);
+    object_set.revision = Some(head.revision);
     object_set.version = head.kubernetes;
     object_set.gaps = head.gaps;
     object_set.notes = head.notes;

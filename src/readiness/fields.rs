@@ -51,7 +51,7 @@ fn field(text: &'static str) -> (&'static str, Holds) {
 
 /// A field that the API server does not know.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stranger {
+pub(crate) struct UnknownField {
     /// Where it is.
     pub pointer: String,
     /// The field that differs only in its capital letters; empty if there is none.
@@ -59,18 +59,18 @@ pub(crate) struct Stranger {
 }
 
 /// The fields of an object that its kind does not have. None if the table does not have the kind.
-pub(crate) fn strangers(group: &str, version: &str, kind: &str, body: &Value) -> Option<Vec<Stranger>> {
+pub(crate) fn unknown_fields(group: &str, version: &str, kind: &str, body: &Value) -> Option<Vec<UnknownField>> {
     let table: &Table = &TABLE;
     let kinds: &BTreeMap<(&str, &str, &str), usize> = &table.kinds;
     let root = *kinds.get(&(group, version, kind))?;
     let mut found = vec![];
     walk(table, root, body, &mut String::new(), &mut found);
     // An encrypted Secret has the metadata of SOPS beside its fields.
-    found.retain(|stranger| kind != "Secret" || stranger.pointer != "/sops");
+    found.retain(|field| kind != "Secret" || field.pointer != "/sops");
     Some(found)
 }
 
-fn walk(table: &Table, number: usize, value: &Value, at: &mut String, found: &mut Vec<Stranger>) {
+fn walk(table: &Table, number: usize, value: &Value, at: &mut String, found: &mut Vec<UnknownField>) {
     let (Some(fields), Some(map)) = (table.types.get(number), value.as_object()) else { return };
     for (key, inner) in map {
         // What drillmaster itself wrote there.
@@ -84,7 +84,7 @@ fn walk(table: &Table, number: usize, value: &Value, at: &mut String, found: &mu
         match known {
             None => {
                 let meant = fields.keys().find(|name| name.eq_ignore_ascii_case(key)).copied().unwrap_or("");
-                found.push(Stranger { pointer: at.clone(), meant });
+                found.push(UnknownField { pointer: at.clone(), meant });
             }
             Some(Holds::Plain) => {}
             Some(Holds::One(number)) => walk(table, *number, inner, at, found),
@@ -115,7 +115,7 @@ mod tests {
         let body = json!({"spec": {"replicas": 1, "template": {"spec": {
             "containers": [{"name": "a", "readinessprobe": {}, "env": [{"name": "x", "vlaue": "y"}]}],
             "volumes": [{"name": "v", "emptyDir": {}}]}}}});
-        let found = strangers("apps", "v1", "Deployment", &body).expect("a known kind");
+        let found = unknown_fields("apps", "v1", "Deployment", &body).expect("a known kind");
         let told: Vec<(&str, &str)> = found.iter().map(|s| (s.pointer.as_str(), s.meant)).collect();
         assert_eq!(
             told,
@@ -124,8 +124,8 @@ mod tests {
                 ("/spec/template/spec/containers/0/readinessprobe", "readinessProbe"),
             ]
         );
-        assert_eq!(strangers("example.com", "v1", "Deployment", &body), None);
+        assert_eq!(unknown_fields("example.com", "v1", "Deployment", &body), None);
         let secret = json!({"data": {"a": "b"}, "sops": {"mac": "x"}});
-        assert_eq!(strangers("", "v1", "Secret", &secret), Some(vec![]));
+        assert_eq!(unknown_fields("", "v1", "Secret", &secret), Some(vec![]));
     }
 }

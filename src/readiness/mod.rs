@@ -18,6 +18,7 @@ mod drill;
 mod examples;
 mod explain;
 mod fields;
+mod lacking;
 mod operators;
 mod pattern;
 mod picture;

@@ -12,6 +12,7 @@ use super::{
     areas::operated::CHECKS as OPERATED,
     catalogue::{AREAS, Area},
     check::{ALERTS, Check, CheckFinding, DEPOUT, DRAIN, NETPART, NODE, Needs, REGION, RESTORE, Say, ZONE},
+    lacking,
     pattern::matches,
     picture::Picture,
     settings::ReviewSettings,
@@ -279,6 +280,7 @@ fn answers(check: &Check, picture: &Picture<'_>) -> Vec<CheckFinding> {
     }
     match catch_unwind(AssertUnwindSafe(|| (check.run)(picture, &mut say))) {
         Ok(()) => {
+            lacking::doubt(check, picture, &mut say);
             if say.found.is_empty() {
                 say.skip(Subject::default(), "this check applies to no object here");
             }

@@ -166,6 +166,11 @@ impl<'a> Work<'a> {
         all.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect()
     }
 
+    /// Whether its pods mount claims, also those of its volumeClaimTemplates.
+    pub fn has_claims(&self) -> bool {
+        !self.claims().is_empty() || !self.object.list("/spec/volumeClaimTemplates").is_empty()
+    }
+
     /// Names of the claims that its pods mount, without those of its volumeClaimTemplates.
     pub fn claims(&self) -> Vec<&'a str> {
         let volumes = self.spec()["volumes"].as_array().map_or(&[][..], Vec::as_slice);

@@ -2,11 +2,12 @@
 //! out.
 
 use drillmaster::{
-    inventory::ReviewSource,
-    model::{Severity, State},
+    inventory::{Gap, ReviewSource},
+    model::{Severity, State, Unseen},
+    readiness::review,
 };
 
-use super::checks::asked;
+use super::checks::{asked, now, object_set, settings};
 
 /// The worst result of a check over some objects: its state, its severity and its text. The text is empty if the check
 /// only passes.
@@ -480,5 +481,33 @@ fn pods_that_no_controller_makes_again() {
     for check in ["RBAC-009", "SEC-009", "NET-AUDIT"] {
         let found = worst(check, &server, "", ReviewSource::Live);
         assert!(found.0 == State::Fail && found.2.contains("no --"), "{check}: {found:?}");
+    }
+}
+
+#[test]
+fn what_was_not_read_is_neither_there_nor_missing() {
+    let scaler = |status: &str| {
+        format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: h, namespace: shop}}\n\
+             spec: {{minReplicas: 2, maxReplicas: 4, scaleTargetRef: {{apiVersion: example.com/v1, kind: Web, name: web}}}}\n\
+             status: {status}\n"
+        )
+    };
+    unknown("WRK-008", &scaler("{}"), "objects of the kind Web were not read");
+    passes("WRK-008", &scaler("{conditions: [{type: AbleToScale, status: 'True'}]}"));
+    // A volume may be on one node: only its class says so.
+    let work = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: web, namespace: shop}\n\
+                spec: {replicas: 2, selector: {matchLabels: {app: web}}, volumeClaimTemplates: [{metadata: {name: d}, spec: {storageClassName: fast}}], \
+                template: {metadata: {labels: {app: web}}, spec: {containers: [{name: c, image: i}]}}}\n";
+    let database = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pg, namespace: shop}\n\
+                    spec: {instances: 3, storage: {size: 1Gi, storageClass: fast}}\n";
+    for (id, text) in [("STO-003", work), ("OPS-002", database)] {
+        let unknowns = |gap: Option<Gap>| {
+            let mut own = object_set(text, ReviewSource::Live);
+            own.gaps.extend(gap.map(|gap| ("StorageClass.storage.k8s.io".to_owned(), gap)));
+            review(&own, &settings("", id), "example", "full", now()).tally.unknown
+        };
+        let gap = Gap { why: Unseen::Forbidden, text: "it may not list storageclasses".into() };
+        assert_eq!((unknowns(None), unknowns(Some(gap))), (0, 1), "{id}");
     }
 }

@@ -29,7 +29,7 @@ fn saved(object_set: &ObjectSet) -> String {
     text
 }
 
-fn shelf_of(objects: impl IntoIterator<Item = Value>) -> ObjectSet {
+fn object_set_of(objects: impl IntoIterator<Item = Value>) -> ObjectSet {
     let mut object_set =
         ObjectSet { source: ReviewSource::Live, at: Some(jiff::Timestamp::UNIX_EPOCH), ..ObjectSet::default() };
     for object in objects {
@@ -160,7 +160,7 @@ fn every_kind_keeps_what_is_listed_and_nothing_else() {
         let object = planted.plant(&key, &made_of_its_fields(&key), &mut vec![]);
         objects.push(with_metadata(&key, group, kind, versions[0], object, &key.to_lowercase()));
     }
-    let text = saved(&shelf_of(objects));
+    let text = saved(&object_set_of(objects));
     planted.assert_kept_out(&text);
     assert!(!text.contains("PLANTED-"), "annotations and managed fields stay out");
     // Every list is about a kind that is read.
@@ -208,7 +208,7 @@ fn what_was_found_in_captures_is_not_there_any_more() {
     // Labels are kept, because selectors need them. So are the keys of a ConfigMap.
     let allowed = ["PLANTED-LABEL", "PLANTED-SECRETLABEL", "PLANTED-CMKEY"];
     let without = |text: String| allowed.iter().fold(text, |text, word| text.replace(word, ""));
-    let capture = without(saved(&shelf_of(objects.clone())));
+    let capture = without(saved(&object_set_of(objects.clone())));
     assert!(!capture.contains("PLANTED"), "{capture}");
     assert!(!capture.contains("UExBTlRFR"), "nor in Base64: {capture}");
     let copy: Vec<Value> = objects.iter().map(|o| copied(o["kind"].as_str().unwrap_or(""), o)).collect();

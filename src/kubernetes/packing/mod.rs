@@ -295,7 +295,7 @@ mod tests {
             packing.place(Candidate::of(pod, &Volumes::default()), &pod.spec.node_name, false);
         }
         let first = packing.lose(&gone.iter().copied().collect(), how);
-        assert_eq!(packing.lose(&gone.iter().copied().collect(), how), first, "the board is as before");
+        assert_eq!(packing.lose(&gone.iter().copied().collect(), how), first, "the packing is as before");
         first
     }
 

@@ -5,7 +5,7 @@ use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
-        fields::strangers,
+        fields::unknown_fields,
         picture::Picture,
         versions::{Known, Life, known, target},
     },
@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each object of Kubernetes itself has only fields that its kind has in Kubernetes 1.37, outside its metadata. Custom resources and objects of removed versions (see API-001) are not examined.",
+        rule: "Each object of Kubernetes itself has only fields that its kind has in Kubernetes 1.37, outside its metadata. Custom resources and objects of removed versions (see API-001) are not examined. Only files are examined: the API server keeps only fields that it knows, and a capture only some of them.",
         fix: "Correct the name of the field, mostly its capital letters or its place; remove it otherwise",
         why: "kubectl refuses such an object; other tools apply it without the field, for example without a probe.",
         run: fields,
@@ -60,18 +60,21 @@ fn served(p: &Picture<'_>, say: &mut Say) {
 const NAMED: usize = 5;
 
 fn fields(p: &Picture<'_>, say: &mut Say) {
+    if p.is_cluster() {
+        return say.skip(Subject::default(), "the API server keeps only fields that it knows: check the files");
+    }
     for object in p.object_set.objects.values().flatten() {
         let meta = &object.metadata;
         let ours = meta.namespace.is_empty() || p.in_scope(&meta.namespace);
-        let found = strangers(&object.group, &object.version, &object.kind, &object.body);
+        let found = unknown_fields(&object.group, &object.version, &object.kind, &object.body);
         let Some(found) = found.filter(|_| ours) else { continue };
         let Some(first) = found.first() else {
             say.pass(object);
             continue;
         };
-        let told = found.iter().take(NAMED).map(|stranger| match stranger.meant {
-            "" => stranger.pointer.clone(),
-            meant => format!("{} (the field is {meant})", stranger.pointer),
+        let told = found.iter().take(NAMED).map(|field| match field.meant {
+            "" => field.pointer.clone(),
+            meant => format!("{} (the field is {meant})", field.pointer),
         });
         let told: Vec<String> = told.collect();
         let more = if found.len() > NAMED { format!(" and {} more", found.len() - NAMED) } else { String::new() };

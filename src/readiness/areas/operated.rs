@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::stateful::local_class;
+use super::stateful::{STORAGE_CLASS, local_class};
 use crate::{
     inventory::Object,
     kubernetes::quantity,
-    model::{Class, Severity},
+    model::{Class, Severity, State},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
         picture::Picture,
@@ -133,6 +133,12 @@ fn storage(p: &Picture<'_>, say: &mut Say) {
             Some(why) => say.fail(object, "/spec/storage/storageClass", why),
         }
     }
+    // What passes may have a class that could not be read.
+    if say.found.iter().any(|found| found.state == State::Pass)
+        && let Err(gap) = p.object_set.all(STORAGE_CLASS)
+    {
+        say.gap(gap);
+    }
 }
 
 fn kafka_storage(p: &Picture<'_>, storage: &Value, wrong: &mut Vec<String>) {
@@ -148,7 +154,10 @@ fn on_one_node(p: &Picture<'_>, class: &str) -> Option<String> {
 }
 
 fn backups(p: &Picture<'_>, say: &mut Say) {
-    let scheduled = p.all("ScheduledBackup.postgresql.cnpg.io", say);
+    let scheduled = match p.object_set.all("ScheduledBackup.postgresql.cnpg.io") {
+        Ok(all) => all,
+        Err(gap) => return say.gap(gap),
+    };
     for cluster in p.each(POSTGRES, say) {
         if cluster.at("/spec/replica/enabled") == true {
             say.skip(cluster, "it is a replica of another cluster");

@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. A ConfigMap, and a Secret in files, has the keys that env and volumes name. The selector of a workload matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
+    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. A ConfigMap, and a Secret in files, has the keys that env and volumes name. The selector of a workload matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. In a cluster, a target of a kind that was not read counts as existing if the condition AbleToScale is True, and is unknown otherwise. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
     fix: "Create the missing object, or mark the reference optional; create it in the recovery cluster, too",
     why: "A restored workload does not start if an object that it refers to is missing.",
     run: references,
@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
 
 /// What a name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CheckFinding {
+pub(super) enum Resolution {
     /// An object.
     There,
     /// Nothing: the whole kind was read.
@@ -51,11 +51,11 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Adds a reference.
-    pub fn add(&mut self, found: CheckFinding, what: String) {
+    pub fn add(&mut self, found: Resolution, what: String) {
         match found {
-            CheckFinding::There => {}
-            CheckFinding::Missing => self.wrong.push(format!("{what} is missing")),
-            CheckFinding::Unresolved => self.unresolved.push(what),
+            Resolution::There => {}
+            Resolution::Missing => self.wrong.push(format!("{what} is missing")),
+            Resolution::Unresolved => self.unresolved.push(what),
         }
     }
 
@@ -103,17 +103,17 @@ impl<'p, 'a> Names<'p, 'a> {
     }
 
     /// Whether an object of a kind exists. A name that is empty refers to nothing.
-    pub fn find(&self, key: &'static str, namespace: &str, name: &str) -> CheckFinding {
+    pub fn find(&self, key: &'static str, namespace: &str, name: &str) -> Resolution {
         let known = self.known.get(key).is_some_and(|known| known.contains(&(namespace, name)));
         if name.is_empty() || known || is_given(key, name) {
-            return CheckFinding::There;
+            return Resolution::There;
         }
         let object_set = self.p.object_set;
         match self.p.is_cluster() {
-            true if object_set.all(key).is_ok() && object_set.serves(key) => CheckFinding::Missing,
-            true => CheckFinding::There,
-            false if self.operated.contains(&(key, namespace, name.to_owned())) => CheckFinding::There,
-            false => CheckFinding::Unresolved,
+            true if object_set.all(key).is_ok() && object_set.serves(key) => Resolution::Missing,
+            true => Resolution::There,
+            false if self.operated.contains(&(key, namespace, name.to_owned())) => Resolution::There,
+            false => Resolution::Unresolved,
         }
     }
 }
@@ -213,10 +213,16 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
             let here: Vec<&Work<'_>> =
                 p.in_namespace(&scaler.metadata.namespace).into_iter().filter(|w| w.name() == name).collect();
             let of_kind = here.iter().any(|w| w.kind == kind);
-            let known = WORKLOADS.iter().any(|key| key.split('.').next() == Some(kind));
+            let is_read = |key: &&str| key.split('.').next() == Some(kind) && p.object_set.all(key).is_ok();
+            let known = WORKLOADS.iter().any(is_read);
             let other = !known && has_object(p, kind, &scaler.metadata.namespace, name);
-            if of_kind || other || !known && p.is_cluster() {
+            // Its controller has found the target, although the review has not read its kind.
+            let found = p.is_cluster() && scaler.condition("AbleToScale") == "True";
+            if of_kind || other || !known && found {
                 say.pass(scaler);
+            } else if !known && p.is_cluster() {
+                let text = format!("objects of the kind {kind} were not read, so its target {name} may be missing");
+                say.unresolved(scaler, pointer, text);
             } else if let Some(twin) = here.first() {
                 let text = format!("its target {kind} {name} does not exist: {name} is a {}", twin.kind);
                 say.fail_as(severity, scaler, pointer, text);

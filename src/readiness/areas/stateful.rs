@@ -179,15 +179,17 @@ const LOCAL: [&str; 13] = [
     "kubevirt.io.hostpath-provisioner",
 ];
 
+/// The key of storage classes.
+pub(super) const STORAGE_CLASS: &str = "StorageClass.storage.k8s.io";
+
 /// Whether a storage class makes volumes on one node; the name is that of its provisioner.
 pub(super) fn local_class<'a>(p: &Picture<'a>, class: &str) -> Option<&'a str> {
-    const KEY: &str = "StorageClass.storage.k8s.io";
     let default = |o: &&Object| {
         o.metadata.annotations.get("storageclass.kubernetes.io/is-default-class").is_some_and(|v| v == "true")
     };
     let found = match class {
-        "" => p.object_set.any(KEY).iter().find(default),
-        name => p.object_set.find(KEY, "", name),
+        "" => p.object_set.any(STORAGE_CLASS).iter().find(default),
+        name => p.object_set.find(STORAGE_CLASS, "", name),
     };
     found.map(|class| class.text("/provisioner")).filter(|by| LOCAL.contains(by))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stateful::{Keeps, is_for_one_node, is_kept, keeps, local_class};
+use super::stateful::{Keeps, STORAGE_CLASS, is_for_one_node, is_kept, keeps, local_class};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
@@ -222,6 +222,13 @@ fn reclaim(p: &Picture<'_>, say: &mut Say) {
 }
 
 fn local(p: &Picture<'_>, say: &mut Say) {
+    if p.works.iter().any(|work| work.is_replicated_kind() && work.has_claims()) {
+        for key in ["PersistentVolumeClaim", "PersistentVolume", STORAGE_CLASS] {
+            if let Err(gap) = p.object_set.all(key) {
+                say.gap(gap);
+            }
+        }
+    }
     let by_name: BTreeMap<(&str, &str), &Object> = p
         .object_set
         .any("PersistentVolumeClaim")

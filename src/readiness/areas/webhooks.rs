@@ -50,7 +50,9 @@ pub(super) fn webhooks(p: &Picture<'_>, say: &mut Say) {
 fn is_about_kubernetes(webhook: &Value) -> bool {
     let own = |group: &&str| !group.contains('.') || group.ends_with(".k8s.io");
     let rules = list(webhook, "/rules");
-    rules.is_empty() || rules.iter().any(|rule| words(rule, "/apiGroups").iter().any(own))
+    // An older capture does not hold the groups and operations of a rule.
+    let meets = |groups: &[&str]| groups.is_empty() || groups.iter().any(own);
+    rules.is_empty() || rules.iter().any(|rule| meets(&words(rule, "/apiGroups")))
 }
 
 fn unsafe_webhook(p: &Picture<'_>, webhook: &Value) -> Vec<String> {
@@ -109,9 +111,9 @@ fn endpoints(p: &Picture<'_>, service: &Object) -> Option<String> {
 /// Whether a webhook applies to pods that are needed to recover the webhook itself.
 fn judges_itself(p: &Picture<'_>, webhook: &Value, namespace: &str) -> Vec<String> {
     let meets = |rule: &Value| {
-        let verbs = words(rule, "/operations");
+        let (groups, verbs) = (words(rule, "/apiGroups"), words(rule, "/operations"));
         words(rule, "/resources").iter().any(|w| matches!(*w, "*" | "pods" | "*/*"))
-            && words(rule, "/apiGroups").iter().any(|w| matches!(*w, "*" | ""))
+            && (groups.is_empty() || groups.iter().any(|w| matches!(*w, "*" | "")))
             && (verbs.is_empty() || verbs.iter().any(|verb| matches!(*verb, "*" | "CREATE")))
     };
     let exempt = selector(webhook, "/namespaceSelector");
