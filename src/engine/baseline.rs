@@ -6,39 +6,53 @@ use std::time::Duration;
 use crate::{
     journal::{ProbeState, Recorder, RunState},
     model::{Finding, Plan, ProbeSpec},
+    observe::watches,
 };
 
 /// The minimum time for observing the application: three seconds of ready pods after the first observation.
 const SEEN_US: u64 = 4_000_000;
+
+/// The time limit for the first list of every watch. A large cluster needs some seconds, because only a few lists are
+/// read at the same time.
+const LISTED_US: u64 = 60_000_000;
 
 /// Waits for the baseline.
 pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
     let longest = plan.probes.iter().map(|p| p.up.over.0).max().unwrap_or_default();
     let began = recorder.now_us();
     let limit = began + (longest * 3 + Duration::from_secs(10)).as_micros() as u64;
+    let listed = limit.max(began + LISTED_US);
+    let watches = watches(plan);
     loop {
         let missing = recorder.with(|state| missing(state, plan));
-        let watching = recorder.with(|s| !s.nodes.is_empty() && s.blind_since.is_none());
+        let unlisted = recorder.with(|s| unlisted(s, &watches));
         // The pods must be observed as ready for some seconds before a fault.
-        if missing.is_empty() && watching && recorder.now_us() >= began + SEEN_US {
+        if missing.is_empty() && unlisted.is_none() && recorder.now_us() >= began + SEEN_US {
             return vec![Finding::pass(
                 "baseline",
                 format!("{} probe(s) are up by their rule{}; the watches are open", plan.probes.len(), logs(plan)),
             )];
         }
-        if recorder.now_us() > limit {
-            let mut said = missing.join(", ");
-            if !watching {
-                said.push_str(" the watch of nodes has not started");
-            }
+        let now = recorder.now_us();
+        if now > limit && !missing.is_empty() || now > listed {
+            let said: Vec<String> = missing.into_iter().chain(unlisted).collect();
             return vec![Finding::fail(
                 "baseline",
-                said,
+                said.join(", "),
                 "the service must be up before the fault: check the service and the URL of the probe",
             )];
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// What cannot be seen yet.
+fn unlisted(state: &RunState, watches: &[String]) -> Option<String> {
+    if state.blind_since.is_some() {
+        return Some("the API server does not answer".to_owned());
+    }
+    let first = watches.iter().find(|watch| !state.watching.contains(*watch))?;
+    Some(format!("the watch of {first} has not started"))
 }
 
 /// What is still missing, one line for each.

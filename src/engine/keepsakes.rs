@@ -2,11 +2,12 @@
 //! review, rules, Alertmanager's configuration, inventory before and after, and what Velero wrote. What cannot be kept is
 //! named in the journal with the reason, and never stops a drill. Start with [`before`] and [`after`].
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::{Interrupts, preflight::Catalogue};
 use crate::{
@@ -26,27 +27,30 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Keeper<'a> {
     context: &'a StepContext,
     dir: &'a RunDir,
+    interrupts: &'a Interrupts,
+    until: Instant,
 }
 
 /// Keeps the evidence that exists before the first act. A rehearsal keeps nothing: it is evidence of nothing.
-pub(super) async fn before(context: &StepContext, dir: &RunDir, catalogue: Option<&Catalogue>) {
+pub(super) async fn before(
+    context: &StepContext,
+    dir: &RunDir,
+    catalogue: Option<&Catalogue>,
+    interrupts: &Interrupts,
+) {
     if context.world.simulated().is_some() {
         return;
     }
-    let keeper = Keeper { context, dir };
+    let keeper = Keeper { context, dir, interrupts, until: Instant::now() + LIMIT };
     keeper.json(Keepsake::Bindings, "bindings.json", &context.world.bindings);
     match catalogue {
         Some(catalogue) => keeper.json(Keepsake::ReadinessReview, "readiness-review.json", catalogue.whole()),
         None => keeper.missing(Keepsake::ReadinessReview, "no readiness review was made"),
     }
-    let all = async {
-        keeper.rules().await;
-        keeper.alertmanagers().await;
-        keeper.inventory(Keepsake::InventoryBefore, "inventory-before.json").await;
-    };
-    if tokio::time::timeout(LIMIT, all).await.is_err() {
-        keeper.missing(Keepsake::InventoryBefore, &late());
-    }
+    keeper.read(Keepsake::Rules, keeper.rules()).await;
+    keeper.read(Keepsake::Alertmanager, keeper.alertmanagers()).await;
+    let inventory = keeper.inventory(Keepsake::InventoryBefore, "inventory-before.json");
+    keeper.read(Keepsake::InventoryBefore, inventory).await;
 }
 
 /// Keeps the evidence that exists after the last undo. A second signal ends it.
@@ -54,27 +58,39 @@ pub(super) async fn after(context: &StepContext, dir: &RunDir, interrupts: &Inte
     if context.world.simulated().is_some() {
         return;
     }
-    let keeper = Keeper { context, dir };
-    let all = async {
-        keeper.velero().await;
-        keeper.inventory(Keepsake::InventoryAfter, "inventory-after.json").await;
-    };
+    let keeper = Keeper { context, dir, interrupts, until: Instant::now() + LIMIT };
+    // Velero comes last: without its object store, each download waits for its own time limit.
+    let inventory = keeper.inventory(Keepsake::InventoryAfter, "inventory-after.json");
+    keeper.read(Keepsake::InventoryAfter, inventory).await;
+    keeper.read(Keepsake::Velero, keeper.velero()).await;
+}
+
+/// Waits until evidence is read, but not longer than until a time or a signal.
+///
+/// # Errors
+/// Why it was not read completely.
+async fn within(
+    until: Instant,
+    signalled: impl Future<Output = ()>,
+    reading: impl Future<Output = ()>,
+) -> Result<(), String> {
     tokio::select! {
         biased;
-        () = interrupts.signalled(2) => keeper.missing(Keepsake::InventoryAfter, "the run was interrupted twice"),
-        done = tokio::time::timeout(LIMIT, all) => {
-            if done.is_err() {
-                keeper.missing(Keepsake::InventoryAfter, &late());
-            }
+        () = signalled => Err("it was not read completely: the run was interrupted twice".to_owned()),
+        done = tokio::time::timeout_at(until, reading) => {
+            done.map_err(|_| format!("it was not read completely within {} s", LIMIT.as_secs()))
         }
     }
 }
 
-fn late() -> String {
-    format!("it could not be read within {} s", LIMIT.as_secs())
-}
-
 impl Keeper<'_> {
+    /// Reads evidence of one sort. If that is cut short, the journal says so, even if some of its files are kept.
+    async fn read(&self, what: Keepsake, reading: impl Future<Output = ()>) {
+        if let Err(why) = within(self.until, self.interrupts.signalled(2), reading).await {
+            self.missing(what, &why);
+        }
+    }
+
     fn missing(&self, what: Keepsake, why: &str) {
         let recorder = &self.context.recorder;
         recorder.observe(Kind::EvidenceMissing { what, why: told!(recorder, "{why}") });
@@ -137,17 +153,18 @@ impl Keeper<'_> {
         }
     }
 
-    /// Every backup that the drill made or used, and every restore.
+    /// Every backup that the drill requested or used, and every restore. Those of a step that failed have no result,
+    /// but they are in the list of what the drill leaves behind.
     async fn velero(&self) {
         let results: Vec<StepResult> = self.context.recorder.with(|s| s.results.values().cloned().collect());
-        let mut backups: Vec<String> =
-            results.iter().filter_map(StepResult::backup).map(|made| made.backup.clone()).collect();
+        let left: BTreeSet<String> = self.context.recorder.with(|s| s.left_behind.clone());
+        let mut backups = requested(&left, "backup");
+        backups.extend(results.iter().filter_map(StepResult::backup).map(|made| made.backup.clone()));
         backups.extend(results.iter().filter_map(StepResult::restored).map(|r| r.backup.clone()));
-        backups.sort();
-        backups.dedup();
         // What was restored into the second cluster is known to the Velero of that cluster only.
         let here = results.iter().filter_map(StepResult::restored).filter(|r| !self.is_elsewhere(r.into.as_ref()));
-        let restores: Vec<String> = here.map(|r| r.restore.clone()).collect();
+        let mut restores = requested(&left, "restore");
+        restores.extend(here.map(|r| r.restore.clone()));
         if backups.is_empty() && restores.is_empty() {
             self.missing(Keepsake::Velero, "the drill made no backup and no restore");
         }
@@ -168,7 +185,8 @@ impl Keeper<'_> {
         let place = |part: &str, end: &str| format!("velero-{resource}-{name}-{part}.{end}");
         match velero.find(resource, name).await {
             Ok(Some(object)) => self.json(Keepsake::Velero, &place("object", "json"), &plain(&object)),
-            Ok(None) => self.missing(Keepsake::Velero, &format!("{kind} {name} is gone")),
+            // Velero would not answer a request for its log.
+            Ok(None) => return self.missing(Keepsake::Velero, &format!("{kind} {name} does not exist")),
             Err(error) => self.missing(Keepsake::Velero, &format!("{kind} {name}: {error}")),
         }
         let volumes = if kind == "Backup" { "VolumeInfos" } else { "VolumeInfo" };
@@ -184,6 +202,12 @@ impl Keeper<'_> {
     }
 }
 
+/// The names of the backups or restores in the list of what is left behind.
+fn requested(left_behind: &BTreeSet<String>, kind: &str) -> BTreeSet<String> {
+    let prefix = format!("Velero {kind} ");
+    left_behind.iter().filter_map(|what| what.strip_prefix(prefix.as_str())).map(str::to_owned).collect()
+}
+
 /// An object without the list of who wrote its fields.
 fn plain(object: &Value) -> Value {
     let mut object = object.clone();
@@ -191,4 +215,30 @@ fn plain(object: &Value) -> Value {
         metadata.remove("managedFields");
     }
     json!({"object": object})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn evidence_that_is_cut_short_has_a_reason() {
+        let (until, never) = (Instant::now() + LIMIT, std::future::pending::<()>);
+        assert_eq!(within(until, never(), async {}).await, Ok(()));
+        let late = within(until, never(), never()).await.expect_err("late");
+        assert!(late.contains("within 60 s"), "{late}");
+        // Nothing that comes later gets more time.
+        assert_eq!(within(until, never(), never()).await, Err(late));
+        let interrupted = within(until, async {}, never()).await.expect_err("interrupted");
+        assert!(interrupted.contains("interrupted twice"), "{interrupted}");
+    }
+
+    #[test]
+    fn a_backup_of_a_failed_step_is_found_in_what_is_left_behind() {
+        let left =
+            ["Velero backup drill-1-snapshot", "labels drillmaster.dev/… of Velero backup nightly", "namespace x"];
+        let left: BTreeSet<String> = left.map(str::to_owned).into();
+        assert_eq!(requested(&left, "backup"), BTreeSet::from(["drill-1-snapshot".to_owned()]));
+        assert!(requested(&left, "restore").is_empty());
+    }
 }

@@ -70,8 +70,9 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
         rebalance(context, interrupts).await;
-        keepsakes::after(context, &begun.dir, interrupts).await;
+        // A person is called first: reading evidence may take a minute.
         call_for_help(context).await;
+        keepsakes::after(context, &begun.dir, interrupts).await;
     }
     tasks.shutdown().await;
     let exit = match over {
@@ -141,7 +142,7 @@ enum Over {
 
 async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut JoinSet<()>) -> Over {
     let (recorder, context, interrupts) = (&begun.recorder, &begun.context, &begun.interrupts);
-    let kept = keepsakes::before(context, &begun.dir, begun.catalogue.as_ref());
+    let kept = keepsakes::before(context, &begun.dir, begun.catalogue.as_ref(), interrupts);
     tokio::select! {
         biased;
         (why, detail) = interrupts.raised() => return Over::NotBegun(why, detail),

@@ -118,6 +118,8 @@ pub struct RunState {
     pub outside: OutsideChanges,
     /// What was left behind and is not gone yet.
     pub left_behind: BTreeSet<String>,
+    /// The addresses of the watches whose first list has arrived.
+    pub watching: BTreeSet<String>,
     /// When the API server became unreachable, if it still is.
     pub blind_since: Option<u64>,
 }
@@ -193,6 +195,9 @@ impl RunState {
             }
             Kind::LeftoverGone { what, .. } => {
                 self.left_behind.remove(what);
+            }
+            Kind::Watching { what, .. } => {
+                self.watching.insert(what.clone());
             }
             Kind::NodeSeen { node, uid, zone, ready, unschedulable, .. } => {
                 let view = NodeView {

@@ -15,6 +15,7 @@ use serde::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::objects::{NODES, pods_path};
 use crate::{
     event::{Kind, PodView},
     journal::{Recorder, RunState},
@@ -24,7 +25,6 @@ use crate::{
     world::{LastList, World, rest_after},
 };
 
-const NODES: &str = "/api/v1/nodes";
 /// Up to this many nodes are read one by one; more nodes with one list.
 const BY_NAME: usize = 16;
 /// How often everything is read.
@@ -123,7 +123,7 @@ impl Subject {
     /// The name of the watch for it.
     fn what(&self) -> String {
         match self {
-            Self::Namespace(namespace) => format!("/api/v1/namespaces/{namespace}/pods"),
+            Self::Namespace(namespace) => pods_path(namespace),
             Self::Nodes(_) => NODES.to_owned(),
         }
     }
@@ -285,7 +285,7 @@ async fn untold_pods(
     namespace: &str,
     last: &mut LastList<Glance>,
 ) -> Option<Untold> {
-    let mut pods = world.kube.list_again(&format!("/api/v1/namespaces/{namespace}/pods"), last).await.ok()?;
+    let mut pods = world.kube.list_again(&pods_path(namespace), last).await.ok()?;
     let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
     let budgets: Vec<Budget> = world.kube.list_plain(&budgets).await.ok()?;
     pods.sort_unstable_by(|one, other| one.metadata.uid.cmp(&other.metadata.uid));

@@ -138,6 +138,16 @@ impl Observers {
     }
 }
 
+/// The addresses of the watches that verdicts rest on. Before the first list of each, nothing is known about its objects.
+pub fn watches(plan: &Plan) -> Vec<String> {
+    let scope = plan.namespaces.iter().flat_map(|namespace| {
+        let workloads = objects::WORKLOADS.map(|resource| objects::workloads_path(namespace, resource));
+        [objects::pods_path(namespace), objects::budgets_path(namespace)].into_iter().chain(workloads)
+    });
+    let beside = plan.collateral.iter().map(|namespace| objects::pods_path(namespace));
+    [objects::NODES.to_owned()].into_iter().chain(scope).chain(beside).collect()
+}
+
 /// Observes a namespace of the scope.
 fn scope(
     tasks: &mut tokio::task::JoinSet<()>,
@@ -150,7 +160,7 @@ fn scope(
     tasks.spawn(objects::pods(w, r, n, Some(Arc::clone(outside))));
     let (w, r, n) = with();
     tasks.spawn(objects::budgets(w, r, n, Arc::clone(outside)));
-    for resource in ["deployments", "statefulsets", "daemonsets"] {
+    for resource in objects::WORKLOADS {
         let (w, r, n) = with();
         tasks.spawn(objects::workloads(w, r, n, resource, Arc::clone(outside)));
     }

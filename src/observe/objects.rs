@@ -18,6 +18,26 @@ use crate::{
     world::World,
 };
 
+/// The address of all nodes.
+pub(super) const NODES: &str = "/api/v1/nodes";
+/// The kinds of workloads that are observed.
+pub(super) const WORKLOADS: [&str; 3] = ["deployments", "statefulsets", "daemonsets"];
+
+/// The address of the pods of a namespace.
+pub(super) fn pods_path(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/pods")
+}
+
+/// The address of the budgets of a namespace.
+pub(super) fn budgets_path(namespace: &str) -> String {
+    format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets")
+}
+
+/// The address of the workloads of one kind in a namespace.
+pub(super) fn workloads_path(namespace: &str, resource: &str) -> String {
+    format!("/apis/apps/v1/namespaces/{namespace}/{resource}")
+}
+
 /// Records an event only if it differs from the last one for the same object.
 struct Once(BTreeMap<String, Kind>);
 
@@ -60,7 +80,7 @@ pub(super) async fn nodes(world: Arc<World>, recorder: Arc<Recorder>, outside: A
     let mut once = Once(BTreeMap::new());
     let mut versions: BTreeMap<String, String> = BTreeMap::new();
     let mut hand = ObjectSink::new(&outside, &recorder, Sort::Node);
-    follow(&world.kube, &recorder, "/api/v1/nodes", ("Node", Serves::Verdicts), |seen| {
+    follow(&world.kube, &recorder, NODES, ("Node", Serves::Verdicts), |seen| {
         hand.on(&seen);
         match seen {
             Seen::Here(object) => {
@@ -104,7 +124,7 @@ fn node_seen(node: &Node, resource_version: String) -> Kind {
 pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Option<Arc<Outside>>) {
     let aside = outside.is_none();
     let mut seen_before: BTreeMap<String, (Arc<PodView>, Keeper)> = BTreeMap::new();
-    let path = format!("/api/v1/namespaces/{namespace}/pods");
+    let path = pods_path(&namespace);
     let changed = |before: Option<&PodView>, now: Option<&PodView>, keeper| {
         if let Some(outside) = &outside {
             outside.pod(&recorder, before, now, keeper);
@@ -136,7 +156,7 @@ pub(super) async fn pods(world: Arc<World>, recorder: Arc<Recorder>, namespace: 
 
 pub(super) async fn budgets(world: Arc<World>, recorder: Arc<Recorder>, namespace: String, outside: Arc<Outside>) {
     let mut once = Once(BTreeMap::new());
-    let path = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
+    let path = budgets_path(&namespace);
     let mut hand = ObjectSink::new(&outside, &recorder, Sort::Budget);
     follow(&world.kube, &recorder, &path, ("PodDisruptionBudget", Serves::Verdicts), |seen| {
         hand.on(&seen);
@@ -170,7 +190,7 @@ pub(super) async fn workloads(
         "statefulsets" => "StatefulSet",
         _ => "DaemonSet",
     };
-    let path = format!("/apis/apps/v1/namespaces/{namespace}/{resource}");
+    let path = workloads_path(&namespace, resource);
     let mut hand = ObjectSink::new(&outside, &recorder, Sort::Workload);
     follow(&world.kube, &recorder, &path, (kind, Serves::Verdicts), |seen| {
         hand.on(&seen);

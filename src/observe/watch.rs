@@ -83,8 +83,7 @@ const MUTE: Duration = Duration::from_secs(40);
 const PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
 
-/// A list of a resource that only serves the changes from outside is reported as missing after this time, before the
-/// request fails: the drill may end earlier.
+/// A list is reported as missing after this time, before its request fails: the drill may end earlier.
 const LATE: Duration = Duration::from_secs(5);
 
 /// While a gap lasts, it is recorded again after this time.
@@ -112,32 +111,32 @@ pub(super) async fn follow<T: Watched>(
             recorder.observe(Kind::OutsideUnseen(Unseen { resource, namespace, from_us, why }));
         }
     };
+    let late = |failing: &mut Option<(u64, String)>, from_us: u64, first: bool, why: String| {
+        // No verdict is reached before the first list.
+        if failing.is_none() && !(first && serves == Serves::Verdicts) {
+            gap(from_us, &why);
+            unseen(from_us, Some(&why));
+            *failing = Some((recorder.now_us(), why));
+        }
+    };
     let mut known = Known::new();
     let mut last_us = recorder.now_us();
     let mut first = true;
     let mut failing: Option<(u64, String)> = None;
+    let mut broke: Option<String> = None;
     let mut pause = PAUSE;
     loop {
         // Nothing is concluded before the first list, so it may wait. The lists of a large cluster would need more memory
         // than the rest of the drill if all of them were read at once.
-        let begins = first;
-        let mut list = pin!(async {
-            let turn = if begins { kube.turn().await } else { None };
-            (turn, kube.list_map(path, |item| Some(Listed::<T>::of(item, kind))).await)
-        });
-        let answer = match tokio::time::timeout(LATE, &mut list).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                if failing.is_none() && serves != Serves::Verdicts {
-                    let why = format!("no answer within {} s", LATE.as_secs());
-                    unseen(last_us, Some(&why));
-                    failing = Some((recorder.now_us(), why));
-                }
-                list.await
-            }
+        let turn = if first {
+            let waits = format!("its list has waited for other lists for {} s", LATE.as_secs());
+            in_time(kube.turn(), || late(&mut failing, last_us, first, waits)).await
+        } else {
+            None
         };
-        let (turn, answer) = answer;
-        let (items, mut version) = match answer {
+        let list = kube.list_map(path, |item| Some(Listed::<T>::of(item, kind)));
+        let no_answer = format!("no answer within {} s", LATE.as_secs());
+        let (items, mut version) = match in_time(list, || late(&mut failing, last_us, first, no_answer)).await {
             Ok(listed) => listed,
             Err(error) => {
                 // Recorded at the beginning, and from time to time while it lasts.
@@ -154,9 +153,14 @@ pub(super) async fn follow<T: Watched>(
                 continue;
             }
         };
-        if let Some((_, why)) = failing.take() {
-            gap(last_us, &why);
-            unseen(last_us, None);
+        match (failing.take(), broke.take()) {
+            (Some((_, why)), _) => {
+                gap(last_us, &why);
+                unseen(last_us, None);
+            }
+            // The gap lasts until this list, and not only until the watch broke.
+            (None, Some(why)) => gap(last_us, &why),
+            (None, None) => {}
         }
         if first {
             recorder.observe(Kind::Watching { what: path.to_owned(), objects: items.len() });
@@ -176,12 +180,23 @@ pub(super) async fn follow<T: Watched>(
                 if last_us > listed_us {
                     pause = PAUSE;
                 }
+                broke = Some(why);
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 break;
             }
         }
     }
+}
+
+/// Waits for some work, and calls a function once if it takes longer than [`LATE`].
+async fn in_time<T>(work: impl Future<Output = T>, late: impl FnOnce()) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = tokio::time::timeout(LATE, &mut work).await {
+        return done;
+    }
+    late();
+    work.await
 }
 
 /// Reads one watch. `Some(Ok)`: it ended normally; `Some(Err)`: list again.
@@ -357,55 +372,80 @@ mod tests {
         assert_eq!((pod.metadata.namespace.as_str(), pod.metadata.uid.as_str()), ("shop", "p"));
     }
 
+    const OUTSIDE: Serves<'static> = Serves::Outside { resource: "configmaps", namespace: "shop" };
+
+    /// The answer of the API server: a refusal, or a list or watch without objects.
+    fn answer(refuses: bool) -> http::Result<http::Response<kube::client::Body>> {
+        let body = if refuses {
+            json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"})
+        } else {
+            json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []})
+        };
+        let answer = http::Response::builder().status(if refuses { 403 } else { 200 });
+        answer.body(kube::client::Body::from(body.to_string().into_bytes()))
+    }
+
     /// The result of one watch of ConfigMaps over some seconds, and when its requests were sent, with a server that
     /// refuses this many lists and every watch.
     async fn followed(refused: usize) -> (Vec<Unseen>, Vec<u128>) {
         let (lists, watches) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(vec![])));
         let (began, seen) = (tokio::time::Instant::now(), Arc::clone(&watches));
-        let told = observed(move |request| {
+        let kube = served_by(move |request| {
             let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
             if is_watch {
                 seen.lock().expect("nobody panicked").push(began.elapsed().as_millis());
             }
-            let refuses = is_watch || lists.fetch_add(1, Ordering::Relaxed) < refused;
-            let body = if refuses {
-                json!({"kind": "Status", "status": "Failure", "code": 403, "reason": "Forbidden", "message": "no"})
-            } else {
-                json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": []})
-            };
-            let answer = http::Response::builder().status(if refuses { 403 } else { 200 });
-            std::future::ready(answer.body(kube::client::Body::from(body.to_string().into_bytes())))
-        })
-        .await;
+            std::future::ready(answer(is_watch || lists.fetch_add(1, Ordering::Relaxed) < refused))
+        });
+        let told = unseen(&observed(&kube, OUTSIDE).await);
         let times = watches.lock().expect("nobody panicked").clone();
         (told, times)
     }
 
-    /// What one watch of ConfigMaps reports over some seconds, with this server.
-    async fn observed<F>(
-        server: impl Fn(http::Request<kube::client::Body>) -> F + Clone + Send + 'static,
-    ) -> Vec<Unseen>
+    fn served_by<F>(server: impl Fn(http::Request<kube::client::Body>) -> F + Clone + Send + 'static) -> Kube
     where
         F: Future<Output = http::Result<http::Response<kube::client::Body>>> + Send + 'static,
     {
-        let kube = Kube::new(kube::Client::new(tower::service_fn(server), "default"));
+        Kube::new(kube::Client::new(tower::service_fn(server), "default"))
+    }
+
+    /// What one watch of ConfigMaps records over six seconds.
+    async fn observed(kube: &Kube, serves: Serves<'_>) -> Vec<Arc<Event>> {
         let dir = tempfile::tempdir().expect("a directory");
         let run = RunDir::create(dir.path(), "run").expect("a run directory");
         let journal = Journal::create(&run).expect("a journal");
         let told = Arc::new(Mutex::new(vec![]));
         let heard = Arc::clone(&told);
-        let now = || (1_500_000, jiff::Timestamp::UNIX_EPOCH);
+        let began = tokio::time::Instant::now();
+        let now = move || (began.elapsed().as_micros() as u64, jiff::Timestamp::UNIX_EPOCH);
         let recorder = Recorder::new(journal, RunState::default(), Arc::default(), now)
             .followed_by(move |event| heard.lock().expect("nobody panicked").push(Arc::clone(event)));
-        let serves = Serves::Outside { resource: "configmaps", namespace: "shop" };
         let path = "/api/v1/namespaces/shop/configmaps";
-        let follow = follow::<Value>(&kube, &recorder, path, ("ConfigMap", serves), |_| {});
+        let follow = follow::<Value>(kube, &recorder, path, ("ConfigMap", serves), |_| {});
         assert!(tokio::time::timeout(Duration::from_secs(6), follow).await.is_err(), "it follows for ever");
+        let told = told.lock().expect("nobody panicked");
+        told.clone()
+    }
+
+    fn unseen(events: &[Arc<Event>]) -> Vec<Unseen> {
         let unseen = |event: &Arc<Event>| match &event.event {
             Kind::OutsideUnseen(part) => Some(part.clone()),
             _ => None,
         };
-        told.lock().expect("nobody panicked").iter().filter_map(unseen).collect()
+        events.iter().filter_map(unseen).collect()
+    }
+
+    fn whys(told: &[Unseen]) -> Vec<&str> {
+        told.iter().map(|part| part.why.as_deref().unwrap_or("")).collect()
+    }
+
+    /// The length of each gap, and its reason.
+    fn gaps(events: &[Arc<Event>]) -> Vec<(u64, &str)> {
+        let gap = events.iter().filter_map(|event| match &event.event {
+            Kind::WatchGap { from_us, why, .. } => Some((event.t_us - from_us, &**why)),
+            _ => None,
+        });
+        gap.collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -419,9 +459,45 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_list_that_is_never_answered_is_told() {
-        let told = observed(|_| std::future::pending()).await;
-        let whys: Vec<_> = told.iter().map(|part| part.why.as_deref().unwrap_or("")).collect();
-        assert_eq!(whys, ["no answer within 5 s"]);
+        let kube = served_by(|_| std::future::pending());
+        assert_eq!(whys(&unseen(&observed(&kube, OUTSIDE).await)), ["no answer within 5 s"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_waits_for_its_turn_is_not_told_as_unanswered() {
+        let kube = served_by(|_| std::future::ready(answer(false))).in_turns(1);
+        let _other = kube.turn().await;
+        assert_eq!(whys(&unseen(&observed(&kube, OUTSIDE).await)), ["its list has waited for other lists for 5 s"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gap_lasts_from_a_broken_watch_to_the_next_list() {
+        let broken_for = async |seconds: u64| {
+            let requests = Arc::new(AtomicUsize::new(0));
+            let kube = served_by(move |_| {
+                let number = requests.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    match number {
+                        0 => answer(false),
+                        1 => answer(true),
+                        2 => {
+                            tokio::time::sleep(Duration::from_secs(seconds)).await;
+                            answer(false)
+                        }
+                        _ => std::future::pending().await,
+                    }
+                }
+            });
+            observed(&kube, Serves::Verdicts).await
+        };
+        let events = broken_for(3).await;
+        let found = gaps(&events);
+        assert!(found.len() == 2 && found.iter().all(|(_, why)| why.contains("403")), "{found:?}");
+        assert!(found[0].0 < 100_000 && found[1].0 >= 3_200_000, "{found:?}");
+        // The drill may end before the list is answered.
+        let events = broken_for(60).await;
+        let found = gaps(&events);
+        assert!(found.len() == 2 && found[1].0 >= 5_200_000 && found[1].1 == "no answer within 5 s", "{found:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -176,9 +176,9 @@ impl Simulation {
 
     fn alone(&self, plug: &Plug, clock: Clock) -> World {
         let kube = Kube::new(service::client(&self.shared, plug));
-        let stage: SimBackend =
+        let backend: SimBackend =
             Arc::new(backend::Backend::new(&self.shared, self.second.as_ref().map(|s| &s.shared), plug));
-        let http = |seconds| Http::simulated(Arc::clone(&stage), Duration::from_secs(seconds));
+        let http = |seconds| Http::simulated(Arc::clone(&backend), Duration::from_secs(seconds));
         let bindings = self.description.bindings();
         World {
             recovery: None,
@@ -186,12 +186,12 @@ impl Simulation {
             datadog: None,
             monitoring: Monitoring::new(http(3), bindings.prometheus.as_deref(), &bindings.alertmanager),
             identity: self.identity(),
-            host: Some(NodeHost::Simulated(Arc::clone(&stage))),
+            host: Some(NodeHost::Simulated(Arc::clone(&backend))),
             http: http(10),
             kube,
             bindings,
             clock,
-            outside: Outside::Simulated(stage),
+            outside: Outside::Simulated(backend),
             redactor: Arc::new(Redactor::default()),
         }
     }

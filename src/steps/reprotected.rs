@@ -80,7 +80,7 @@ pub(super) async fn apply(context: &StepContext, spec: &ReprotectedStep) -> Resu
     let restored = restored.ok_or_else(|| {
         StepError::Failed(format!("`{}` did not restore anything, so there is nothing to protect again", spec.of))
     })?;
-    let lasting = context.recorder.with(|s| s.open().into_iter().find(|f| f.revert.spoils_backup()));
+    let lasting = context.recorder.with(|s| s.still_open().find(|f| f.revert.spoils_backup()).cloned());
     if let Some(fault) = lasting {
         return Err(StepError::Failed(format!(
             "the fault of step `{}` on {} still lasts, so a backup would not hold the application as it usually is: heal it before",

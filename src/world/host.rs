@@ -225,7 +225,7 @@ impl NodeHost {
         Ok(said.lines().filter_map(route).collect())
     }
 
-    /// Runs a command that `take_away` or `bring_back` returned.
+    /// Runs a command that `removal_command` or `return_command` returned.
     pub async fn run(&self, argv: &[String]) -> Result<(), HostError> {
         match (self, argv) {
             (Self::Simulated(backend), [_, act, node]) => backend.power(act, node).await,

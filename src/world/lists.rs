@@ -18,9 +18,43 @@ use super::{
 /// The time limit for a page of a list, which may have many megabytes.
 const LIST_LIMIT: Duration = Duration::from_secs(30);
 /// How many objects a page of a list contains.
-pub(super) const PAGE: u32 = 500;
+const PAGE: u32 = 500;
 /// How often a request is repeated if that may help.
 const REPEATS: u32 = 3;
+/// How often a list is read again from its beginning.
+const RESTARTS: u32 = 3;
+
+/// Where the reading of a list continues.
+#[derive(Debug, Default)]
+pub(super) struct Position {
+    /// Empty at the beginning of the list.
+    pub next: String,
+    restarts: u32,
+}
+
+impl Position {
+    /// The address of the next page.
+    pub fn address(&self, path: &str) -> String {
+        address(path, &self.next)
+    }
+
+    /// Goes back to the beginning of the list if its continue token expired (410). Whether it did.
+    pub fn goes_back(&mut self, error: &ApiError) -> bool {
+        let expired = matches!(error, ApiError::Status { code: 410, .. }) && !self.next.is_empty();
+        if !expired || self.restarts == RESTARTS {
+            return false;
+        }
+        self.next.clear();
+        self.restarts += 1;
+        true
+    }
+}
+
+fn address(path: &str, next: &str) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
+    format!("{path}{joint}limit={PAGE}{token}")
+}
 
 impl Kube {
     /// Reads a complete list page by page. Returns its items, and the version from which to watch.
@@ -75,19 +109,15 @@ impl Kube {
         mut keep: impl FnMut(&Page, T) -> Option<U>,
     ) -> Result<(Vec<U>, String), ApiError> {
         let mut items = vec![];
-        let mut next = String::new();
+        let mut position = Position::default();
         let mut failures = 0;
         loop {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let request = build(Method::GET, &format!("{path}{joint}limit={PAGE}{token}"), "", None)?;
+            let request = build(Method::GET, &position.address(path), "", None)?;
             let before = items.len();
             let take = |page: &Page, item| items.extend(keep(page, item));
             let (page, _) = match self.read_page(request, path, LIMIT, take).await {
-                // The continue token expired (410): start again.
-                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
+                Err(error) if position.goes_back(&error) => {
                     items.clear();
-                    next.clear();
                     continue;
                 }
                 Err(error) if error.is_transient() && failures < REPEATS => {
@@ -106,7 +136,7 @@ impl Kube {
             if page.next.is_empty() {
                 return Ok((items, page.version));
             }
-            next = page.next;
+            position.next = page.next;
         }
     }
 
@@ -119,8 +149,7 @@ impl Kube {
         accept: &str,
         mut each: impl FnMut(Value),
     ) -> Result<(Page, usize), ApiError> {
-        let token = if token.is_empty() { String::new() } else { format!("&continue={token}") };
-        let address = format!("{path}?limit={PAGE}{token}");
+        let address = address(path, token);
         let (mut passed, mut failures) = (0, 0);
         loop {
             let request = with_accept(build(Method::GET, &address, "", None)?, accept);
@@ -186,4 +215,33 @@ fn with_accept(mut request: Request<Body>, accept: &str) -> Request<Body> {
         request.headers_mut().insert("accept", value);
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::world::LastList;
+
+    #[tokio::test]
+    async fn a_list_that_expires_each_time_is_an_error() {
+        let service = tower::service_fn(|request: Request<Body>| {
+            let goes_on = request.uri().query().is_some_and(|q| q.contains("continue="));
+            let body = if goes_on {
+                json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"})
+            } else {
+                json!({"kind": "ConfigMapList", "apiVersion": "v1", "metadata": {"continue": "more"},
+                    "items": [{"metadata": {"name": "a"}}]})
+            };
+            let answer = http::Response::builder().status(if goes_on { 410 } else { 200 });
+            std::future::ready(answer.body(Body::from(body.to_string().into_bytes())))
+        });
+        let kube = Kube::new(kube::Client::new(service, "default"));
+        let path = "/api/v1/configmaps";
+        let listed = kube.list(path).await.map(drop);
+        assert!(matches!(listed, Err(ApiError::Status { code: 410, .. })), "{listed:?}");
+        let again = kube.list_again(path, &mut LastList::<Value>::default()).await.map(drop);
+        assert!(matches!(again, Err(ApiError::Status { code: 410, .. })), "{again:?}");
+    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{ApiError, Kube, kube::strange, lists::PAGE};
+use super::{ApiError, Kube, kube::strange, lists::Position};
 
 /// How many items are compared with an item of the earlier list. More than this are rarely added or removed in one place.
 const NEAR: usize = 64;
@@ -133,15 +133,11 @@ impl Kube {
         mut take: impl FnMut(&Bytes, &mut Vec<T>) -> Result<(String, String), serde_json::Error>,
     ) -> Result<(Vec<T>, String), ApiError> {
         let mut items = vec![];
-        let mut next = String::new();
+        let mut position = Position::default();
         loop {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            let token = if next.is_empty() { String::new() } else { format!("&continue={next}") };
-            let page = match self.get_bytes(&format!("{path}{joint}limit={PAGE}{token}")).await {
-                // The continue token expired (410): start again.
-                Err(ApiError::Status { code: 410, .. }) if !next.is_empty() => {
+            let page = match self.get_bytes(&position.address(path)).await {
+                Err(error) if position.goes_back(&error) => {
                     items.clear();
-                    next.clear();
                     continue;
                 }
                 other => other?,
@@ -151,7 +147,7 @@ impl Kube {
             if goes_on.is_empty() {
                 return Ok((items, version));
             }
-            next = goes_on;
+            position.next = goes_on;
         }
     }
 }

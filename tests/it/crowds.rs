@@ -86,3 +86,33 @@ fn the_faults_of_a_large_zone_are_written_to_the_cluster_together() {
     // Without that, the record is read before each of forty changes.
     assert!(reads < 25, "{reads} requests for the record in the cluster");
 }
+
+#[test]
+fn a_crash_among_the_faults_of_a_large_zone_is_undone() {
+    let shop = crowded();
+    let loaded = scenario("zone-outage", &shop);
+    let whole = on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await });
+    let lines =
+        |of: fn(&Kind) -> bool| -> Vec<u64> { whole.events.iter().filter(|e| of(&e.event)).map(|e| e.seq).collect() };
+    let intended = lines(|kind| matches!(kind, Kind::FaultIntended { .. }));
+    let applied = lines(|kind| matches!(kind, Kind::FaultApplied { .. }));
+    assert_eq!((intended.len(), applied.len()), (20, 20));
+    // Some of the intents are on disk, and then all of them. None is in the cluster yet.
+    for line in [intended[10], intended[19]] {
+        on_paused_time(async {
+            let stage = Rehearsal::set(&shop, 1).await;
+            assert!(stage.drill(&loaded, Some(line)).await.exit.is_none());
+            let exit = stage.recover().await;
+            assert!(matches!(exit, Exit::Passed | Exit::Aborted), "killed after line {line}: {exit:?}");
+            stage.as_before().await.unwrap_or_else(|why| panic!("killed after line {line}: {why}"));
+        });
+    }
+    // After the first act, the cluster alone is enough to undo everything.
+    on_paused_time(async {
+        let stage = Rehearsal::set(&shop, 1).await;
+        assert!(stage.drill(&loaded, Some(applied[0])).await.exit.is_none());
+        let dir = stage.recovered_from_cluster().await.unwrap();
+        assert_eq!(stage.recover_from(&dir).await, Exit::Aborted);
+        stage.as_before().await.unwrap();
+    });
+}
