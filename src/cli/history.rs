@@ -92,7 +92,7 @@ async fn clusters(args: &HistoryArgs) -> Result<Vec<Cluster>, Failure> {
         return Ok(clusters);
     }
     let place = args.monitoring.at(place::place_or_own(&args.place).await?);
-    let (world, _) = open(&place, Clock::start()).await.map_err(|e| Failure::of(Exit::Refused, &e))?;
+    let (world, _) = open(&place, Clock::start()).await.map_err(|e| place::not_opened(&e, Exit::Refused))?;
     let object_set = survey_cluster(&world, &[], &[]).await;
     let heads = match Heads::all(&world.kube).await {
         Ok(heads) => Some(heads),

@@ -83,8 +83,8 @@ pub(super) struct CompareArgs {
 
 #[derive(Debug, Group)]
 #[command(
-    after_help = "Exit codes: 0 done · 2 this is not a run directory, or it was changed · 74 the endpoint or the \
-webhook did not accept it, or the output could not be written"
+    after_help = "Exit codes: 0 done · 2 invalid input, such as a run directory that was changed, or a FILE that cannot \
+be written · 74 the endpoint or the webhook did not accept it, or standard output could not be written"
 )]
 pub(super) struct ExportArgs {
     #[command(flatten)]

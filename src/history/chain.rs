@@ -75,20 +75,38 @@ impl Chain {
 /// the period are the ends of links.
 pub(super) fn chains(all: &[&Run], period: Option<&Period>, clusters: &[Cluster]) -> Vec<Chain> {
     let inside = |run: &Run| run.started.is_none_or(|at| period.is_none_or(|p| p.has(at)));
-    let uids: BTreeSet<&str> = all.iter().filter(|run| inside(run)).map(|run| run.cluster_uid.as_str()).collect();
+    let counts = all.iter().filter(|run| inside(run) || names_inside(run, period));
+    let mut uids: BTreeSet<&str> = counts.map(|run| run.cluster_uid.as_str()).collect();
+    // Of a cluster that keeps heads, every run may have been removed from the folder.
+    uids.extend(clusters.iter().filter(|c| heads_of(c, period).next().is_some()).map(|c| c.uid.as_str()));
     uids.into_iter()
         .map(|uid| {
             let own: Vec<&Run> = all.iter().filter(|run| run.cluster_uid == uid).copied().collect();
             let shown: Vec<&Run> = own.iter().filter(|run| inside(run)).copied().collect();
-            let heads = clusters.iter().find(|c| c.uid == uid).and_then(|c| c.heads.as_ref());
-            chain(uid, &own, &shown, period, heads)
+            let cluster = clusters.iter().find(|c| c.uid == uid && c.heads.is_some());
+            chain(uid, &own, &shown, period, cluster)
         })
         .collect()
 }
 
-fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, heads: Option<&Vec<Head>>) -> Chain {
+/// Whether a run outside the period names one in it: a run in the next quarter names the last one of this quarter.
+fn names_inside(run: &Run, period: Option<&Period>) -> bool {
+    let day = run.previous.as_ref().and_then(|head| day_of(&head.run));
+    let outside = run.started.is_some_and(|at| period.is_some_and(|p| !p.has(at)));
+    let named = day.is_some_and(|day| period.is_some_and(|p| p.has(day)));
+    outside && named && !run.from_cluster && run.result != Ended::Damaged
+}
+
+/// The heads that a cluster keeps of the runs of the period.
+fn heads_of<'a>(cluster: &'a Cluster, period: Option<&'a Period>) -> impl Iterator<Item = &'a Head> {
+    let all = cluster.heads.iter().flatten();
+    all.filter(move |head| day_of(&head.run).is_none_or(|at| period.is_none_or(|p| p.has(at))))
+}
+
+fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, cluster: Option<&Cluster>) -> Chain {
+    let context = own.last().map(|run| &run.cluster).or_else(|| cluster.map(|c| &c.context));
     let mut chain = Chain {
-        cluster: own.last().map(|run| run.cluster.clone()).unwrap_or_default(),
+        cluster: context.cloned().unwrap_or_default(),
         cluster_uid: uid.to_owned(),
         runs: shown.iter().filter(|run| !run.from_cluster).count(),
         unfinished: shown
@@ -100,7 +118,7 @@ fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, heads
         differs: vec![],
         unproven: vec![],
         unnamed: vec![],
-        compared_with_cluster: heads.is_some(),
+        compared_with_cluster: cluster.is_some(),
     };
     if uid.is_empty() {
         chain.unproven.push("the cluster of these runs is not known".into());
@@ -108,10 +126,13 @@ fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, heads
     for run in shown.iter().filter(|run| !run.from_cluster) {
         one(&mut chain, run, own, period);
     }
-    if let Some(heads) = heads {
-        for head in heads.iter().filter(|head| day_of(&head.run).is_none_or(|at| period.is_none_or(|p| p.has(at)))) {
-            follow(&mut chain, head, "the list of heads in the cluster", own, period);
+    for run in own.iter().filter(|run| names_inside(run, period)) {
+        if let Some(head) = &run.previous {
+            follow(&mut chain, head, &run.dir, own, period);
         }
+    }
+    for head in cluster.into_iter().flat_map(|cluster| heads_of(cluster, period)) {
+        follow(&mut chain, head, "the list of heads in the cluster", own, period);
     }
     unnamed(&mut chain, own, shown);
     chain.missing.sort();

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     Chain, Compared, Drilled, Ended, History, Run, Status,
     differs::{objective, seconds, worst},
+    verified::NOTHING_COMPARED,
 };
 use crate::model::{Exit, Measure, Measured, printable};
 
@@ -136,10 +137,13 @@ fn scenarios(history: &History) -> String {
 }
 
 fn completeness(history: &History) -> String {
-    if history.completeness.is_empty() {
-        return String::new();
-    }
     let mut out = String::from("\nCompleteness\n");
+    if history.completeness.is_empty() {
+        return match &history.period {
+            Some(period) => format!("{out}not shown that none is missing: no drill in {period} is known\n"),
+            None => String::new(),
+        };
+    }
     for chain in &history.completeness {
         let cluster = if chain.cluster.is_empty() { "unknown cluster" } else { &chain.cluster };
         let _ = writeln!(out, "{}: {}", printable(cluster), chain.said());
@@ -177,6 +181,9 @@ pub(super) fn chain_lines(chain: &Chain) -> Vec<String> {
 fn verification(history: &History) -> String {
     let Some(all) = &history.verification else { return String::new() };
     let mut out = String::from("\nVerification\n");
+    if all.is_empty() {
+        return format!("{out}{NOTHING_COMPARED}\n");
+    }
     let row = |v: &super::Verification| {
         let passed = v.passed_at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         vec![v.status.word().to_owned(), v.scenario.clone(), v.cluster.clone(), passed]

@@ -46,13 +46,12 @@ impl PhaseKind {
         match self {
             Self::Detected => None,
             Self::Evicted | Self::Serving => Some(Self::Detected),
-            Self::Rescheduled => Some(Self::Evicted),
-            Self::Ready => Some(Self::Evicted),
+            Self::Rescheduled | Self::Ready => Some(Self::Evicted),
         }
     }
 }
 
-/// A prediction, with what was measured. Times are seconds after the fault.
+/// A prediction with its measured times. Times are seconds after the fault.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Prediction {

@@ -114,8 +114,12 @@ impl History {
     /// and the more serious one if both were.
     pub fn exit(&self) -> Exit {
         let verified = self.verification.as_deref().map_or(Exit::Passed, exit_of);
-        let complete = self.completeness.iter().map(Chain::exit).filter(|_| self.period.is_some());
-        complete.fold(verified, Exit::worse)
+        if self.period.is_none() {
+            return verified;
+        }
+        // If no run of the period is known, nothing shows that none is missing.
+        let complete = self.completeness.iter().map(Chain::exit).reduce(Exit::worse);
+        complete.unwrap_or(Exit::Inconclusive).worse(verified)
     }
 }
 

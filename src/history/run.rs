@@ -177,7 +177,7 @@ pub struct Run {
     pub judgements: Vec<Judged>,
     /// Recoveries with their phases.
     pub recoveries: Vec<Recovery>,
-    /// Predictions with what was measured.
+    /// Predictions with their measured times.
     pub predictions: Vec<Prediction>,
     /// SHA-256 of the scenario.
     pub scenario_hash: String,

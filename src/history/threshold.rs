@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::model::{Dur, Measure};
 
-/// How much a time may grow: `+20%` of what it was, or `+30s`.
+/// How much longer a time may become, such as `+20%` or `+30s`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
     /// A share of the earlier time, in percent.

@@ -120,7 +120,12 @@ pub struct Verification {
     pub because: Vec<Because>,
 }
 
-/// The exit code for all of them: 1 if something changed or never passed, 4 if something is only unknown.
+/// Said where a cluster was given, and nothing could be compared with it.
+pub(super) const NOTHING_COMPARED: &str =
+    "no drill was found to compare; --scenarios also shows scenarios that were never run";
+
+/// The exit code for all of them: 1 if something changed or never passed, 4 if something is only unknown, or if nothing
+/// was compared.
 pub(super) fn exit_of(all: &[Verification]) -> Exit {
     let changed = |v: &Verification| match v.status {
         Status::Verified => false,
@@ -129,7 +134,7 @@ pub(super) fn exit_of(all: &[Verification]) -> Exit {
     };
     if all.iter().any(changed) {
         Exit::Failed
-    } else if all.iter().all(|v| v.status == Status::Verified) {
+    } else if !all.is_empty() && all.iter().all(|v| v.status == Status::Verified) {
         Exit::Passed
     } else {
         Exit::Inconclusive
@@ -195,6 +200,10 @@ impl<'a> Judge<'a> {
         {
             because.push(Because::changed(format!("a later run, {}, is {}", later.dir, later.result)));
         }
+        // Its result is not known, and may have been a failure.
+        if let Some(later) = own[at + 1..].iter().rev().find(|run| matches!(run.result, Ended::Damaged | Ended::Open)) {
+            because.push(Because::unknown(format!("a later run, {}, is {}", later.dir, later.result)));
+        }
         because.extend(scenario_of(pass, found, known.is_some()));
         if let Some(every) = row.filter(|row| row.standing == Standing::Overdue).and_then(|row| row.every.as_deref()) {
             because.push(Because::changed(format!(
@@ -214,7 +223,8 @@ impl<'a> Judge<'a> {
                 "the run did not record what it rests on (it was made by an earlier version)",
             )];
         };
-        let Some(cluster) = self.clusters.iter().find(|c| c.uid == uid) else {
+        // The same cluster may be given several times. Only its newest state counts.
+        let Some(cluster) = self.clusters.iter().filter(|c| c.uid == uid).max_by_key(|c| c.at()) else {
             return vec![Because::unknown(
                 "this cluster was not compared: give it with --context, or a capture of it with --capture",
             )];

@@ -166,13 +166,17 @@ fn a_missing_run_leaves_its_name_behind() {
     let (code, out, _) = desk.run("history --period 2026");
     assert_eq!(code, 1, "{out}");
     assert!(out.contains(&format!("missing: {} (exit 0), named by {}", names[1], names[2])), "{out}");
-    // Its link says that it was in the second quarter.
+    // Its link says that it was in the second quarter, of which nothing is left.
     assert_eq!(desk.run("history --period 2026-Q3").0, 0);
+    let (code, out, _) = desk.run("history --period 2026-Q2");
+    assert!(code == 1 && out.contains("0 runs, 1 missing"), "{out}");
+    let (code, out, _) = desk.run("history --period 2025");
+    assert!(code == 4 && out.contains("not shown that none is missing"), "{out}");
     // Another run in its place is noticed.
     desk.drill(names[1], "2026-06-01T11:00:00Z", None, |_| ());
     let (code, out, _) = desk.run("history --period 2026");
     assert!(code == 1 && out.contains("names another end of it than its directory has"), "{out}");
-    // A run that names none before it, although there is one, proves nothing about what was in between.
+    // A run that names no earlier one, although the folder has one, does not show what was run in between.
     fs::remove_dir_all(desk.path("runs").join(names[2])).unwrap();
     let (code, out, _) = desk.run("history --period 2026");
     assert!(code == 4 && out.contains("is not linked"), "{out}");
@@ -271,6 +275,24 @@ fn a_pass_decays_with_what_it_rested_on() {
     let (code, said) = history(&live);
     assert!(code == 1 && said.contains("because replicas: shop deployment/web: 3 → 2"), "{said}");
     assert!(history(&captured).0 == 0, "the capture is from before");
+    let (code, said) = history(&[&captured[..2], &live[..]].concat());
+    assert!(code == 1 && said.contains("3 → 2"), "the newest state of a cluster counts: {said}");
+    assert!(!said.contains("a run after the newest one"), "its list of heads was compared too: {said}");
+    fs::create_dir(front.dir.path().join("none")).unwrap();
+    let (code, said) = history(&["none", "--capture", "c.tar.gz"]);
+    assert!(code == 4 && said.contains("no drill was found to compare"), "{said}");
+    let (_, said) = history(&[&["none"][..], &live[..]].concat());
+    assert!(said.contains("0 runs, 1 missing"), "the cluster itself names the run: {said}");
+    // A later run that is damaged may have failed.
+    let runs = front.dir.path().join("runs");
+    let run = fs::read_dir(&runs).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    let later = runs.join(format!("{}-later", run.file_name().unwrap().to_str().unwrap()));
+    copy(&run, &later);
+    let text = fs::read_to_string(later.join("journal.jsonl")).unwrap();
+    fs::write(later.join("journal.jsonl"), text.replacen("\"PlanFrozen\"", "\"PlanMelted\"", 1)).unwrap();
+    let (code, said) = history(&captured);
+    assert!(code == 4 && said.contains("a later run") && said.contains("NOT PROVEN (DAMAGED)"), "{said}");
+    fs::remove_dir_all(&later).unwrap();
     front.patch("/apis/apps/v1/namespaces/shop/deployments/web", &json!({"spec": {"replicas": 3}}));
     assert_eq!(history(&live).0, 0, "the state is as it was");
     front.file("scenarios/short.yaml", &SCENARIO.replace("h\nscope", "g\nscope"));

@@ -6,6 +6,7 @@ use crate::{
         Chain, Drilled, Ended, History, Run, Standing, Status, Verification,
         drills::Last,
         human::{chain_lines, measured},
+        verified::NOTHING_COMPARED,
     },
     model::{Exit, Measured},
     report::Tone,
@@ -124,7 +125,8 @@ fn verification(all: &[Verification], history: &History) -> Sheet {
             Cell::text(if because.is_empty() { "–".to_owned() } else { because.join(" · ") }),
         ]
     };
-    Sheet::new(&["Status", "Scenario", "Cluster", "Last pass", "Because"], all.iter().map(row).collect())
+    let notes = all.is_empty().then(|| NOTHING_COMPARED.to_owned());
+    Sheet::new(&["Status", "Scenario", "Cluster", "Last pass", "Because"], all.iter().map(row).collect()).notes(notes)
 }
 
 fn drills(history: &History) -> Sheet {
