@@ -30,6 +30,8 @@ pub struct Drill {
     pub end: Option<End>,
     /// Whether something is broken now.
     pub open_faults: usize,
+    /// Whether it knows that it must stop.
+    pub stopping: bool,
     /// Whether its runner is alive; none if that cannot be determined.
     pub alive: Option<bool>,
 }
@@ -129,6 +131,7 @@ impl Drill {
                 self.waits = Some(Waits { name: step.0.clone(), prompt: prompt.to_string() });
             }
             Kind::GateAnswered { .. } => self.waits = None,
+            Kind::SignalCaught { .. } | Kind::StopAsked { .. } => self.stopping = true,
             Kind::FaultIntended { fault, .. } => {
                 open.insert(fault.0.clone());
             }

@@ -101,7 +101,7 @@ pub enum Moment<'a> {
 }
 
 impl After {
-    /// The moment; none if there is none or several.
+    /// The moment; none unless exactly one is given.
     pub fn moment(&self) -> Option<Moment<'_>> {
         match (&self.step, &self.alert_received, &self.item, self.start) {
             (Some(step), None, None, None | Some(false)) => Some(Moment::Step(step)),

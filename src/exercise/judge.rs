@@ -17,7 +17,7 @@ use crate::model::{Dur, Outcome};
 pub struct Judgement {
     /// What was measured.
     pub measured: Measured,
-    /// On what it rests, in words.
+    /// The evidence for it, in words.
     pub because: String,
     /// The rating by people.
     pub rating: Option<Rating>,
@@ -77,7 +77,8 @@ fn expected(state: &State, ids: &[String]) -> (Measured, String) {
     let (mut worst, mut said) = (Measured::Met, vec![]);
     for id in ids {
         let drills = state.stages.values().filter_map(|stage| stage.drill.as_ref());
-        let found = drills.flat_map(|drill| &drill.judged).find(|judged| judged.id == *id);
+        let found = drills.filter_map(|drill| Some((drill.at, drill.judged.iter().find(|judged| judged.id == *id)?)));
+        let found = found.max_by_key(|(at, _)| *at).map(|(_, judged)| judged);
         let (measured, why) = match found {
             None => (Measured::Unproven, format!("{id}: no drill judged it")),
             Some(judged) => {
@@ -105,6 +106,8 @@ fn timed(playbook: &Playbook, state: &State, from: &str, to: &str, within: Dur) 
         return (Measured::Unproven, format!("`{from}` did not happen"));
     };
     match end(playbook, state, to) {
+        // Otherwise two moments in the wrong order would meet every limit.
+        End::At(at) if at < began => (Measured::Unproven, format!("`{to}` was before `{from}`")),
         End::At(at) => {
             let took = between(began, at);
             let measured = if took <= within { Measured::Met } else { Measured::Missed };
@@ -221,4 +224,61 @@ pub fn times_of_people(playbook: &Playbook, state: &State) -> Vec<(&'static str,
             ),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exercise::{
+            parts::{DrillEnd, StageState},
+            what,
+        },
+        model::{Exit, Told},
+        scenario::shipped_text,
+    };
+
+    fn second(n: i64) -> Timestamp {
+        Timestamp::from_second(n).expect("a time")
+    }
+
+    fn drilled(at: i64, outcome: Outcome) -> StageState {
+        let judged = what::Judged { id: "e".into(), outcome, because: Told::default(), measured_us: None };
+        let (run, head) = (String::new(), String::new());
+        let drill = DrillEnd { run, head, exit: Exit::Passed, at: second(at), judged: vec![judged] };
+        StageState { drill: Some(drill), ..StageState::default() }
+    }
+
+    /// The names of the stages are in another order than their drills.
+    #[test]
+    fn the_newest_drill_counts() {
+        for (first, second, wanted) in
+            [(Outcome::Fail, Outcome::Pass, Measured::Met), (Outcome::Pass, Outcome::Fail, Measured::Missed)]
+        {
+            let stages = [("z".to_owned(), drilled(1, first)), ("a".to_owned(), drilled(2, second))];
+            let state = State { stages: stages.into(), ..State::default() };
+            assert_eq!(expected(&state, &["e".to_owned()]).0, wanted);
+            let stages = [("a".to_owned(), drilled(1, first)), ("z".to_owned(), drilled(2, second))];
+            let state = State { stages: stages.into(), ..State::default() };
+            assert_eq!(expected(&state, &["e".to_owned()]).0, wanted);
+        }
+    }
+
+    #[test]
+    fn moments_in_the_wrong_order_prove_nothing() {
+        let text = shipped_text(std::path::Path::new("tabletop")).expect("it is shipped");
+        let loaded = crate::exercise::load_str("tabletop", text, &Default::default(), &|_, _| None);
+        let playbook = loaded.unwrap_or_else(|problems| panic!("{problems}")).playbook;
+        let stage = |from, to| StageState {
+            opened: Some(second(from)),
+            ended: Some(second(to)),
+            end: Some(what::StageEnd::Done),
+            ..StageState::default()
+        };
+        let stages = [("brief".to_owned(), stage(0, 10)), ("hotwash".to_owned(), stage(50, 60))];
+        let state = State { stages: stages.into(), ..State::default() };
+        let timed = |from, to| timed(&playbook, &state, from, to, Dur::secs(100)).0;
+        assert_eq!(timed("brief", "hotwash"), Measured::Met);
+        assert_eq!(timed("hotwash", "brief"), Measured::Unproven);
+    }
 }

@@ -20,6 +20,8 @@ pub struct StageState {
     pub evidence: Option<String>,
     /// The folder of its drill.
     pub folder: Option<String>,
+    /// When its drill was started last.
+    pub launched: Option<Timestamp>,
     /// The drill's end.
     pub drill: Option<DrillEnd>,
 }

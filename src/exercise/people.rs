@@ -144,7 +144,11 @@ impl People {
         found.or_else(|| self.people.iter().find(|p| same(&p.account))).ok_or_else(|| {
             let names: Vec<&str> = self.people.iter().map(|p| p.name.as_str()).filter(|n| !n.is_empty()).collect();
             let near = meant(given, names.iter().copied());
-            format!("nobody in this exercise has the name `{}`; {near}they are {}", printable(given), names.join(", "))
+            format!(
+                "nobody in this exercise has the name `{}`; {near}its people are {}",
+                printable(given),
+                names.join(", ")
+            )
         })
     }
 

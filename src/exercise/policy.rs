@@ -179,6 +179,9 @@ fn lint(policy: &Policy, playbook: Option<&Playbook>) -> Vec<Mistake> {
     if policy.api_version != "drillmaster.dev/v1" {
         say(&["apiVersion"], format!("unknown apiVersion `{}`", policy.api_version), "write drillmaster.dev/v1".into());
     }
+    if policy.kind != "Policy" {
+        say(&["kind"], format!("unknown kind `{}`", policy.kind), "write Policy".into());
+    }
     let Some(playbook) = playbook else { return found };
     let items = || playbook.stages.iter().flat_map(|stage| &stage.during);
     let stages = playbook.stages.iter().filter(|stage| stage.gate.is_some() || stage.manual.is_some());

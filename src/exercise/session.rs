@@ -2,7 +2,7 @@
 //! (start a drill, answer a hold, stop a drill). What follows may be repeated: the next command does what a killed one
 //! left undone. Start with [`Session::open`].
 
-use std::{path::Path, process::Child};
+use std::{path::Path, process::Child, time::Duration};
 
 use jiff::Timestamp;
 
@@ -13,18 +13,21 @@ use super::{
     launch::{Script, arguments, folder, spawn, stop},
     load::LoadedPlaybook,
     people::People,
+    playbook::Role,
     stage::{Does, Effect, Stage},
-    state::{ItemEnd, State},
+    state::{ItemEnd, Phase, State},
     tick::{Watched, open_stage, tick},
     time::between,
     verbs::{Day, Verb, decide},
-    what::{ClusterAccess, Line, What},
-    who::Claim,
+    what::{ClusterAccess, Line, StopFor, What},
+    who::{Claim, who},
 };
 use crate::journal::{Answer, RunDir};
 
 /// A drill that did not begin may be started again after this time.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(60);
+/// A drill writes within this time that it was told to stop.
+const HEARS: Duration = Duration::from_secs(5);
 
 /// Why a command cannot be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +170,7 @@ impl Session {
         script: &dyn Fn(&LoadedPlaybook, &Stage) -> Script,
     ) -> Result<Vec<What>, ExerciseError> {
         let watched = self.tick(now)?;
+        self.stop_again(watched.as_ref(), now);
         let known = &self.known;
         let day = Day {
             playbook: &known.loaded.playbook,
@@ -175,7 +179,7 @@ impl Session {
             watched: watched.as_ref(),
             now,
         };
-        if let Some(again) = self.again(verb, watched.as_ref(), now) {
+        if let Some(again) = self.again(claim, verb, watched.as_ref(), now) {
             again?;
             self.launch(now, script)?;
             return Ok(vec![]);
@@ -188,15 +192,28 @@ impl Session {
         Ok(lines)
     }
 
-    /// `next` on a stage whose drill did not begin starts it again.
-    fn again(&self, verb: &Verb, watched: Option<&Watched>, now: Timestamp) -> Option<Result<(), ExerciseError>> {
+    /// `next` on a stage whose drill did not begin starts it again, and at once if the command that was to start it
+    /// was killed before.
+    fn again(
+        &self,
+        claim: &Claim,
+        verb: &Verb,
+        watched: Option<&Watched>,
+        now: Timestamp,
+    ) -> Option<Result<(), ExerciseError>> {
         let Verb::Next { skip: None } = verb else { return None };
-        let (_, stage) = open_stage(&self.known.loaded.playbook, &self.known.state)?;
-        stage.scenario.as_ref()?;
-        watched.filter(|w| w.drill.dir.is_none())?;
-        let opened = self.known.state.stage_of(&stage.id).opened?;
+        let Known { loaded, people, state, .. } = &self.known;
+        let (_, stage) = open_stage(&loaded.playbook, state)?;
+        let waits = self.waits();
+        if state.phase != Phase::Running || !waits && watched.is_none_or(|w| w.drill.dir.is_some()) {
+            return None;
+        }
+        if let Err(why) = who(&loaded.playbook, state, people, claim, &[Role::Director]) {
+            return Some(Err(ExerciseError::Refused(why)));
+        }
         let log = self.dir.join(format!("drills/{}.log", stage.id));
-        if between(opened, now).0 < AGAIN {
+        let launched = state.stage_of(&stage.id).launched;
+        if launched.is_some_and(|launched| between(launched, now).0 < AGAIN) {
             let text = format!(
                 "the drill of stage `{}` has not begun yet; its messages are in {}. `next` starts it again after a minute",
                 stage.id,
@@ -207,6 +224,26 @@ impl Session {
         Some(Ok(()))
     }
 
+    /// Whether the open stage has a drill that no command has started yet.
+    fn waits(&self) -> bool {
+        let state = &self.known.state;
+        let open = open_stage(&self.known.loaded.playbook, state).filter(|_| state.phase == Phase::Running);
+        open.is_some_and(|(_, stage)| stage.scenario.is_some() && state.stage_of(&stage.id).folder.is_none())
+    }
+
+    /// Stops the drill of a stopped exercise, if the command that stopped the exercise was killed before it did that.
+    fn stop_again(&mut self, watched: Option<&Watched>, now: Timestamp) {
+        let Some(Watched { drill, .. }) = watched else { return };
+        if let (Some(how), Some(run)) = (untold(&self.known.state, drill, now), &drill.dir) {
+            self.stop(run, how);
+        }
+    }
+
+    fn stop(&mut self, run: &Path, how: StopFor) {
+        let said = stop(run, &self.known.state.place, how).unwrap_or_else(|why| format!("ATTENTION: {why}"));
+        self.said.push(said);
+    }
+
     /// What follows outside the journal.
     fn follow(
         &mut self,
@@ -215,18 +252,13 @@ impl Session {
         now: Timestamp,
         script: &dyn Fn(&LoadedPlaybook, &Stage) -> Script,
     ) -> Result<(), ExerciseError> {
-        let opens = open_stage(&self.known.loaded.playbook, &self.known.state);
-        let waits = opens.is_some_and(|(_, stage)| {
-            stage.scenario.is_some() && self.known.state.stage_of(&stage.id).folder.is_none()
-        });
-        if waits {
+        if self.waits() {
             self.launch(now, script)?;
         }
         for line in lines {
             let What::Stopped { how, .. } = line else { continue };
             if let Some(run) = watched.and_then(|w| w.drill.dir.as_ref().filter(|_| w.drill.end.is_none())) {
-                let said = stop(run, &self.known.state.place, *how).unwrap_or_else(|why| format!("ATTENTION: {why}"));
-                self.said.push(said);
+                self.stop(run, *how);
             }
         }
         self.release();
@@ -241,9 +273,7 @@ impl Session {
     ) -> Result<(), ExerciseError> {
         let Some((_, stage)) = open_stage(&self.known.loaded.playbook, &self.known.state) else { return Ok(()) };
         let (stage, Some(drill)) = (stage.clone(), stage.scenario.clone()) else { return Ok(()) };
-        if self.known.state.stage_of(&stage.id).folder.is_none() {
-            self.append(vec![(now, What::DrillLaunched { stage: stage.id.clone(), folder: folder(&stage.id) })])?;
-        }
+        self.append(vec![(now, What::DrillLaunched { stage: stage.id.clone(), folder: folder(&stage.id) })])?;
         let script = script(&self.known.loaded, &stage);
         let place = match &self.known.state.place {
             // Without people nobody looks on, so the simulated time jumps.
@@ -291,6 +321,34 @@ impl Session {
             Err(error) => self
                 .said
                 .push(format!("ATTENTION: the drill could not be told ({error}); it continues after the time limit")),
+        }
+    }
+}
+
+/// How a drill must be stopped that goes on although its exercise was stopped. A drill that knows of the stop is not
+/// told again: a second signal would hurry it.
+fn untold(state: &State, drill: &Drill, now: Timestamp) -> Option<StopFor> {
+    let (stopped, how, ..) = state.stopped.as_ref()?;
+    let knows = drill.stopping || drill.end.is_some() || drill.alive == Some(false);
+    (!knows && between(*stopped, now).0 >= HEARS).then_some(*how)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Told;
+
+    #[test]
+    fn a_stop_that_the_drill_did_not_hear_is_repeated() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let stopped = Some((at(0), StopFor::Safety, Told::default(), None));
+        let state = State { stopped, ..State::default() };
+        let drill = Drill { alive: Some(true), ..Drill::default() };
+        assert_eq!(untold(&state, &drill, at(60)), Some(StopFor::Safety));
+        assert_eq!(untold(&State::default(), &drill, at(60)), None, "the exercise goes on");
+        assert_eq!(untold(&state, &drill, at(1)), None, "the drill has not had the time to write that it heard it");
+        for knows in [Drill { stopping: true, ..drill.clone() }, Drill { alive: Some(false), ..drill.clone() }] {
+            assert_eq!(untold(&state, &knows, at(60)), None, "{knows:?}");
         }
     }
 }

@@ -177,6 +177,13 @@ pub struct Check {
     pub require: Require,
 }
 
+impl Check {
+    /// What is reviewed, in words.
+    pub fn words(&self) -> String {
+        format!("readiness review for {}", self.drills.iter().map(|d| d.word()).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// A kind of drill, as `drillmaster check --for` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -235,6 +242,16 @@ pub struct Gate {
     /// What happens without an answer: go, or refuse (the exercise stops). Every gate needs one.
     #[serde(default)]
     pub default: Option<GateDefault>,
+}
+
+impl Gate {
+    /// The question, and what must be true for a yes.
+    pub fn words(&self) -> String {
+        if self.go_if.is_empty() {
+            return self.question.clone();
+        }
+        format!("{} Go if: {}.", self.question, self.go_if.join("; "))
+    }
 }
 
 /// What happens without an answer.

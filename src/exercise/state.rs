@@ -207,7 +207,9 @@ impl State {
                 state.evidence = evidence.as_ref().map(|e| e.sha256.clone());
             }
             What::DrillLaunched { stage, folder } => {
-                self.stages.entry(stage.clone()).or_default().folder = Some(folder.clone());
+                let state = self.stages.entry(stage.clone()).or_default();
+                state.folder = Some(folder.clone());
+                state.launched = Some(at);
             }
             What::DrillEnded { stage, run, head, exit, happened, judged } => {
                 self.stages.entry(stage.clone()).or_default().drill = Some(DrillEnd {
@@ -278,6 +280,11 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Whether it shows nothing about real people and clusters.
+    pub fn is_rehearsal(&self) -> bool {
+        self.unattended || matches!(self.place, ClusterAccess::Simulated { .. })
     }
 
     /// A stage.

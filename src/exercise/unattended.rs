@@ -1,7 +1,7 @@
 //! An exercise without people: a policy answers, and on a simulated cluster the time is simulated too. It uses the same
 //! commands as people do, and never waits without a limit. Start with [`unattended`].
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -25,6 +25,8 @@ use crate::model::Dur;
 const MOST: usize = 10_000;
 /// How long a drill may go on after its own time limit.
 const GRACE: Dur = Dur::secs(45 * 60);
+/// How long the pre-flight of a drill on a real cluster may take, until the run begins.
+const PREFLIGHT: Dur = Dur::secs(10 * 60);
 
 /// How time passes.
 pub trait Time {
@@ -65,8 +67,20 @@ pub fn unattended(
     time: &mut dyn Time,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), ExerciseError> {
+    within(MOST, dir, policy, time, tell)
+}
+
+/// The same with another limit of commands. Waiting is not limited here: each wait ends at a time that is due.
+fn within(
+    most: usize,
+    dir: &Path,
+    policy: &Policy,
+    time: &mut dyn Time,
+    tell: &mut dyn FnMut(&str),
+) -> Result<(), ExerciseError> {
     begin(dir, time)?;
-    for _ in 0..MOST {
+    let mut commands = 0;
+    while commands < most {
         let now = time.now();
         let mut session = Session::open(dir)?;
         let watched = session.tick(now)?;
@@ -75,12 +89,14 @@ pub fn unattended(
             return Ok(());
         }
         let (loaded, state) = (&session.known.loaded, &session.known.state);
-        let signed = report_hash(&session.known, session.lines());
-        let planned = next_move(loaded, state, policy, now, (&session.known.head, &signed));
+        let sign =
+            || Verb::Sign { head: session.known.head.clone(), report: report_hash(&session.known, session.lines()) };
+        let planned = next_move(loaded, state, policy, now, &sign);
         let due = next_due(&loaded.playbook, state, watched.as_ref()).filter(|due| *due > now);
         let drilling = drilling(loaded, state, watched.as_ref());
         match planned {
             Some(Move { at, role, verb }) if at <= now => {
+                commands += 1;
                 let claim = claim(&session, role);
                 let done = session.act_with(&claim, &verb, now, &|_, stage| script(stage, policy));
                 let simulated = matches!(session.known.state.place, ClusterAccess::Simulated { .. });
@@ -101,15 +117,23 @@ pub fn unattended(
             planned => {
                 drop(session);
                 let next = [planned.map(|planned| planned.at), due].into_iter().flatten().min();
-                match (next, drilling) {
-                    (Some(next), _) => time.wait(next),
-                    (None, Drilling::Goes(until)) if now < until => time.wait(plus(now, Dur(Duration::from_secs(1)))),
-                    (None, Drilling::Goes(_)) => forced(dir, now, "the drill did not end in time")?,
-                    (None, Drilling::Never) => {
-                        forced(dir, now, "the drill did not begin; its messages are in the folder drills")?
+                let why = match (next, drilling) {
+                    (Some(next), _) => {
+                        time.wait(next);
+                        continue;
                     }
-                    (None, Drilling::No) => forced(dir, now, "nobody could end this stage")?,
-                }
+                    (None, Drilling::Goes(until) | Drilling::Begins(until)) if now < until => {
+                        time.wait(plus(now, Dur::secs(1)));
+                        continue;
+                    }
+                    (None, Drilling::Goes(_)) => "the drill did not end in time",
+                    (None, Drilling::Never | Drilling::Begins(_)) => {
+                        "the drill did not begin; its messages are in the folder drills"
+                    }
+                    (None, Drilling::No) => "nobody could end this stage",
+                };
+                commands += 1;
+                forced(dir, now, why)?;
             }
         }
     }
@@ -158,6 +182,8 @@ fn claim(session: &Session, role: Role) -> Claim {
 enum Drilling {
     No,
     Never,
+    /// It has not begun, and may begin until this time.
+    Begins(Timestamp),
     /// Until this time at most.
     Goes(Timestamp),
 }
@@ -167,7 +193,9 @@ fn drilling(loaded: &LoadedPlaybook, state: &State, watched: Option<&super::tick
     let own = state.stage_of(&stage.id);
     let (Some(opened), Some(watched), None) = (own.opened, watched, &own.drill) else { return Drilling::No };
     if watched.drill.dir.is_none() {
-        return Drilling::Never;
+        // The process of a rehearsal has ended by now. That of a real drill goes on beside this one.
+        let real = own.launched.filter(|_| matches!(state.place, ClusterAccess::Real { .. }));
+        return real.map_or(Drilling::Never, |launched| Drilling::Begins(plus(launched, PREFLIGHT)));
     }
     let limit = loaded.uses.get(&i).and_then(|used| used.scenario()).map(|s| s.limits.duration).unwrap_or_default();
     Drilling::Goes(plus(opened, Dur(limit.0 + GRACE.0)))
@@ -179,10 +207,10 @@ fn next_move(
     state: &State,
     policy: &Policy,
     now: Timestamp,
-    (head, report): (&str, &str),
+    sign: &dyn Fn() -> Verb,
 ) -> Option<Move> {
     let Some((_, stage)) = open_stage(&loaded.playbook, state) else {
-        return between_stages(loaded, state, now, (head, report));
+        return between_stages(loaded, state, now, sign);
     };
     let own = state.stage_of(&stage.id);
     let opened = own.opened?;
@@ -217,7 +245,10 @@ fn next_move(
             let (go, after) = policy.at_gate(&stage.id)?;
             later(after, gate.ask, Verb::Answer { gate: stage.id.clone(), yes: go, text: "by the policy".into() })
         }
-        Act::Scenario(_) => None,
+        // The first stage was opened without a command, and a killed command may have opened any.
+        Act::Scenario(_) => {
+            own.folder.is_none().then_some(Move { at: now, role: Role::Director, verb: Verb::Next { skip: None } })
+        }
         Act::Review(review) => {
             let unrated =
                 review.rate.iter().find(|id| is_rated_by_people(loaded, id) && !state.ratings.contains_key(*id));
@@ -231,12 +262,11 @@ fn next_move(
                 None => later(stage.planned(), Role::Director, Verb::Next { skip: None }),
             }
         }
-        Act::SignOff(sign) => {
-            let missing = sign.roles.iter().find(|role| !state.signed.iter().any(|(_, by, _, _)| by.role == **role));
+        Act::SignOff(sign_off) => {
+            let missing =
+                sign_off.roles.iter().find(|role| !state.signed.iter().any(|(_, by, _, _)| by.role == **role));
             Some(match missing {
-                Some(role) => {
-                    Move { at: now, role: *role, verb: Verb::Sign { head: head.to_owned(), report: report.to_owned() } }
-                }
+                Some(role) => Move { at: now, role: *role, verb: sign() },
                 None => Move { at: now, role: Role::Director, verb: Verb::Close },
             })
         }
@@ -257,19 +287,14 @@ fn is_rated_by_people(loaded: &LoadedPlaybook, id: &str) -> bool {
     loaded.playbook.objectives.iter().any(|o| o.id == id && o.judge.rating.is_some())
 }
 
-fn between_stages(
-    loaded: &LoadedPlaybook,
-    state: &State,
-    now: Timestamp,
-    (head, report): (&str, &str),
-) -> Option<Move> {
+fn between_stages(loaded: &LoadedPlaybook, state: &State, now: Timestamp, sign: &dyn Fn() -> Verb) -> Option<Move> {
     let unopened = |stage: &&Stage| !state.stages.contains_key(&stage.id);
     let after_stop =
         |stage: &&Stage| state.phase != Phase::Stopped || stage.review.is_some() || stage.sign_off.is_some();
     let next = loaded.playbook.stages.iter().filter(unopened).find(after_stop);
     let verb = match next {
         Some(_) => Verb::Next { skip: None },
-        None if state.signed.is_empty() => Verb::Sign { head: head.to_owned(), report: report.to_owned() },
+        None if state.signed.is_empty() => sign(),
         None => Verb::Close,
     };
     Some(Move { at: now, role: Role::Director, verb })
@@ -338,5 +363,89 @@ fn forced(dir: &Path, now: Timestamp, why: &str) -> Result<(), ExerciseError> {
             session.act(&claim, &stop, now).map(|_| ())
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        exercise::{Drill, Prepare, Timing, load_people_str, load_str, parts::StageState, prepare, tick::Watched},
+        scenario::shipped_text,
+    };
+
+    /// A clock that wakes often, as that of a real exercise.
+    struct Wakes(Timestamp, usize);
+
+    impl Time for Wakes {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+
+        fn wait(&mut self, until: Timestamp) {
+            (self.0, self.1) = (plus(self.0, Dur::secs(60)).min(until), self.1 + 1);
+        }
+    }
+
+    /// The stage of a real drill is not skipped while the drill is still in its pre-flight.
+    #[test]
+    fn a_real_drill_has_time_to_begin() {
+        let text = shipped_text(Path::new("annual-dr-exercise")).expect("it is shipped");
+        let loaded = load_str("annual-dr-exercise", text, &Default::default(), &|_, _| None);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        let launched = Timestamp::UNIX_EPOCH;
+        let stage = StageState { opened: Some(launched), launched: Some(launched), ..StageState::default() };
+        let state = |place| State { place, stages: [("drill".to_owned(), stage.clone())].into(), ..State::default() };
+        let watched = Watched { drill: Drill::default(), timing: Timing::Wall };
+        let real = state(ClusterAccess::Real { arguments: vec![] });
+        let Drilling::Begins(until) = drilling(&loaded, &real, Some(&watched)) else { panic!("it is waited for") };
+        assert_eq!(until, plus(launched, PREFLIGHT));
+        let simulated = state(ClusterAccess::Simulated { cluster: String::new(), seed: 1, pace: None });
+        assert!(matches!(drilling(&loaded, &simulated, Some(&watched)), Drilling::Never));
+    }
+
+    #[test]
+    fn a_drill_that_no_command_started_is_started() {
+        let text = shipped_text(Path::new("annual-dr-exercise")).expect("it is shipped");
+        let loaded = load_str("annual-dr-exercise", text, &Default::default(), &|_, _| None);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        let policy = Policy::load("defaults", &loaded.playbook).unwrap_or_else(|problems| panic!("{problems}"));
+        let now = Timestamp::UNIX_EPOCH;
+        let planned = |folder: Option<&str>| {
+            let folder = folder.map(str::to_owned);
+            let stage = StageState { opened: Some(now), folder, ..StageState::default() };
+            let state = State { stages: [("drill".to_owned(), stage)].into(), ..State::default() };
+            next_move(&loaded, &state, &policy, now, &|| Verb::Close).map(|planned| planned.verb)
+        };
+        assert!(matches!(planned(None), Some(Verb::Next { skip: None })));
+        assert!(planned(Some("drills/drill")).is_none(), "it was started");
+    }
+
+    /// An exercise of several hours waits more often than it has commands.
+    #[test]
+    fn waiting_does_not_use_up_the_commands() {
+        let text = shipped_text(Path::new("tabletop")).expect("it is shipped");
+        let loaded = load_str("tabletop", text, &Default::default(), &|_, _| None);
+        let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        let people = "apiVersion: drillmaster.dev/v1\nkind: People\npeople:\n\
+            - {name: Sam, roles: [sponsor]}\n- {name: Dora, roles: [director]}\n- {name: Eva, roles: [evaluator]}\n\
+            - {name: Pia, roles: [player]}\n- {name: Paul, roles: [player]}\n- {name: Pat, roles: [player]}\n";
+        let people = load_people_str("people", people, Some(&loaded.playbook));
+        let people = people.unwrap_or_else(|problems| panic!("{problems}"));
+        let root = tempfile::tempdir().expect("a directory");
+        let now = Timestamp::UNIX_EPOCH;
+        let prepared = Prepare {
+            loaded: &loaded,
+            people: &people,
+            place: ClusterAccess::Nowhere,
+            planned: None,
+            carried: vec![],
+            now,
+        };
+        let (dir, _) = prepare(root.path(), &prepared).expect("prepared");
+        let policy = Policy::load("defaults", &loaded.playbook).unwrap_or_else(|problems| panic!("{problems}"));
+        let mut time = Wakes(now, 0);
+        within(50, &dir, &policy, &mut time, &mut |_| {}).expect("it ends");
+        assert!(time.1 > 50, "{} waits", time.1);
     }
 }

@@ -72,7 +72,7 @@ fn by_account<'a>(people: &'a People, account: &str) -> Result<&'a Person, Strin
     })
 }
 
-/// The scribe, the director and a deputy may act for another role, with a reason.
+/// The scribe and a deputy may act for another role, with a reason.
 fn acts_for(
     playbook: &Playbook,
     state: &State,
@@ -83,7 +83,7 @@ fn acts_for(
     because: &str,
 ) -> Result<Role, String> {
     if because.trim().is_empty() {
-        return Err(format!("--for {wanted} needs a reason: add --because TEXT"));
+        return Err(format!("--for-role {wanted} needs a reason: add --because TEXT"));
     }
     if !may.is_empty() && !may.contains(&wanted) {
         return Err(format!("`{wanted}` may not do this either; {} may", listed(may)));

@@ -10,8 +10,6 @@ pub enum Known {
     Asserted,
     /// The account of the machine is the person's.
     Account,
-    /// The command had the token of the role.
-    Token,
     /// Nobody: the policy of an exercise without people.
     Policy,
 }
@@ -22,7 +20,6 @@ impl Known {
         match self {
             Self::Asserted => "asserted",
             Self::Account => "account of the machine",
-            Self::Token => "token of the role",
             Self::Policy => "policy, without people",
         }
     }
@@ -158,4 +155,15 @@ pub enum ActionStatus {
     Open,
     Done,
     Dropped,
+}
+
+impl ActionStatus {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Dropped => "dropped",
+        }
+    }
 }

@@ -92,7 +92,7 @@ pub(super) fn declared(file: &str, root: &Node, set: &BTreeMap<String, String>, 
             problems.push(problem(
                 file,
                 root.get("vars").map_or(&root.at, |n| &n.at),
-                format!("--set {name}: the scenario has no variable with this name"),
+                format!("--set {name}: {file} has no variable with this name"),
                 format!("{meant}its variables are: {}", listed(&names)),
             ));
         }

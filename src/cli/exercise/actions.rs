@@ -46,11 +46,7 @@ pub(super) fn actions(command: &ActionsCommand) -> Done {
             for action in known.state.actions.values() {
                 let named = |text: &str| printable(&known.people.named(text));
                 let or = |text: String, none: &str| if text.is_empty() { none.to_owned() } else { text };
-                let status = match action.status {
-                    ActionStatus::Open => "open",
-                    ActionStatus::Done => "done",
-                    ActionStatus::Dropped => "dropped",
-                };
+                let status = action.status.words();
                 text += &format!(
                     "{}  {status:<8} {:<12} {:<20} {}\n",
                     action.id,

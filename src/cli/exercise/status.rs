@@ -176,13 +176,16 @@ pub(super) fn results(known: &KnownExercise) -> String {
 
 /// The exit code of an exercise without people: that of its worst objective, or of a drill that left something open.
 pub(super) fn exit(known: &KnownExercise) -> Exit {
-    let drills = known.state.stages.values().filter_map(|stage| stage.drill.as_ref()).map(|drill| drill.exit);
-    let open = drills.filter(|exit| matches!(exit, Exit::Residue | Exit::Left | Exit::Internal));
+    let drills = known.state.stages.values().filter_map(|stage| stage.drill.as_ref()).map(|drill| match drill.exit {
+        Exit::Passed | Exit::Residue | Exit::Left | Exit::Internal => drill.exit,
+        // Whether an objective was missed, the objectives say. Without them, nothing is proven.
+        _ => Exit::Inconclusive,
+    });
     let stopped = known.state.stopped.is_some().then_some(Exit::Aborted);
     let results = judged(known).into_iter().map(|(_, result)| match (result.measured, result.rating) {
         (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Exit::Failed,
         (Measured::Met | Measured::Rated, _) => Exit::Passed,
         (Measured::Unproven | Measured::Unrated, _) => Exit::Inconclusive,
     });
-    open.chain(stopped).chain(results).fold(Exit::Passed, Exit::worse)
+    drills.chain(stopped).chain(results).fold(Exit::Passed, Exit::worse)
 }

@@ -9,7 +9,7 @@ mod plan;
 mod players;
 mod run_sheet;
 
-pub(super) use plan::judged as judged_words;
+pub(super) use plan::{objective as objective_row, tested_plan};
 pub use players::PlayersView;
 
 use jiff::Timestamp;

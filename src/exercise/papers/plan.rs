@@ -3,7 +3,7 @@
 use super::{Whole, chapter, how_to_stop, list, said};
 use crate::{
     exercise::{
-        playbook::{Judged, Objective, RoleSpec},
+        playbook::{Judged, Objective, Playbook, RoleSpec},
         time::long,
     },
     report::{Block, Paper, Row, Table},
@@ -12,14 +12,10 @@ use crate::{
 pub(super) fn plan(whole: &Whole<'_>) -> Paper {
     let p = &whole.loaded.playbook;
     let total = whole.slots.last().map(|slot| slot.to).unwrap_or_default();
-    let tested = p
-        .plan_under_test
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), |t| format!("{} {} {}", t.title, t.version, t.file).trim().to_owned());
     let facts = [
         ("Purpose", p.purpose.clone()),
         ("Type", p.metadata.kind.words().to_owned()),
-        ("Plan under test", tested),
+        ("Plan under test", tested_plan(p)),
         ("Planned duration", long(total)),
         (
             "Controls",
@@ -55,6 +51,12 @@ pub(super) fn plan(whole: &Whole<'_>) -> Paper {
     )
 }
 
+/// The plan that is tested, with its version and its file.
+pub(in crate::exercise) fn tested_plan(playbook: &Playbook) -> String {
+    let plan = playbook.plan_under_test.as_ref();
+    plan.map_or_else(|| "none".to_owned(), |t| format!("{} {} {}", t.title, t.version, t.file).trim().to_owned())
+}
+
 fn rules(spec: &RoleSpec) -> String {
     let mut rules = vec![];
     if let Some(deputy) = spec.deputy {
@@ -69,7 +71,8 @@ fn rules(spec: &RoleSpec) -> String {
     rules.join("; ")
 }
 
-fn objective(o: &Objective) -> Row {
+/// An objective, and what judges it.
+pub(in crate::exercise) fn objective(o: &Objective) -> Row {
     let none = || "not set".to_owned();
     Row::new([
         o.id.clone(),
@@ -82,7 +85,7 @@ fn objective(o: &Objective) -> Row {
 }
 
 /// What decides about an objective.
-pub(in crate::exercise) fn judged(o: &Objective) -> String {
+pub(super) fn judged(o: &Objective) -> String {
     match o.judge.one() {
         Some(Judged::Expect(ids)) => format!("the drill: {}", ids.join(", ")),
         Some(Judged::Time { from, to, within }) => format!("the time from `{from}` to `{to}`, at most {within}"),

@@ -41,16 +41,8 @@ fn stage_row(whole: &Whole<'_>, stage: &Stage, slot: &Slot) -> Row {
         Some(Act::Brief(b)) => (words(&b.whom), "briefing".to_owned(), "next".to_owned()),
         Some(Act::Discuss(d)) => (words(&d.whom), d.scene.clone(), "next".into()),
         Some(Act::Manual(m)) => (m.role.to_string(), m.task.clone(), format!("done {} --text …", stage.id)),
-        Some(Act::Check(c)) => (
-            stage.owner.to_string(),
-            format!("readiness review for {}", c.drills.iter().map(|d| d.word()).collect::<Vec<_>>().join(", ")),
-            format!("done {} --text …", stage.id),
-        ),
-        Some(Act::Gate(g)) => (
-            g.ask.to_string(),
-            format!("{} Go if: {}.", g.question, g.go_if.join("; ")),
-            format!("answer {} yes|no", stage.id),
-        ),
+        Some(Act::Check(c)) => (stage.owner.to_string(), c.words(), format!("done {} --text …", stage.id)),
+        Some(Act::Gate(g)) => (g.ask.to_string(), g.words(), format!("answer {} yes|no", stage.id)),
         Some(Act::Scenario(d)) => {
             (stage.owner.to_string(), format!("drill {}", d.scenario), "next (starts the drill)".into())
         }

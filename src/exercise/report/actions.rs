@@ -2,28 +2,26 @@
 
 use std::fmt::Write;
 
-use super::{Context, summary::gaps};
+use super::{Context, bounded, list, summary::gaps};
 use crate::{
     exercise::{
         people::People,
         state::{Action, State},
-        what::{ActionStatus, NoteOn},
+        what::NoteOn,
     },
     model::printable,
-    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Words},
+    report::{Block, Key, Ref, Row, Section, Table, Text, Tone},
 };
 
 /// Section 12.
 pub(super) fn findings(c: &Context<'_>) -> Section {
-    let list = List::new(&Words::default(), "", gaps(c), "Nothing was found.");
-    Section::new(Key::Findings, "Findings", vec![Block::List(list)])
+    Section::new(Key::Findings, "Findings", vec![Block::List(list("", gaps(c), "Nothing was found."))])
 }
 
 /// Section 13.
 pub(super) fn section(c: &Context<'_>) -> Section {
-    let today = c.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
     let rows = c.state().actions.values().map(|action| {
-        let overdue = is_overdue(action, &today);
+        let overdue = c.is_overdue(action);
         let from = if action.from.is_empty() {
             "this exercise".to_owned()
         } else {
@@ -34,7 +32,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
             Text::new(c.named(&action.text)),
             Text::new(or(&c.named(&action.owner), "no owner yet")),
             Text::new(or(&action.due, "none yet")).tone(if overdue { Tone::Bad } else { Tone::Plain }),
-            Text::new(format!("{}{}", words(action.status), if overdue { ", OVERDUE" } else { "" })),
+            Text::new(format!("{}{}", action.status.words(), if overdue { ", OVERDUE" } else { "" })),
             Text::new(or(&c.named(&action.proven_when), "not recorded")),
             Text::new(or(&c.named(&action.ticket), "none yet")),
             Text::new(from),
@@ -43,7 +41,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
     });
     let head = ["Id", "Action", "Owner", "Due", "Status", "Proven when", "Ticket", "From"];
     let none = "No action was recorded: `drillmaster exercise actions add DIR TEXT`.";
-    let table = Table::new("", head, rows.collect()).or(none).bounded(&Words::default(), Table::MOST);
+    let table = bounded(Table::new("", head, rows.collect()).or(none));
     Section::new(Key::Actions, "Corrective actions", vec![Block::Table(table)])
 }
 
@@ -53,25 +51,12 @@ pub(super) fn plan_updates(c: &Context<'_>) -> Section {
     let wrong = wrong.map(|note| format!("{} ({})", c.named(&note.text), c.who(&note.by)));
     let title =
         c.playbook().plan_under_test.as_ref().map_or_else(|| "no plan is named".to_owned(), |plan| plan.title.clone());
-    let list = List::new(
-        &Words::default(),
+    let places = list(
         format!("Where the plan was wrong ({title})"),
         wrong,
         "Nobody noted a place: `exercise note --on plan-wrong`.",
     );
-    Section::new(Key::PlanUpdates, "Plan updates", vec![Block::List(list)])
-}
-
-fn is_overdue(action: &Action, today: &str) -> bool {
-    action.status == ActionStatus::Open && !action.due.is_empty() && action.due.as_str() < today
-}
-
-fn words(status: ActionStatus) -> &'static str {
-    match status {
-        ActionStatus::Open => "open",
-        ActionStatus::Done => "done",
-        ActionStatus::Dropped => "dropped",
-    }
+    Section::new(Key::PlanUpdates, "Plan updates", vec![Block::List(places)])
 }
 
 fn or(text: &str, none: &str) -> String {
@@ -88,7 +73,7 @@ fn cells(state: &State, people: &People, action: &Action) -> [String; 9] {
         named(&action.text),
         named(&action.owner),
         action.due.clone(),
-        words(action.status).to_owned(),
+        action.status.words().to_owned(),
         named(&action.proven_when),
         named(&action.ticket),
         action.from.clone(),

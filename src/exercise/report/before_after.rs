@@ -1,12 +1,12 @@
 //! Before and after: the conditions before the drill, and the confirmations after it.
 
-use super::Context;
+use super::{Context, list};
 use crate::{
     exercise::{
         stage::{Act, Stage},
         time::clock,
     },
-    report::{Block, Key, List, Row, Section, Table, Text, Words},
+    report::{Block, Key, Row, Section, Table, Text},
 };
 
 pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
@@ -39,7 +39,7 @@ pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
             Key::ReturnToNormal,
             "Return to normal operations",
             vec![
-                Block::List(List::new(&Words::default(), "", drills, "No drill ended.")),
+                Block::List(list("", drills, "No drill ended.")),
                 table(stages.get(last..).unwrap_or_default(), "No stage confirms the return to normal."),
             ],
         ),
@@ -50,10 +50,8 @@ fn row(c: &Context<'_>, stage: &Stage) -> Row {
     let own = c.state().stage_of(&stage.id);
     let what = match stage.act() {
         Some(Act::Manual(manual)) => manual.task.clone(),
-        Some(Act::Check(check)) => {
-            format!("readiness review for {}", check.drills.iter().map(|d| d.word()).collect::<Vec<_>>().join(", "))
-        }
-        Some(Act::Gate(gate)) => format!("{} Go if: {}.", gate.question, gate.go_if.join("; ")),
+        Some(Act::Check(check)) => check.words(),
+        Some(Act::Gate(gate)) => gate.words(),
         _ => String::new(),
     };
     let end = match (own.end, own.ended) {

@@ -18,12 +18,12 @@ use super::{
     people::hash,
     playbook::{Objective, Playbook},
     session::Known,
-    state::State,
-    what::{By, ClusterAccess, Line},
+    state::{Action, State},
+    what::{ActionStatus, By, ClusterAccess, Line},
 };
 use crate::{
     model::{REHEARSAL, is_printable, printable},
-    report::{Block, Document, Key, Part, Section, Table, Text},
+    report::{Block, Document, Key, List, Part, Section, Table, Text, Words},
 };
 
 /// Everything that the report is made from.
@@ -46,9 +46,10 @@ impl<'a> Context<'a> {
         &self.known.state
     }
 
-    /// Whether it shows nothing about real people and clusters.
-    pub fn is_rehearsal(&self) -> bool {
-        self.state().unattended || matches!(self.state().place, ClusterAccess::Simulated { .. })
+    /// Whether an action is still open after its due date.
+    pub fn is_overdue(&self, action: &Action) -> bool {
+        let today = self.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+        action.status == ActionStatus::Open && !action.due.is_empty() && action.due < today
     }
 
     /// A text of the journal, with names.
@@ -124,6 +125,16 @@ pub fn report_hash(known: &Known, lines: &[Line]) -> String {
     let signed = document.sections().filter(|s| !matches!(s.key, Key::Actions | Key::SignOff | Key::Evidence));
     let signed: Vec<&Section> = signed.collect();
     hash(&serde_json::to_string(&signed).unwrap_or_default())
+}
+
+/// A list. The report of an exercise is in English.
+fn list<T: Into<Text>>(title: impl Into<String>, items: impl IntoIterator<Item = T>, none: &str) -> List {
+    List::new(&Words::default(), title, items, none)
+}
+
+/// Keeps the first rows of a table, and says how many more there are.
+fn bounded(table: Table) -> Table {
+    table.bounded(&Words::default(), Table::MOST)
 }
 
 fn facts<T: Into<Text>>(rows: impl IntoIterator<Item = (&'static str, T)>) -> Block {

@@ -7,10 +7,10 @@ use crate::{
         judge::Measured,
         playbook::Judged,
         state::ItemEnd,
-        what::{ActionStatus, NoteOn, Rating},
+        what::{NoteOn, Rating},
     },
     model::Exit,
-    report::{Block, Key, List, Ref, Row, Section, Table, Text, Tone, Verdict, Words},
+    report::{Block, Key, Ref, Row, Section, Table, Text, Tone, Verdict},
 };
 
 /// At most this many strengths and gaps are on page one.
@@ -18,7 +18,7 @@ const MOST: usize = 3;
 
 pub(super) fn section(c: &Context<'_>) -> Section {
     let (badge, tone, sentence) = verdict(c);
-    let badge = if c.is_rehearsal() { format!("REHEARSAL {badge}") } else { badge.to_owned() };
+    let badge = if c.state().is_rehearsal() { format!("REHEARSAL {badge}") } else { badge.to_owned() };
     let verdict = Verdict { badge: Text::new(badge).tone(tone), sentence: sentence.into(), notes: notes(c) };
     let rows = c.judged.iter().map(|(o, result)| {
         Row::new([
@@ -37,7 +37,7 @@ pub(super) fn section(c: &Context<'_>) -> Section {
             n if n < MOST => format!("No further {word} is supported by the evidence."),
             _ => String::new(),
         };
-        let mut list = List::new(&Words::default(), title, list.into_iter().take(MOST), "");
+        let mut list = super::list(title, list.into_iter().take(MOST), "");
         list.note = fewer;
         list
     };
@@ -83,6 +83,12 @@ fn verdict(c: &Context<'_>) -> (&'static str, Tone, String) {
             Tone::Warn,
             format!("Nothing failed, but {open} of {all} objectives could not be judged."),
         );
+    }
+    // An expectation that no objective names counts too.
+    if let Some(drill) = drills().find(|drill| drill.exit != Exit::Passed) {
+        let said =
+            format!("All {all} objectives were met, but drill {} did not pass: {}.", drill.run, drill.exit.meaning());
+        return ("NOT PROVEN", Tone::Warn, said);
     }
     ("PASSED", Tone::Good, format!("All {all} objectives were met."))
 }
@@ -159,10 +165,7 @@ pub(super) fn gaps(c: &Context<'_>) -> Vec<Text> {
             _ => {}
         }
     }
-    let today = c.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-    for action in
-        c.state().actions.values().filter(|a| a.status == ActionStatus::Open && !a.due.is_empty() && a.due < today)
-    {
+    for action in c.state().actions.values().filter(|action| c.is_overdue(action)) {
         all.push(
             Text::new(format!("Action {} was due on {} and is open.", action.id, action.due))
                 .see([Ref(action.id.clone())]),

@@ -1,9 +1,15 @@
 //! What was tested, by whom, on whose authority: sections 1 to 4.
 
-use super::{Context, facts};
+use super::{Context, facts, list};
 use crate::{
-    exercise::{papers::judged_words, time::date_time, verbs::authorised_hash, what::ClusterAccess},
-    report::{Block, Key, List, Ref, Row, Section, Table, Words},
+    exercise::{
+        papers::{objective_row, tested_plan},
+        playbook::Role,
+        time::date_time,
+        verbs::authorised_hash,
+        what::ClusterAccess,
+    },
+    report::{Block, Key, Ref, Row, Section, Table},
 };
 
 pub(super) fn sections(c: &Context<'_>) -> Vec<Section> {
@@ -47,8 +53,12 @@ fn authorisation(c: &Context<'_>) -> Section {
         let names: Vec<String> = names.map(|seat| c.known.people.name(&seat.person)).collect();
         let absent =
             s.absent.iter().filter(|(absent, _)| *absent == role).map(|(_, why)| format!("absent: {}", c.named(why)));
-        let notes: Vec<String> =
-            absent.chain(spec.not_also.iter().map(|other| format!("not also {other}: held"))).collect();
+        let both = |other: &Role| s.seats.iter().any(|seat| seat.roles.contains(&role) && seat.roles.contains(other));
+        let rules = spec
+            .not_also
+            .iter()
+            .map(|other| format!("not also {other}: {}", if both(other) { "NOT HELD" } else { "held" }));
+        let notes: Vec<String> = absent.chain(rules).collect();
         Row::new([
             role.word().to_owned(),
             if names.is_empty() { "nobody".into() } else { names.join(", ") },
@@ -69,18 +79,14 @@ fn authorisation(c: &Context<'_>) -> Section {
                 ("Started by", s.started.as_ref().map_or_else(|| "nobody".to_owned(), |(_, by)| c.who(by))),
             ]),
             Block::Table(Table::new("Participants", ["Role", "Who", "Rules and absences"], seats.collect())),
-            Block::List(List::new(&Words::default(), "Kept out on purpose", kept, "nobody")),
+            Block::List(list("Kept out on purpose", kept, "nobody")),
         ],
     )
 }
 
 fn scope(c: &Context<'_>) -> Section {
     let p = c.playbook();
-    let tested = p
-        .plan_under_test
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), |t| format!("{} {} {}", t.title, t.version, t.file).trim().to_owned());
-    let list = |items: &[String], none: &str| if items.is_empty() { none.to_owned() } else { items.join("; ") };
+    let joined = |items: &[String]| if items.is_empty() { "not recorded".to_owned() } else { items.join("; ") };
     let drills = c.state().stages.iter().filter_map(|(stage, s)| s.drill.as_ref().map(|d| (stage, d)));
     let drills =
         drills.map(|(stage, d)| Row::new([stage.clone(), d.run.clone(), d.exit.meaning().to_owned(), d.head.clone()]));
@@ -89,9 +95,9 @@ fn scope(c: &Context<'_>) -> Section {
         "Scope, systems and criticality",
         vec![
             facts([
-                ("In scope", list(&p.scope.inside, "not recorded")),
-                ("Out of scope", list(&p.scope.out, "not recorded")),
-                ("Plan under test", tested),
+                ("In scope", joined(&p.scope.inside)),
+                ("Out of scope", joined(&p.scope.out)),
+                ("Plan under test", tested_plan(p)),
             ]),
             Block::Table(
                 Table::new("Drills", ["Stage", "Run", "End", "Head of its journal"], drills.collect())
@@ -103,30 +109,14 @@ fn scope(c: &Context<'_>) -> Section {
 
 fn objectives(c: &Context<'_>) -> Section {
     let p = c.playbook();
-    let rows = c.judged.iter().map(|(o, _)| {
-        let none = || "not set".to_owned();
-        Row::new([
-            o.id.clone(),
-            o.text.clone(),
-            o.tier.map_or_else(none, |t| t.to_string()),
-            o.rto.map_or_else(none, |t| t.to_string()),
-            o.rpo.map_or_else(none, |t| t.to_string()),
-            judged_words(o),
-        ])
-        .id(Ref(o.id.clone()))
-    });
+    let rows = c.judged.iter().map(|(o, _)| objective_row(o).id(Ref(o.id.clone())));
     Section::new(
         Key::Objectives,
         "Objectives, scenario and assumptions",
         vec![
             Block::Paragraph(p.purpose.clone().into()),
             Block::Table(Table::new("", ["Id", "Objective", "Tier", "RTO", "RPO", "Judged by"], rows.collect())),
-            Block::List(List::new(
-                &Words::default(),
-                "Assumptions",
-                p.scope.assumptions.iter().map(String::as_str),
-                "none recorded",
-            )),
+            Block::List(list("Assumptions", p.scope.assumptions.iter().map(String::as_str), "none recorded")),
         ],
     )
 }

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::Context;
+use super::{Context, bounded, list};
 use crate::{
     exercise::{
         schedule::schedule,
         time::{between, clock, long, plus},
         what::{DrillMoment, Line, StageEnd, What},
     },
-    report::{Block, Key, List, Row, Section, Table, Text, Words},
+    report::{Block, Key, Row, Section, Table, Text},
 };
 
 /// Section 7.
@@ -17,10 +17,8 @@ pub(super) fn section(c: &Context<'_>) -> Section {
     let mut rows: Vec<(Timestamp, u64, Row)> = c.lines.iter().filter_map(|line| row(c, line)).collect();
     rows.sort_by_key(|(at, seq, _)| (*at, *seq));
     let rows = rows.into_iter().map(|(_, _, row)| row).collect();
-    let table = Table::new("", ["Time (UTC)", "Planned", "Who", "What"], rows)
-        .or("The exercise did not start.")
-        .bounded(&Words::default(), Table::MOST);
-    Section::new(Key::Timeline, "Timeline", vec![Block::Table(table)])
+    let table = Table::new("", ["Time (UTC)", "Planned", "Who", "What"], rows).or("The exercise did not start.");
+    Section::new(Key::Timeline, "Timeline", vec![Block::Table(bounded(table))])
 }
 
 /// When a stage was to begin, by the time at which the exercise began.
@@ -150,16 +148,15 @@ pub(super) fn deviations(c: &Context<'_>) -> Section {
             all.push(format!("Stage {} began {} later than planned.", stage.id, long(late)));
         }
     }
-    let list = List::new(&Words::default(), "", all, "Everything went by plan.");
-    Section::new(Key::Deviations, "Deviations and incidents", vec![Block::List(list)])
+    let all = list("", all, "Everything went by plan.");
+    Section::new(Key::Deviations, "Deviations and incidents", vec![Block::List(all)])
 }
 
 /// The answers of the hotwash, and everything else that people wrote.
 pub(super) fn annex(c: &Context<'_>) -> Section {
     let said = c.state().said.iter().map(|(question, text, by)| Row::new([question.clone(), c.named(text), c.who(by)]));
     let said = Table::new("Hotwash", ["Question", "Answer", "By"], said.collect())
-        .or("Nobody answered a question of the hotwash.")
-        .bounded(&Words::default(), Table::MOST);
+        .or("Nobody answered a question of the hotwash.");
     let evidence = c.lines.iter().filter_map(|line| match &line.event {
         What::StageClosed { stage, evidence: Some(file), .. } => Some((stage, file)),
         What::Answered { item, evidence: Some(file), .. } => Some((item, file)),
@@ -167,8 +164,7 @@ pub(super) fn annex(c: &Context<'_>) -> Section {
     });
     let rows = evidence
         .map(|(of, file)| Row::new([of.clone(), c.named(&file.name), file.bytes.to_string(), file.sha256.clone()]));
-    let files = Table::new("Attachments", ["Of", "Name", "Bytes", "SHA-256"], rows.collect())
-        .or("No file was attached.")
-        .bounded(&Words::default(), Table::MOST);
-    Section::new(Key::Annex, "Annex", vec![Block::Table(said), Block::Table(files)])
+    let files =
+        Table::new("Attachments", ["Of", "Name", "Bytes", "SHA-256"], rows.collect()).or("No file was attached.");
+    Section::new(Key::Annex, "Annex", vec![Block::Table(bounded(said)), Block::Table(bounded(files))])
 }

@@ -19,7 +19,7 @@ impl Day<'_> {
         let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
         let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
             return Err(format!(
-                "there is no objective `{id}`; {}they are {}",
+                "there is no objective `{id}`; {}the objectives are {}",
                 meant(id, ids.iter().copied()),
                 ids.join(", ")
             ));
@@ -80,7 +80,7 @@ impl Day<'_> {
                 if !self.state.actions.contains_key(id) {
                     let ids: Vec<&str> = self.state.actions.keys().map(String::as_str).collect();
                     return Err(format!(
-                        "there is no action `{id}`; {}actions: {}",
+                        "there is no action `{id}`; {}the actions are {}",
                         meant(id, ids.iter().copied()),
                         ids.join(", ")
                     ));

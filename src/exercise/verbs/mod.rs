@@ -306,10 +306,23 @@ impl<'a> Day<'a> {
     }
 }
 
-/// The hash that the sponsor authorises: of the playbook, its scenarios and the seats.
+/// The hash that the sponsor authorises: of the playbook with its variables, its scenarios, the seats and the cluster.
 pub fn authorised_hash(state: &State) -> String {
     let seats: Vec<String> =
         state.seats.iter().map(|seat| format!("{} {:?} {}", seat.person.0, seat.roles, seat.absent)).collect();
     let scenarios: Vec<String> = state.scenarios.iter().map(|(file, hash)| format!("{file} {hash}")).collect();
-    hash(&format!("{}\n{}\n{}\n{:?}", state.playbook_hash, scenarios.join("\n"), seats.join("\n"), state.place))
+    let (scenarios, seats) = (scenarios.join("\n"), seats.join("\n"));
+    hash(&format!("{}\n{:?}\n{scenarios}\n{seats}\n{:?}", state.playbook_hash, state.set, state.place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sponsor_authorises_the_variables_too() {
+        let state = |zone: &str| State { set: [("zone".to_owned(), zone.to_owned())].into(), ..State::default() };
+        assert_eq!(authorised_hash(&state("a")), authorised_hash(&state("a")));
+        assert_ne!(authorised_hash(&state("a")), authorised_hash(&state("b")));
+    }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use drillmaster::{
-    exercise::{Forecast, load_str},
+    exercise::{Forecast, load_policy_str, load_str},
     scenario::{PLAYBOOKS, shipped_text},
 };
 
@@ -148,6 +148,15 @@ fn people_must_fit_before_anything_is_made() {
     assert!(!desk.path("exercises").exists(), "nothing was made");
     let said = desk.bad(&["exercise", "prepare", "anual-dr-exercise", "--people", "people.yaml", "--rehearse"]);
     assert!(said.contains("did you mean `annual-dr-exercise`?"), "{said}");
+}
+
+#[test]
+fn a_policy_says_that_it_is_one() {
+    let policy =
+        |kind: &str| load_policy_str("p.yaml", &format!("apiVersion: drillmaster.dev/v1\nkind: {kind}\n"), None);
+    assert!(policy("Policy").is_ok());
+    let said = policy("Polcy").unwrap_err().to_string();
+    assert!(said.contains("unknown kind `Polcy`") && said.contains("p.yaml:2"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod day;
 mod files;
 mod holds;
+mod killed;
 mod leaks;
 mod whole;
 
