@@ -5,6 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, fs};
 
 use super::{
     interrupt::Interrupts,
+    say,
     simulated::{rehearsal_in, settled, temporary},
 };
 use crate::{
@@ -22,7 +23,8 @@ pub(super) struct Rehearsals {
 
 impl Rehearsals {
     /// What a rehearsal on the simulated cluster predicts. Only a shipped scenario has a cluster that is known to suit
-    /// it: a scenario of the user would be predicted for a cluster that is not theirs.
+    /// it: a scenario of the user would be predicted for a cluster that is not theirs. A signal ends the process: without
+    /// the prediction, a playbook would seem to have no problems.
     pub fn of(&self, drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
         if !names(SCENARIOS).any(|name| name == drill.scenario) {
             return None;
@@ -31,13 +33,18 @@ impl Rehearsals {
         if let Some(known) = self.done.borrow().get(&key) {
             return known.clone();
         }
-        let found = rehearsed(drill, loaded);
+        let interrupts = Interrupts::listen().ok()?;
+        let found = rehearsed(drill, loaded, &interrupts);
+        if let Err(interrupted) = interrupts.check() {
+            say(&format!("error: {}", interrupted.text));
+            std::process::exit(i32::from(interrupted.exit.code()));
+        }
         self.done.borrow_mut().insert(key, found.clone());
         found
     }
 }
 
-fn rehearsed(drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
+fn rehearsed(drill: &DrillStage, loaded: &Loaded, interrupts: &Interrupts) -> Option<Forecast> {
     let cluster = rehearsed_on(&drill.scenario);
     let text = CLUSTERS.iter().find(|shipped| shipped.name == cluster)?.text;
     let (description, _) = Description::load(cluster, text).ok()?;
@@ -45,9 +52,8 @@ fn rehearsed(drill: &DrillStage, loaded: &Loaded) -> Option<Forecast> {
     let sources = Sources { set: set(drill), bindings: description.bindings(), lenient: false, home };
     let loaded = load_str(&loaded.file, &loaded.text, &sources).ok()?;
     let settled = settled(&description, 1).ok()?;
-    let interrupts = Interrupts::listen().ok()?;
     let dir = temporary().ok()?;
-    rehearsal_in(&dir, &settled, &[], &loaded, &[], &interrupts).ok()?;
+    rehearsal_in(&dir, &settled, &[], &loaded, &[], interrupts).ok()?;
     let run = fs::read_dir(dir.path()).ok()?.next()?.ok()?.path();
     let mut events = vec![];
     follow(&RunDir(run), |event, _| events.push(event)).ok()?;

@@ -6,6 +6,7 @@ use super::{
     Done, Failure,
     args::{PlaceArgs, ReapArgs, RecoverArgs, StandbyArgs, TalkArgs},
     place,
+    report::organisation_or_none,
     run::finish,
     say, shown,
 };
@@ -89,7 +90,7 @@ pub(super) async fn reap(args: &ReapArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let exit = watch_over(&dir, args.frozen_after.0).await.map_err(|e| failure(&e))?;
     if let Ok(reading) = ReadRun::from(&dir) {
-        let organisation = super::report::organisation_of_environment().unwrap_or_default();
+        let organisation = organisation_or_none();
         let _ = report::write_all(&dir, &reading, &organisation);
     }
     Ok(exit)

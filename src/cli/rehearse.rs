@@ -16,10 +16,9 @@ use super::{
 };
 use crate::{
     engine::{self, Options, begin},
-    event::{Event, Kind},
     files,
-    journal::{JournalError, Lock, RunDir, follow},
-    model::{ClusterIdentity, Exit, REHEARSAL, printable, run_name},
+    journal::{JournalError, Lock, RunDir, follow, is_rehearsal},
+    model::{Exit, REHEARSAL, printable, run_name},
     report::live,
     scenario::{CLUSTERS, Home, Loaded, Problems, SCENARIOS, Sources, load, names, rehearsed_on},
     sim::{Description, Simulation},
@@ -160,12 +159,8 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
         )
     };
     let _ours = Lock::acquire(&dir).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-    let mut header = None;
-    let read = follow(&dir, |event, _| {
-        header.get_or_insert(event);
-    });
-    match read {
-        Ok(_) if !header.as_ref().is_some_and(is_rehearsal) => return Err(refused("it is not a rehearsal".into())),
+    match follow(&dir, |_, _| ()) {
+        Ok(_) if !is_rehearsal(&dir) => return Err(refused("it is not a rehearsal".into())),
         Ok(_) | Err(JournalError::Empty(_)) => {}
         Err(error) => return Err(refused(error.to_string())),
     }
@@ -173,10 +168,6 @@ fn forget(runs: &Path, run: &str) -> Result<(), Failure> {
         return Err(refused(format!("it contains {}, which is not a file of a run", printable(&other))));
     }
     std::fs::remove_dir_all(&dir.0).map_err(|e| refused(e.to_string()))
-}
-
-fn is_rehearsal(header: &Event) -> bool {
-    matches!(&header.event, Kind::RunStarted { clusters, .. } if ClusterIdentity::all_simulated(clusters))
 }
 
 /// The description of a cluster: a shipped one by its name, or a file.

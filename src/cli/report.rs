@@ -4,7 +4,7 @@ use super::{
     Done, Failure, annotate,
     args::{LogArgs, Output, ReportArgs},
     note, place, print, print_styled,
-    report_args::{LookArgs, MoreFormat, ORGANISATION, ReportCommand},
+    report_args::{LookArgs, ORGANISATION, ReportCommand},
     say, shown, styled_out,
     verify::holding,
 };
@@ -31,12 +31,6 @@ pub(super) fn report(args: &ReportArgs) -> Done {
     let story = report::story_of(&reading);
     let beside = report::beside(&dir, &reading, &organisation).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     let document = report::document(&story, &reading, &beside);
-    if args.format == Some(MoreFormat::Pdf) {
-        let pdf = report::pdf(&document).map_err(|e| Failure::of(Exit::Invalid, &e))?;
-        dir.write("report.pdf", &pdf)
-            .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
-        note(&format!("wrote {}", shown(dir.file("report.pdf"))));
-    }
     match args.output.format {
         Output::Human => {
             let shape = Shape { colours: styled_out(), width: files::columns_out(), brief: false };
@@ -63,8 +57,16 @@ pub(super) fn organisation(look: &LookArgs) -> Result<Organisation, Failure> {
 
 /// The organisation file that the environment names, for commands without arguments about reports.
 pub(super) fn organisation_of_environment() -> Result<Organisation, Failure> {
-    let organisation = std::env::var_os(ORGANISATION).filter(|path| !path.is_empty()).map(Into::into);
-    super::report::organisation(&LookArgs { organisation, language: None })
+    let file = std::env::var_os(ORGANISATION).filter(|path| !path.is_empty()).map(Into::into);
+    organisation(&LookArgs { organisation: file, language: None })
+}
+
+/// The same for the report of a drill, which a mistake in the organisation file must not cost.
+pub(super) fn organisation_or_none() -> Organisation {
+    organisation_of_environment().unwrap_or_else(|failure| {
+        say(&format!("warning: the report is written without the organisation: {}", failure.text));
+        Organisation::default()
+    })
 }
 
 pub(super) fn log(args: &LogArgs) -> Done {

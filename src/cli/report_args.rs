@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Subcommand, ValueEnum};
+use clap::{Args as Group, Subcommand};
 
 use super::args::{OutputArgs, RunDirArgs};
 use crate::report::Field;
@@ -16,9 +16,6 @@ pub(super) struct ReportArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     pub look: LookArgs,
-    /// Write the report in this format, too
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<MoreFormat>,
     /// Print every text of the reports as a language file in English, to translate it
     #[arg(long)]
     pub language_keys: bool,
@@ -39,13 +36,6 @@ pub(super) struct LookArgs {
 
 /// The environment variable that names the organisation file for every command that writes reports.
 pub(super) const ORGANISATION: &str = "DRILLMASTER_ORGANISATION";
-
-/// Formats that are written on request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum MoreFormat {
-    /// report.pdf. This version refuses it, and says what gives the same document
-    Pdf,
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReportCommand {

@@ -5,7 +5,9 @@ use std::{io::IsTerminal, sync::atomic::Ordering};
 use super::{
     Done, Failure, REPORT_LOST,
     args::{RunArgs, TalkArgs},
-    colours, gates, note_whole, place, plan, say, say_styled, say_whole, shown,
+    colours, gates, note_whole, place, plan,
+    report::organisation_or_none,
+    say, say_styled, say_whole, shown,
 };
 use crate::{
     engine::{self, NOT_KEPT, Options, begin},
@@ -14,7 +16,7 @@ use crate::{
     journal::RunDir,
     model::{Exit, Plan, StepClass},
     plan::show,
-    report::{self, Organisation, Shape, live},
+    report::{self, Shape, live},
     verdict::ReadRun,
 };
 
@@ -66,11 +68,7 @@ pub(super) async fn run(args: &RunArgs, talk: TalkArgs) -> Done {
 /// written.
 pub(super) fn finish(dir: &RunDir, exit: Exit, talk: TalkArgs) -> Done {
     let reading = ReadRun::from(dir).map_err(|e| Failure::of(exit.worse(Exit::Internal), &e))?;
-    // A mistake in the organisation file must not cost the report of a drill.
-    let organisation = super::report::organisation_of_environment().unwrap_or_else(|failure| {
-        say(&format!("warning: the report is written without the organisation: {}", failure.text));
-        Organisation::default()
-    });
+    let organisation = organisation_or_none();
     let written = report::write_all(dir, &reading, &organisation);
     if let Err(error) = &written {
         REPORT_LOST.store(true, Ordering::Relaxed);

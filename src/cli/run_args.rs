@@ -42,7 +42,7 @@ pub(super) struct PlanArgs {
 /// Other people who answer, and waits for them. An exercise gives these flags.
 #[derive(Clone, Debug, Default, Group)]
 pub(super) struct AskingArgs {
-    /// Let gates wait for `drillmaster answer` until their time limit, also where there is no terminal
+    /// Let gates wait for `drillmaster answer` until their time limit, also without a terminal
     #[arg(long, hide_short_help = true)]
     pub wait_for_answers: bool,
     /// Wait before a step until `drillmaster answer` says yes to NAME, and at most for TIME; may be repeated

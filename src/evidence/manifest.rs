@@ -148,6 +148,10 @@ pub(super) fn names(dir: &RunDir) -> io::Result<Vec<String>> {
         not_a_link(dir, folder)?;
         for entry in fs::read_dir(dir.file(folder))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
+            // A file that a session was writing when it was killed.
+            if name.starts_with('.') && name.ends_with(".next") {
+                continue;
+            }
             if !is_plain(&name) {
                 return Err(io::Error::other(format!("{folder}/{name} is not a file of a run")));
             }
@@ -169,6 +173,17 @@ fn not_a_link(dir: &RunDir, folder: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_was_not_complete_does_not_prevent_a_seal() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = RunDir(folder.path().to_owned());
+        dir.keep("rules.json", b"{}").expect("kept");
+        fs::write(dir.file(KEPT).join(".a1b2.next"), "{").expect("written");
+        assert_eq!(names(&dir).expect("names"), ["kept/rules.json"]);
+        fs::write(dir.file(KEPT).join(".other"), "{").expect("written");
+        assert!(names(&dir).is_err());
+    }
 
     #[test]
     fn only_names_of_a_run_are_read() {

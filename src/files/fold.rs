@@ -1,4 +1,4 @@
-//! Makes lines fit a terminal. Logs and files get whole lines, so that a search finds what is in them. Start with
+//! Makes lines fit a terminal. Logs and files get whole lines, so that a search finds their content. Start with
 //! [`fold`].
 
 use textwrap::{

@@ -5,12 +5,24 @@ use std::fmt::Write;
 use super::{
     document::{Block, Card, Document, Figure, List, Row, Section, Table, Text, Tone, Verdict},
     paper::Paper,
-    words::{frame, say},
+    words::{Word, frame, say},
 };
 use crate::model::{is_printable, printable_lines};
 
 /// The report.
 pub fn markdown(document: &Document) -> String {
+    report(document, frame::MARKDOWN_RUN_LINE)
+}
+
+impl Document {
+    /// The report of an exercise, as Markdown.
+    pub fn exercise_markdown(&self) -> String {
+        report(self, frame::MARKDOWN_EXERCISE_LINE)
+    }
+}
+
+/// The report with a line that names its run or its exercise.
+fn report(document: &Document, line: Word) -> String {
     let mut out = String::new();
     let w = &mut out;
     let words = &document.words;
@@ -22,7 +34,7 @@ pub fn markdown(document: &Document) -> String {
     if !document.mark.is_empty() {
         let _ = writeln!(w, "**{}**\n", text(&document.mark));
     }
-    let _ = writeln!(w, "{}", text(&say!(words, frame::MARKDOWN_RUN_LINE, document.run, document.date)));
+    let _ = writeln!(w, "{}", text(&say!(words, line, document.run, document.date)));
     for part in &document.parts {
         let _ = writeln!(w, "\n## {}", text(&part.title));
         for s in &part.sections {

@@ -16,7 +16,6 @@ mod markdown;
 mod note;
 mod organisation;
 mod paper;
-mod pdf;
 mod predicted;
 mod review;
 mod sarif;
@@ -39,7 +38,6 @@ pub use markdown::{markdown, text as inert_markdown};
 pub use note::{Field, Known, NOTES, Note, beside};
 pub use organisation::{Organisation, OrganisationFile};
 pub use paper::{Chapter, Paper};
-pub use pdf::{PdfError, pdf};
 pub use predicted::Compared;
 pub use review::{
     fix_plan, html as review_html, human as review_human, markdown as review_markdown, prometheus as review_prometheus,

@@ -110,7 +110,7 @@ impl Organisation {
             }
         }
         if self.html.is_none() && self.css.is_none() {
-            return Err(format!("{}: there is no {} in it", dir.display(), TEMPLATES.join(" or ")));
+            return Err(format!("{}: this directory contains neither {}", dir.display(), TEMPLATES.join(" nor ")));
         }
         Ok(())
     }

@@ -88,6 +88,7 @@ impl History {
         };
         plan.expectations().filter(|e| self.window(e.of()).is_some()).filter_map(open).collect()
     }
+
     /// Whether every expectation of a restore was met so far. If not, its scratch namespace is worth inspecting.
     pub fn restore_is_met(&self, step: &StepName) -> bool {
         let Some(plan) = &self.state.plan else { return false };

@@ -91,6 +91,9 @@ fn bound(history: &History, after: &Reprotected, measured: Option<Measure>) -> B
     if after.made.completed.is_none() || after.made.items == Some(0) {
         return Bound::Refuted("Velero reports no time of completion, or no object in it".into());
     }
+    if after.made.items.is_none() {
+        return Bound::Between("Velero does not report how many objects it holds".into());
+    }
     let kept = after.made.expires.map_or(String::new(), |at| format!(", and Velero keeps it until {at}"));
     let said = format!("it was Completed after the restore and after every fault{kept}");
     match measured {
@@ -104,5 +107,26 @@ fn bound(history: &History, after: &Reprotected, measured: Option<Measure>) -> B
         )),
         Some(m) => Bound::Met(format!("{said}; {} after the workloads were ready", seconds(m.most_us))),
         None => Bound::Met(said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_with_an_unknown_number_of_objects_is_not_proven() {
+        let made = |items: Option<u64>| -> Reprotected {
+            let made = serde_json::json!({
+                "after": "brought back", "sentUs": 1, "completedUs": 2, "used": "nightly", "labels": {},
+                "made": {"backup": "new", "namespaces": ["shop"], "completed": "2026-01-01T00:00:00Z", "items": items,
+                    "volumes": [], "capture": "none", "checksums": {}},
+            });
+            serde_json::from_value(made).expect("a result")
+        };
+        let bound = |items| bound(&History::default(), &made(items), None);
+        assert!(matches!(bound(Some(7)), Bound::Met(_)));
+        assert!(matches!(bound(Some(0)), Bound::Refuted(_)));
+        assert!(matches!(bound(None), Bound::Between(_)));
     }
 }

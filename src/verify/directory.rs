@@ -120,6 +120,11 @@ impl<'a> RunFiles<'a> {
     pub fn path(&self, name: &str) -> String {
         self.dir.file(name).display().to_string()
     }
+
+    /// Whether a session may have ended, or still be, between writing a file and describing it in the journal.
+    pub fn may_lack_lines(&self) -> bool {
+        self.about.head().is_none() || self.about.last_epoch > 1
+    }
 }
 
 /// Checks a run directory.

@@ -1,6 +1,7 @@
-//! The evidence that a run kept beside its journal: each file is as the journal describes it.
+//! The evidence that a run kept beside its journal: each file is as the journal describes it. A session that died may
+//! have written a file and not its line.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, io};
 
 use super::{
     directory::RunFiles,
@@ -15,12 +16,17 @@ pub(super) fn check(looked: &RunFiles<'_>, found: &mut Differences) {
             described.insert(file, (*size, sha256, event.seq));
         }
     }
-    let folder = looked.dir.file(KEPT);
-    let there = fs::symlink_metadata(&folder);
-    if described.is_empty() && there.is_err() {
+    if described.is_empty() && fs::symlink_metadata(looked.dir.file(KEPT)).is_err() {
         return;
     }
-    found.check(format!("kept: {} files of evidence, each as described in the journal", described.len()), |found| {
+    let others = others(looked, &described);
+    let mut name = format!("kept: {} files of evidence, each as described in the journal", described.len());
+    if let Ok(others) = &others
+        && !others.is_empty()
+    {
+        name += &format!("; a session that did not end left {}", others.join(", "));
+    }
+    found.check(name, |found| {
         for (file, (size, hash, seq)) in &described {
             match looked.dir.kept(file) {
                 Ok(bytes) if bytes.len() as u64 == *size && sha256(&bytes) == *hash => {}
@@ -33,11 +39,27 @@ pub(super) fn check(looked: &RunFiles<'_>, found: &mut Differences) {
                 }
             }
         }
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if !described.contains_key(name.as_str()) {
-                found.differs(looked.path(&format!("kept/{name}")), "the journal does not describe this file");
+        match others {
+            Ok(_) if looked.may_lack_lines() => {}
+            Ok(others) => {
+                for name in others {
+                    found.differs(looked.path(&format!("kept/{name}")), "the journal does not describe this file");
+                }
             }
+            Err(error) => found.differs(looked.path(KEPT), format!("cannot read this directory: {error}")),
         }
     });
+}
+
+/// The files that the journal does not describe.
+fn others(looked: &RunFiles<'_>, described: &BTreeMap<&str, (u64, &str, u64)>) -> io::Result<Vec<String>> {
+    let mut names = vec![];
+    for entry in fs::read_dir(looked.dir.file(KEPT))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !described.contains_key(name.as_str()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }

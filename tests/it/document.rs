@@ -624,13 +624,6 @@ fn words_of(written: &Document) -> String {
     written.sections().map(words).collect()
 }
 
-/// Without a typesetter there is no PDF, and the error says what gives the same document.
-#[test]
-fn a_version_without_a_typesetter_says_so() {
-    let said = report::pdf(&plain(&ended(outage("")))).unwrap_err().to_string();
-    assert!(said.contains("cannot write PDF") && said.contains("print report.html"), "{said}");
-}
-
 /// A change that the readiness review proposes for the workload of a failed expectation stands below that finding, as
 /// commands; one for another workload does not.
 #[test]

@@ -17,11 +17,17 @@ const WORDS = {
 const args = process.argv.slice(2);
 const at = args.indexOf("--pictures");
 const pictures = at < 0 ? null : args.splice(at, 2)[1];
+if (!args.length) { console.error("no report is given"); process.exit(2); }
 const folder = mkdtempSync(join(tmpdir(), "pages-"));
 const browser = spawn(process.env.CHROMIUM ?? "chromium", [
   "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", `--user-data-dir=${folder}/profile`, "about:blank",
 ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
-browser.on("error", (error) => { console.error(`cannot start Chromium: ${error.message}`); process.exit(2); });
+const giveUp = (why) => { console.error(why); browser.kill(); process.exit(2); };
+browser.on("error", (error) => giveUp(`cannot start Chromium: ${error.message}`));
+let finished = false;
+browser.on("exit", () => { if (!finished) giveUp("Chromium ended before all reports were looked at"); });
+/** A report takes seconds. */
+setTimeout(() => giveUp(`Chromium did not finish within ${args.length} min`), args.length * 60_000).unref();
 const [, , , to, from] = browser.stdio;
 const waiting = new Map();
 const heard = [];
@@ -92,10 +98,12 @@ for (const file of args) {
     }
   });
   const body = sheets.filter((sheet) => !sheet.replace(/\s+/g, " ").includes(`${words.annex} `)).length;
+  if (!sheets.length) wrong.push(`${file}: pdftotext finds no page`);
   if (body > words.pages) wrong.push(`${file}: ${body} pages before the annex, at most ${words.pages} are allowed`);
   console.log(`${file}: ${body} pages and ${sheets.length - body} of annex`);
   await call("Target.closeTarget", { targetId });
 }
+finished = true;
 browser.kill();
 await new Promise((r) => browser.on("exit", r));
 rmSync(folder, { recursive: true, force: true });

@@ -15,14 +15,14 @@ const BEYOND: f64 = 1.25;
 pub(super) fn draw(words: &Words, trend: &Trend, title: &str) -> String {
     let mut canvas = Canvas { height: trend.rows.len() as f64 * TALL + 26.0, ..Canvas::default() };
     for (i, row) in trend.rows.iter().enumerate() {
-        one(words, &mut canvas, row, i as f64 * TALL + 4.0);
+        draw_row(words, &mut canvas, row, i as f64 * TALL + 4.0);
     }
     let y = canvas.height - 8.0;
     canvas.text("aside", LEFT, y, &say!(words, w::TREND_LEGEND));
     canvas.finish(title)
 }
 
-fn one(words: &Words, canvas: &mut Canvas, row: &TrendRow, top: f64) {
+fn draw_row(words: &Words, canvas: &mut Canvas, row: &TrendRow, top: f64) {
     canvas.label(top + 14.0, &row.label);
     let most = row.points.iter().filter_map(|p| p.measured_us).map(|(_, most)| most).max().unwrap_or(0);
     let scale = (most as f64 * 1.1).max(1.0);

@@ -7,6 +7,7 @@ super::words! { "frame",
     WINDOW_TITLE_REHEARSAL = "REHEARSAL: {0} – after-action report";
     RUN_LINE = "run {0} · {1}";
     MARKDOWN_RUN_LINE = "Run {0}, {1}";
+    MARKDOWN_EXERCISE_LINE = "Exercise {0}, {1}";
     FOOT = "run {0}";
     EXERCISE_LINE = "exercise {0} · {1}";
     EXERCISE_FOOT = "exercise {0}";

@@ -86,7 +86,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Word> {
 /// The texts in one language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Words {
-    /// The code of the language, for readers of HTML and PDF.
+    /// The code of the language, for readers of HTML.
     language: String,
     /// The texts by key; empty for English.
     other: BTreeMap<String, String>,

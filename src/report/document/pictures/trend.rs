@@ -42,11 +42,11 @@ pub struct TrendRow {
 pub struct TrendPoint {
     /// The date of the drill.
     pub date: String,
-    /// The smallest possible value; none if it was not measured in a way that can be compared.
+    /// The smallest and the largest possible value; none if it was not measured in a way that can be compared.
     pub measured_us: Option<(u64, u64)>,
 }
 
-/// The picture and its table; none if there is no earlier drill that can be compared.
+/// The picture and its table; none if no earlier drill can be compared.
 pub(in crate::report::document) fn trend(c: &Context<'_>) -> Option<(Trend, Table)> {
     let earlier: Vec<&Before> = c.beside.before.iter().chain(&c.beside.earlier).collect();
     let comparable: Vec<&Before> = earlier.into_iter().filter(|b| b.incomparable(c).is_none()).rev().collect();
