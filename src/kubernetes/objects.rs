@@ -36,6 +36,8 @@ pub struct Meta {
 #[serde(default, rename_all = "camelCase")]
 #[expect(missing_docs, reason = "these are Kubernetes' own fields")]
 pub struct Owner {
+    #[serde(skip_serializing)]
+    pub api_version: Option<String>,
     pub kind: String,
     pub name: String,
     pub uid: String,

@@ -253,10 +253,42 @@ impl Pod {
 
 /// The workload at the top of the owner chain of a pod with this controller. The name of a Deployment's ReplicaSet
 /// consists of the Deployment's name and the hash of the template, which the pod has as its label `pod-template-hash`.
+///
+/// Other API groups have kinds of the same names, such as OpenKruise's StatefulSet. Their pods do not belong to the
+/// workload of this name.
 pub fn workload_of(controller: &Owner, template: Option<&str>) -> Option<WorkloadRef> {
+    let is_of_apps = |version: &String| version.split_once('/').is_some_and(|(group, _)| group == "apps");
+    if !controller.api_version.as_ref().is_none_or(is_of_apps) {
+        return None;
+    }
     if controller.kind != "ReplicaSet" {
         return WorkloadRef::of(&controller.kind, &controller.name);
     }
     let name = controller.name.strip_suffix(template?)?.strip_suffix('-')?;
     WorkloadRef::of("Deployment", name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_of_another_group_with_the_same_kind_is_another_workload() {
+        let of = |group: &str, kind: &str, name: &str, template: Option<&str>| {
+            let owner =
+                Owner { api_version: Some(group.into()), kind: kind.into(), name: name.into(), ..Owner::default() };
+            workload_of(&owner, template).map(|w| w.to_string())
+        };
+        assert_eq!(of("apps/v1", "StatefulSet", "orders", None).as_deref(), Some("statefulset/orders"));
+        assert_eq!(of("apps/v1", "ReplicaSet", "web-5d8c", Some("5d8c")).as_deref(), Some("deployment/web"));
+        for (group, kind) in
+            [("apps.kruise.io/v1beta1", "StatefulSet"), ("kruise.io/apps", "ReplicaSet"), ("v1", "ReplicaSet")]
+        {
+            assert_eq!(of(group, kind, "web-5d8c", Some("5d8c")), None, "{group} {kind}");
+        }
+        // A ReplicaSet without a Deployment, or with a label that somebody wrote.
+        for template in [None, Some("other"), Some(""), Some("web-5d8c"), Some("\u{1b}[1m")] {
+            assert_eq!(of("apps/v1", "ReplicaSet", "web-5d8c", template), None, "{template:?}");
+        }
+    }
 }

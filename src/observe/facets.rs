@@ -127,7 +127,10 @@ impl Facets {
             OutsideWhat::Cordoned | OutsideWhat::Uncordoned => self.cordoned == now.cordoned,
             OutsideWhat::Tainted { .. } | OutsideWhat::Untainted { .. } => self.taints == now.taints,
             // A restore may set default values. Other differences are found by the comparison of the restore.
-            OutsideWhat::Created => self.replicas == now.replicas,
+            OutsideWhat::Created if self.restored_by != now.restored_by => self.replicas == now.replicas,
+            OutsideWhat::Created => {
+                self.replicas == now.replicas && self.content == now.content && self.restarted == now.restarted
+            }
             // A node that has restarted has its earlier state again.
             _ => true,
         }
@@ -280,5 +283,23 @@ mod tests {
         assert_eq!(found(node(json!([]), "a"), node(json!([]), "b")), [OutsideWhat::NodeRestarted]);
         // If a node did not report a boot id before, reporting one is not a restart.
         assert_eq!(found(node(json!([]), ""), node(json!([]), "b")), []);
+    }
+
+    #[test]
+    fn what_was_made_again_differently_is_not_as_before() {
+        let again = |edit: &dyn Fn(&mut Value)| {
+            let mut later = workload();
+            later["metadata"]["uid"] = "another".into();
+            edit(&mut later);
+            let (old, new) = (Facets::of(Sort::Workload, &workload()), Facets::of(Sort::Workload, &later));
+            old.agrees(&new, &OutsideWhat::Created)
+        };
+        let image = |w: &mut Value| w["spec"]["template"]["spec"]["containers"][0]["image"] = "other".into();
+        assert!(again(&|_| ()) && !again(&image) && !again(&|w| w["spec"]["replicas"] = 2.into()));
+        // A restore sets default values, and is compared elsewhere.
+        assert!(again(&|w| {
+            image(w);
+            w["metadata"]["labels"] = json!({(RESTORED): "drill-1"});
+        }));
     }
 }

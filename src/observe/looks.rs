@@ -15,7 +15,7 @@ use serde::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::objects::{NODES, pods_path};
+use super::objects::{NODES, budgets_path, pods_path};
 use crate::{
     event::{Kind, PodView},
     journal::{Recorder, RunState},
@@ -107,6 +107,8 @@ type Untold = BTreeMap<String, String>;
 pub(super) enum Subject {
     /// Pods and budgets of a namespace.
     Namespace(String),
+    /// Pods of a namespace beside the scope. What counts of them is their state at the end.
+    Beside(String),
     /// These nodes: the targets of the drill.
     Nodes(Vec<String>),
 }
@@ -117,13 +119,14 @@ impl Subject {
         let targets: BTreeSet<String> = plan.steps.iter().flat_map(|s| &s.nodes).map(|n| n.name.clone()).collect();
         let targets = (!targets.is_empty()).then(|| Self::Nodes(targets.into_iter().collect()));
         let namespaces = plan.namespaces.iter().cloned().map(Self::Namespace);
-        targets.into_iter().chain(namespaces).collect()
+        let beside = plan.collateral.iter().filter(|n| !plan.namespaces.contains(n)).cloned().map(Self::Beside);
+        targets.into_iter().chain(namespaces).chain(beside).collect()
     }
 
     /// The name of the watch for it.
     fn what(&self) -> String {
         match self {
-            Self::Namespace(namespace) => pods_path(namespace),
+            Self::Namespace(namespace) | Self::Beside(namespace) => pods_path(namespace),
             Self::Nodes(_) => NODES.to_owned(),
         }
     }
@@ -131,7 +134,7 @@ impl Subject {
     /// How many objects a look requests, if they may be thousands.
     fn size(&self, recorder: &Recorder) -> usize {
         match self {
-            Self::Namespace(name) => {
+            Self::Namespace(name) | Self::Beside(name) => {
                 recorder.with(|state| state.pods.values().filter(|pod| pod.namespace == *name).count())
             }
             Self::Nodes(names) if names.len() > BY_NAME => recorder.with(|state| state.nodes.len()),
@@ -143,7 +146,12 @@ impl Subject {
     /// observers record.
     async fn untold(&self, world: &World, recorder: &Recorder, last: &mut LastList<Glance>) -> Option<Untold> {
         match self {
-            Self::Namespace(namespace) => untold_pods(world, recorder, namespace, last).await,
+            Self::Namespace(namespace) => {
+                let mut found = untold_pods(world, recorder, namespace, last).await?;
+                found.extend(untold_budgets(world, recorder, namespace).await?);
+                Some(found)
+            }
+            Self::Beside(namespace) => untold_pods(world, recorder, namespace, last).await,
             Self::Nodes(names) => untold_nodes(world, recorder, names, last).await,
         }
     }
@@ -161,6 +169,11 @@ pub(super) async fn watch(
         Looker { agreed_us: recorder.now_us(), rests_until_us: 0, last: LastList::default(), world, recorder, subject };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    if matches!(looker.subject, Subject::Beside(_)) {
+        over.cancelled().await;
+        // Nothing depends on an earlier state.
+        looker.agreed_us = looker.recorder.now_us().saturating_sub(EVERY.as_micros() as u64);
+    }
     // The watches must start first.
     tick.tick().await;
     loop {
@@ -286,11 +299,14 @@ async fn untold_pods(
     last: &mut LastList<Glance>,
 ) -> Option<Untold> {
     let mut pods = world.kube.list_again(&pods_path(namespace), last).await.ok()?;
-    let budgets = format!("/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets");
-    let budgets: Vec<Budget> = world.kube.list_plain(&budgets).await.ok()?;
     pods.sort_unstable_by(|one, other| one.metadata.uid.cmp(&other.metadata.uid));
+    Some(recorder.with(|state| untold(&pods, state, namespace)))
+}
+
+async fn untold_budgets(world: &World, recorder: &Recorder, namespace: &str) -> Option<Untold> {
+    let budgets: Vec<Budget> = world.kube.list_plain(&budgets_path(namespace)).await.ok()?;
     Some(recorder.with(|state| {
-        let mut found = untold(&pods, state, namespace);
+        let mut found = Untold::new();
         for budget in &budgets {
             let key = (namespace.to_owned(), budget.metadata.name.clone());
             let healthy = budget.status.current_healthy;
@@ -307,7 +323,7 @@ fn untold(pods: &[Arc<Glance>], state: &RunState, namespace: &str) -> Untold {
     let mut found = Untold::new();
     let mut known = state.pods.iter().peekable();
     let mut gone = |(uid, view): (&String, &Arc<PodView>)| {
-        if view.namespace == namespace && !view.aside {
+        if view.namespace == namespace {
             found.insert(uid.clone(), format!("pod {} is gone", view.name));
         }
     };

@@ -66,10 +66,12 @@ impl ProbeClient {
     }
 }
 
-/// A client that does not keep connections: a kept connection would hide that an endpoint was removed.
+/// A client that does not keep connections: a kept connection would hide that an endpoint was removed. It uses no proxy:
+/// a proxy may answer from its cache while the service is down.
 pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .pool_max_idle_per_host(0)
+        .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("nothing in these settings can fail once a crypto provider is installed")

@@ -86,6 +86,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1600);
 /// A list is reported as missing after this time, before its request fails: the drill may end earlier.
 const LATE: Duration = Duration::from_secs(5);
 
+/// A watch that the server ends earlier, and without a line, shows nothing, although it ends without an error.
+const SHORT_US: u64 = 5_000_000;
+const AT_ONCE: &str = "the server ended the watch at once";
+
 /// While a gap lasts, it is recorded again after this time.
 const AGAIN_US: u64 = 10_000_000;
 
@@ -172,10 +176,18 @@ pub(super) async fn follow<T: Watched>(
         last_us = recorder.now_us();
         let listed_us = last_us;
         // A watch that ends normally continues from its last version, without a gap.
-        while let Some(why) =
+        let (mut began_us, mut told_us) = (last_us, last_us);
+        while let Some(end) =
             stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
         {
-            if let Err(why) = why {
+            let at_once = last_us == told_us && recorder.now_us() < began_us + SHORT_US;
+            let end = end.and_then(|()| if at_once { Err(AT_ONCE.to_owned()) } else { Ok(()) });
+            if end.is_ok() && recorder.now_us() < began_us + SHORT_US {
+                // It delivered something and ended, and may do so again and again.
+                tokio::time::sleep(PAUSE).await;
+            }
+            (began_us, told_us) = (recorder.now_us(), last_us);
+            if let Err(why) = end {
                 gap(last_us, &why);
                 if last_us > listed_us {
                     pause = PAUSE;
@@ -498,6 +510,25 @@ mod tests {
         let events = broken_for(60).await;
         let found = gaps(&events);
         assert!(found.len() == 2 && found[1].0 >= 5_200_000 && found[1].1 == "no answer within 5 s", "{found:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_ends_at_once_without_an_error_shows_nothing() {
+        let ends = async |after: u64, line: &'static str| {
+            let kube = served_by(move |request| async move {
+                if !request.uri().query().is_some_and(|q| q.contains("watch=true")) {
+                    return answer(false);
+                }
+                tokio::time::sleep(Duration::from_secs(after)).await;
+                http::Response::builder().status(200).body(kube::client::Body::from(line.as_bytes().to_vec()))
+            });
+            let events = observed(&kube, Serves::Verdicts).await;
+            gaps(&events).iter().any(|(_, why)| *why == AT_ONCE)
+        };
+        let bookmark = concat!(r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"2"}}}"#, "\n");
+        assert!(ends(0, "").await && ends(2, "").await);
+        assert!(!ends(30, "").await, "the server ends every watch after a while");
+        assert!(!ends(1, bookmark).await && !ends(0, bookmark).await, "it delivers something");
     }
 
     #[tokio::test(start_paused = true)]
