@@ -70,10 +70,15 @@ impl OutsideChanges {
 
     /// What could not be watched to the end, such as "configmaps of shop since 12.0 s".
     pub fn unseen(&self) -> Vec<String> {
+        self.unseen_where(|_| true)
+    }
+
+    /// The same for some kinds of objects, such as `services`.
+    pub fn unseen_where(&self, is_it: impl Fn(&str) -> bool) -> Vec<String> {
         let said = |((namespace, resource), since): (&(String, String), &u64)| {
             format!("{resource} of {namespace} since {:.1} s", *since as f64 / 1e6)
         };
-        self.unseen.iter().map(said).collect()
+        self.unseen.iter().filter(|((_, resource), _)| is_it(resource)).map(said).collect()
     }
 
     /// The last change of each part of each object, if that part is not in its earlier state.

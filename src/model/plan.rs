@@ -236,6 +236,13 @@ pub struct CoveredPod {
     pub budgets: Vec<String>,
 }
 
+impl CoveredPod {
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.pod.split('/').next().unwrap_or_default()
+    }
+}
+
 /// A permission that the run needs for an act, an undo or an observation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Permission {

@@ -347,6 +347,9 @@ pub enum FilesRead {
         /// Files that changed during the backup, which are not compared.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         left_out: Vec<String>,
+        /// Claims that had files, none of which could be compared.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        uncompared: Vec<String>,
     },
 }
 

@@ -78,7 +78,16 @@ pub(super) async fn restore_namespace(context: &StepContext, order: &Order<'_>) 
     });
     let sent_us = context.recorder.now_us();
     // An earlier attempt or session may have created the Restore. If so, only its end is waited for.
-    if velero.find("restores", &order.restore).await.map_err(StepError::failed)?.is_none() {
+    let earlier = velero.find("restores", &order.restore).await.map_err(StepError::failed)?;
+    if let Some(earlier) = earlier {
+        let of = earlier.pointer("/spec/backupName").and_then(Value::as_str).unwrap_or_default();
+        if of != order.backup {
+            return Err(StepError::Failed(format!(
+                "a restore {} exists already, and was made from backup {of}, not from {}: delete it",
+                order.restore, order.backup
+            )));
+        }
+    } else {
         context.leaves(
             &format!("Velero restore {}", order.restore),
             format!("velero --namespace {} restore delete {} --confirm", velero.namespace, order.restore),
@@ -170,23 +179,25 @@ async fn files(context: &StepContext, order: &Order<'_>, to: &str) -> Result<Fil
             StepResult::Backup(made) if made.backup == order.backup => made
                 .checksums
                 .get(order.namespace)
-                .map(|files| (files.clone(), left_out(made.changed.get(order.namespace)))),
+                .map(|files| (files.clone(), made.changed.get(order.namespace).cloned().unwrap_or_default())),
             _ => None,
         })
     });
     let after = checksums::read(context, to).await?;
-    let Some((before, left_out)) = before else {
+    let Some((before, changed)) = before else {
         let files = after.values().map(|files| files.len() as u64).sum();
         return Ok(FilesRead::NothingBefore { volumes: after.len() as u64, files });
     };
     let files = before.values().map(|files| files.len() as u64).sum();
-    Ok(FilesRead::Compared { volumes: before.len() as u64, files, wrong: wrong(&before, &after), left_out })
+    let none = |claim: &String| before.get(claim).is_none_or(BTreeMap::is_empty);
+    let uncompared = changed.keys().filter(|claim| none(claim)).cloned().collect();
+    let (volumes, wrong) = (before.len() as u64, wrong(&before, &after));
+    Ok(FilesRead::Compared { volumes, files, wrong, left_out: left_out(&changed), uncompared })
 }
 
 /// Files that changed during the backup, by name.
-fn left_out(changed: Option<&BTreeMap<String, Vec<String>>>) -> Vec<String> {
-    let claims = changed.into_iter().flatten();
-    claims.flat_map(|(claim, files)| files.iter().map(move |file| format!("{claim}: {file}"))).collect()
+fn left_out(changed: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    changed.iter().flat_map(|(claim, files)| files.iter().map(move |file| format!("{claim}: {file}"))).collect()
 }
 
 /// Files that differ from before.

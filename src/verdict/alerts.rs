@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     event::is_alertmanager,
-    model::{AlertExpectation, Evidence, ForEach, Measure, Measured, Outcome, Told},
+    model::{AlertExpectation, Evidence, Expectation, ForEach, Measure, Measured, Outcome, StepName, Told},
 };
 
 /// The time between two requests to a source.
@@ -68,6 +68,20 @@ pub(super) fn undelivered(expected: &AlertExpectation, history: &History, now_us
         let delivered = chain.delivered().conclude(&chain.who);
         delivered.is_open().then_some(delivered.because)
     })
+}
+
+/// When Alertmanager first had one of the alerts that are expected of a fault. Any other alert may have another cause.
+pub(super) fn first_received(history: &History, step: &StepName) -> Option<u64> {
+    let alerts = history.state.plan.iter().flat_map(|p| p.expectations()).filter_map(|e| match e {
+        Expectation::Alert(alert) if history.fault_step(alert.of.as_ref()).as_ref() == Some(step) => Some(alert),
+        _ => None,
+    });
+    let received = |alert: &AlertExpectation| {
+        let window = Window::of(history, alert.of.as_ref())?;
+        let chain = |labels| Chain::of(alert, labels, history, &window, u64::MAX).received().map(|a| a.at);
+        targets(alert, history, &window).iter().filter_map(chain).min()
+    };
+    alerts.filter_map(received).min()
 }
 
 fn targets(expected: &AlertExpectation, history: &History, window: &Window) -> Vec<BTreeMap<String, String>> {
@@ -144,14 +158,13 @@ impl<'h> Chain<'h> {
         self.points.iter().filter(|a| a.at >= self.window.t0 && a.at <= self.window.last)
     }
 
-    fn firing(&self) -> Option<&'h AlertPoint> {
+    pub(super) fn firing(&self) -> Option<&'h AlertPoint> {
         self.own().find(|a| a.source == "prometheus" && a.state == "firing").copied()
     }
 
-    /// An unprocessed alert is not received yet.
+    /// An unprocessed alert is not received yet, and neither is an alert that another sender had sent.
     fn received(&self) -> Option<&'h AlertPoint> {
-        let there = |a: &&&AlertPoint| is_manager(a) && matches!(a.state.as_str(), "active" | "suppressed");
-        self.own().find(there).copied()
+        self.held().find(|a| self.is_sent(a))
     }
 
     /// An alert that was pending, firing or silenced before the fault is not a baseline. Neither is one that was active
@@ -221,11 +234,14 @@ impl<'h> Chain<'h> {
 
     pub(super) fn in_time(&self, deadline: u64) -> Bound {
         let within = self.expected.fires_within;
-        let Some(received) = self.received() else { return self.missing(deadline) };
+        let Some(received) = self.received() else {
+            return self.from_elsewhere().unwrap_or_else(|| self.missing(deadline));
+        };
         let after = seconds(received.at.saturating_sub(self.window.t0));
-        if self.firing().is_none() {
+        if self.began_after_the_end() {
             return Bound::Between(format!(
-                "Alertmanager had it {after} after the fault, but it was not observed to fire in Prometheus"
+                "received {after} after the fault, but it became active only later: {}",
+                self.window.how()
             ));
         }
         match side(received.at, deadline) {
@@ -242,9 +258,8 @@ impl<'h> Chain<'h> {
         if let Some(bound) = self.suppression() {
             return bound;
         }
-        let managers = || self.own().filter(|a| is_manager(a) && !a.state.is_empty());
         if let Some(wanted) = &self.expected.receiver
-            && !managers().any(|a| a.receivers.contains(wanted))
+            && !self.held().any(|a| self.is_sent(a) && a.receivers.contains(wanted))
         {
             return Bound::Refuted(format!("it is routed to {}, not to {wanted}", received.receivers.join(", ")));
         }
@@ -349,10 +364,13 @@ pub(super) fn is_manager(point: &AlertPoint) -> bool {
     is_alertmanager(&point.source)
 }
 
-/// The last state of the alert in Prometheus or an Alertmanager before the fault, if it was not gone.
+/// A label set of the alert that was not gone before the fault, in Prometheus or in an Alertmanager.
 fn active_before<'h>(points: &[&'h AlertPoint], t0: u64) -> Option<&'h AlertPoint> {
-    let last = |source: &str| points.iter().rfind(|a| a.source.starts_with(source) && a.at < t0);
-    ["prometheus", "alertmanager"].into_iter().filter_map(last).find(|a| !a.state.is_empty()).copied()
+    let mut last: BTreeMap<(&str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
+    for point in points.iter().filter(|a| a.at < t0) {
+        last.insert((&point.source, &point.labels), point);
+    }
+    last.into_values().rfind(|a| !a.state.is_empty())
 }
 
 #[cfg(test)]
@@ -370,10 +388,12 @@ mod tests {
         let pending = point("prometheus", 5, "pending");
         let told = point("alertmanager-1", 5, "active");
         let over = point("alertmanager-1", 8, "");
+        let of_another_pod = AlertPoint { labels: BTreeMap::from([("pod".into(), "b".into())]), ..over.clone() };
         assert_eq!(active_before(&[&pending], 10).map(|a| a.at), Some(5));
         assert_eq!(active_before(&[&told], 10).map(|a| a.at), Some(5), "nobody but an Alertmanager has it");
         assert!(active_before(&[&told, &over], 10).is_none(), "it was resolved in time");
         assert!(active_before(&[&told], 5).is_none(), "it came with the fault");
+        assert!(active_before(&[&told, &of_another_pod], 10).is_some(), "another one was resolved");
     }
 
     #[test]

@@ -135,7 +135,10 @@ impl History {
                 receivers: vec![],
                 suppressed_by: vec![],
             }),
-            Kind::ContactRegained { blind_from_us, .. } => self.gaps.push((*blind_from_us, t)),
+            Kind::ContactRegained { blind_from_us, .. } => {
+                self.gaps.push((*blind_from_us, t));
+                self.contact_lost.push((*blind_from_us, t));
+            }
             Kind::WatchGap { from_us, .. } => self.gaps.push((*from_us, t)),
             Kind::SourceRegained { source, blind_from_us } => {
                 self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::Kind,
-    model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, Told},
+    model::{BudgetsExpectation, CoveredPod, Evidence, Outcome, OutsideChange, StepName, Told},
 };
 
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -28,18 +28,17 @@ pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer
     Answer::all(answers)
 }
 
-/// The ready pods of the only workload that a budget covers.
+/// The ready pods of the critical workloads that a budget covers.
 fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
-    Some(history.believed(&owner_of(history, namespace, budget)?, |_| true))
+    let of_owner = |owner: &str| history.believed(&(namespace.to_owned(), owner.to_owned()), |_| true);
+    owners_of(history, namespace, budget).into_iter().map(of_owner).reduce(|all, one| all.and(&one))
 }
 
-/// The only workload that a budget covers.
-fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String, String)> {
+/// The critical workloads that a budget covers.
+fn owners_of<'h>(history: &'h History, namespace: &str, budget: &str) -> BTreeSet<&'h str> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
-    let owners: BTreeSet<&str> = own.map(|c| c.owner.as_str()).collect();
-    let owner = owners.first().filter(|_| owners.len() == 1)?;
-    Some((namespace.to_owned(), (*owner).to_owned()))
+    let own = covered.filter(|c| c.namespace() == namespace && c.budgets.iter().any(|b| b == budget));
+    own.map(|c| c.owner.as_str()).collect()
 }
 
 /// When a budget first had too few healthy pods: according to its status, or to its pods.
@@ -49,7 +48,7 @@ fn below(status: &Series, pods: Option<&Series>, wanted: i64, (t0, end): (u64, u
 }
 
 /// The smallest number of healthy pods of a budget. Its status may lag behind, so the pods themselves are counted too,
-/// if the budget covers nothing else: if both numbers agree when the drain begins.
+/// if the budget covers only critical workloads: if both numbers agree when the drain begins.
 fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
     let told = status.min(t0, end).unwrap_or(0);
     let counted = pods.filter(|pods| pods.at(t0) == status.at(t0)).and_then(|pods| pods.min(t0, end));
@@ -60,6 +59,9 @@ fn fewest(status: &Series, pods: Option<&Series>, t0: u64, end: u64) -> i64 {
 #[derive(Default)]
 struct Kept {
     broken: Vec<String>,
+    /// Budgets that were changed from outside, or whose required number changed, so that it is open whether the drain
+    /// kept them.
+    open: Vec<String>,
     lowest: Vec<String>,
     below_before: Vec<String>,
     unseen: Vec<String>,
@@ -71,35 +73,101 @@ impl Kept {
     fn of(history: &History, t0: u64, end: u64) -> Self {
         let mut kept = Self { unseen: unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
+            let said = format!("budget {namespace}/{name}");
             let (Some(wanted), Some(before)) = (desired.at(t0), healthy.at(t0)) else {
-                kept.below_before.push(format!("budget {namespace}/{name} was not observed before the drain began"));
+                kept.below_before.push(format!("{said} was not observed before the drain began"));
                 continue;
             };
             let pods = pods_of(history, namespace, name);
             let low = fewest(healthy, pods.as_ref(), t0, end);
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
+            let least = desired.min(t0, end).unwrap_or(wanted);
+            let most = desired.max(t0, end).unwrap_or(wanted);
+            let first = below(healthy, pods.as_ref(), wanted, (t0, end));
+            let changed = changed(history, (namespace.as_str(), name.as_str()), (t0, end));
             if before < wanted {
-                kept.below_before.push(format!(
-                    "budget {namespace}/{name}: {before} healthy when the drain began, but it requires {wanted}"
-                ));
-            } else if low < wanted {
-                let first = below(healthy, pods.as_ref(), wanted, (t0, end));
-                let owner = owner_of(history, namespace, name);
-                let harm = owner.and_then(|key| outside::harm(history, &key, t0, first));
+                kept.below_before
+                    .push(format!("{said}: {before} healthy when the drain began, but it requires {wanted}"));
+            } else if let Some(change) = changed.filter(|c| low >= least.min(wanted) || c.seen_us <= first) {
+                kept.open.push(format!("{said}: {}, so it is open whether the drain kept it", change.timed()));
+            } else if low < least {
+                let owners = owners_of(history, namespace, name).into_iter();
+                let mut keys = owners.map(|owner| (namespace.clone(), owner.to_owned()));
+                let harm = keys.find_map(|key| outside::harm(history, &key, t0, first));
                 kept.harms.extend(harm.map(OutsideChange::timed));
-                kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, but it requires {wanted}"));
+                kept.broken.push(format!("{said}: {low} healthy, but it requires {wanted}"));
+            } else if low < most {
+                kept.open.push(format!("{said}: {low} healthy, while it required {least} to {most}"));
             }
         }
         kept
+    }
+
+    /// Whether the objective is met. `all`: changes from outside may explain every broken budget.
+    fn bound(&self, met: String, all: bool) -> Bound {
+        if !self.broken.is_empty() {
+            let harms = self.harms.iter().filter(|_| !all);
+            Bound::Refuted(self.broken.iter().chain(harms).cloned().collect::<Vec<_>>().join("; "))
+        } else if !self.open.is_empty() {
+            Bound::Between(self.open.join("; "))
+        } else {
+            Bound::Met(met)
+        }
+    }
+}
+
+/// The first change of a budget itself from outside.
+fn changed<'h>(
+    history: &'h History,
+    (namespace, name): (&str, &str),
+    (from, to): (u64, u64),
+) -> Option<&'h OutsideChange> {
+    let object = format!("poddisruptionbudget/{name}");
+    let mine = |c: &&OutsideChange| c.namespace == namespace && c.object == object && (from..=to).contains(&c.seen_us);
+    history.state.outside.iter().find(mine)
+}
+
+/// The evictions that the drain requested of pods whose budget requires at least one healthy pod. Other evictions do
+/// not test any budget. It is known only of critical workloads which budgets they have; if there are none, every
+/// eviction in a namespace with such a budget counts.
+struct Evictions {
+    asked: usize,
+    refused: usize,
+}
+
+impl Evictions {
+    fn of(history: &History, step: Option<&StepName>, (t0, end): (u64, u64)) -> Self {
+        let requires = |namespace: &str, name: &str| {
+            let desired = history.budgets.get(&(namespace.to_owned(), name.to_owned()));
+            desired.and_then(|(_, desired)| desired.max(t0, end)).is_some_and(|wanted| wanted > 0)
+        };
+        let covered: Vec<&CoveredPod> = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).collect();
+        let tests = |namespace: &str, owner: &str| {
+            let budgeted = |c: &&CoveredPod| {
+                c.namespace() == namespace && c.owner == owner && c.budgets.iter().any(|b| requires(namespace, b))
+            };
+            let any = || history.budgets.keys().any(|(of, name)| of == namespace && requires(of, name));
+            if covered.is_empty() { any() } else { covered.iter().any(budgeted) }
+        };
+        let mut evictions = Self { asked: 0, refused: 0 };
+        for (_, kind) in history.evictions.iter().filter(|(t, _)| *t >= t0 && *t <= end) {
+            let Kind::EvictionAnswered { step: of, namespace, owner, dry_run: false, code, .. } = kind else {
+                continue;
+            };
+            if step.is_some_and(|step| step.0 == *of) && tests(namespace, owner) {
+                evictions.asked += 1;
+                evictions.refused += usize::from(*code == 429);
+            }
+        }
+        evictions
     }
 }
 
 /// Budgets of critical pods that no watch has reported.
 fn unseen(history: &History) -> Vec<String> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let named: BTreeSet<(&str, &str)> = covered
-        .flat_map(|c| c.budgets.iter().map(|b| (c.pod.split('/').next().unwrap_or_default(), b.as_str())))
-        .collect();
+    let named: BTreeSet<(&str, &str)> =
+        covered.flat_map(|c| c.budgets.iter().map(move |b| (c.namespace(), b.as_str()))).collect();
     let seen =
         |(namespace, name): &(&str, &str)| history.budgets.contains_key(&((*namespace).to_owned(), (*name).to_owned()));
     named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not observed")).collect()
@@ -110,18 +178,15 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         return Answer::new(Outcome::Inconclusive, "the drain did not happen");
     };
     let step = history.fault_step(expected.of.as_ref());
-    let end = step.and_then(|s| history.steps.get(&s)?.to()).unwrap_or(history.end_us);
-    let Kept { broken, lowest, below_before, unseen, harms } = Kept::of(history, t0, end);
+    let end = step.as_ref().and_then(|s| history.steps.get(s)?.to()).unwrap_or(history.end_us);
+    let kept = Kept::of(history, t0, end);
+    let Kept { broken, lowest, below_before, unseen, harms, .. } = &kept;
     // If changes from outside may explain every broken budget, the drain is not blamed.
     let all = !broken.is_empty() && harms.len() == broken.len();
-    let evicted = |wanted: Option<u16>| {
-        let of_it = |t: &u64, k: &Kind| {
-            let Kind::EvictionAnswered { dry_run: false, code, .. } = k else { return false };
-            *t >= t0 && *t <= end && wanted.is_none_or(|w| w == *code)
-        };
-        history.evictions.iter().filter(|(t, k)| of_it(t, k)).count()
-    };
-    let (asked, refused) = (evicted(None), evicted(Some(429)));
+    let Evictions { asked, refused } = Evictions::of(history, step.as_ref(), (t0, end));
+    let met = format!(
+        "the number of healthy pods never fell below what the budgets require ({asked} evictions, {refused} refused at first)"
+    );
     let proof = Proof {
         // A broken budget was broken, whatever happened to the other budgets.
         baseline: if below_before.is_empty() || !broken.is_empty() {
@@ -136,7 +201,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
             Part::Missing(below_before.join("; "))
         },
         reach: if asked == 0 {
-            Part::Missing("nothing was evicted, so no budget was tested".into())
+            Part::Missing("no pod was evicted whose budget requires healthy pods, so no budget was tested".into())
         } else {
             Part::Shown(format!("{asked} evictions were requested"))
         },
@@ -153,13 +218,7 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
             let not = if unseen.is_empty() { String::new() } else { format!("; {}", unseen.join("; ")) };
             Part::Shown(format!("{} budgets{not}", lowest.len()))
         },
-        bound: if broken.is_empty() {
-            Bound::Met(format!(
-                "the number of healthy pods never fell below what the budgets require ({asked} evictions, {refused} refused at first)"
-            ))
-        } else {
-            Bound::Refuted(broken.iter().chain(harms.iter().filter(|_| !all)).cloned().collect::<Vec<_>>().join("; "))
-        },
+        bound: kept.bound(met, all),
         own: Own::NotAsked("nothing had to recover"),
         others: if all { Others::Seen { helped: None, harmed: Some(harms.join(", ")) } } else { Others::NotAsked },
     };
@@ -179,7 +238,10 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{
+        super::small_journal::{SmallJournal, budget},
+        *,
+    };
     use crate::{
         journal::{FaultRecord, FaultState},
         model::{FaultId, Revert, StepName},
@@ -240,5 +302,57 @@ mod tests {
             "what it required is not known"
         );
         assert_eq!(outcome(&[kept, broken, short, late]), Some(Outcome::Fail));
+    }
+
+    /// Node a is drained from 10 s to 40 s. `deployment/web` and `deployment/db` are critical and under one budget.
+    fn rolling(evicted: &str) -> SmallJournal {
+        let covered = |pod: &str, owner: &str| json!({"pod": pod, "owner": owner, "budgets": ["both"]});
+        let node = json!({"name": "a", "uid": "a", "provider_id": "", "zone": ""});
+        let eviction = json!({"kind": "EvictionAnswered", "step": "fault", "namespace": "shop", "pod": "p",
+            "owner": evicted, "dry_run": false, "code": 201, "reason": "", "message": ""});
+        SmallJournal::new(&json!({"drain": {"nodes": ["a"]}}), &["a"])
+            .plans("coverage", json!([covered("shop/w1", "deployment/web"), covered("shop/d1", "deployment/db")]))
+            .expects(json!({"budgets": {"duringDrain": "kept"}}))
+            .step(10, 40)
+            .fault(10, &json!({"type": "cordon", "node": node, "before": false}))
+            .at(15, serde_json::from_value(eviction).unwrap())
+            .pod(5, "w1", "a", true)
+            .pod(5, "w2", "b", true)
+            .pod_of(5, "deployment/db", "d1", "a", true)
+    }
+
+    #[test]
+    fn a_drain_that_tests_no_budget_has_kept_none() {
+        let of = |owner: &str, desired: i64| rolling(owner).at(5, budget("both", 3, desired)).judged(60).0;
+        assert_eq!(of("deployment/web", 2), Outcome::Pass);
+        assert_eq!(of("deployment/other", 2), Outcome::Inconclusive, "no pod with a budget was evicted");
+        assert_eq!(of("deployment/web", 0), Outcome::Inconclusive, "minAvailable 0");
+    }
+
+    #[test]
+    fn a_status_that_lags_hides_nothing_of_a_budget_for_two_workloads() {
+        let journal = rolling("deployment/web").at(5, budget("both", 3, 2)).pod_gone(20, "w1").pod_gone(21, "d1");
+        assert_eq!(journal.judged(60).0, Outcome::Fail);
+        let fewer = rolling("deployment/web").at(5, budget("both", 3, 2)).pod_gone(20, "w1");
+        assert_eq!(fewer.judged(60).0, Outcome::Pass);
+    }
+
+    #[test]
+    fn a_budget_that_others_changed_is_neither_kept_nor_broken_by_the_drain() {
+        let edited = json!({"kind": "edited"});
+        let of = |seen: u64, fell: bool, then: i64| {
+            let journal = rolling("deployment/web").at(5, budget("both", 3, 2));
+            let journal = journal.changed(seen, "poddisruptionbudget/both", &edited).at(seen, budget("both", 3, then));
+            let journal = if fell { journal.at(30, budget("both", 1, then)) } else { journal };
+            journal.judged(60).0
+        };
+        // Lowered, and then fewer pods; raised above what is there; lowered after it was broken.
+        assert_eq!(of(20, true, 0), Outcome::Inconclusive);
+        assert_eq!(of(20, false, 5), Outcome::Inconclusive);
+        assert_eq!(of(35, true, 2), Outcome::Fail, "it was broken before");
+        assert_eq!(of(50, false, 0), Outcome::Pass, "the drain was over");
+        // An autoscaler scales up, so half of the pods are more than before.
+        let scaled = rolling("deployment/web").at(5, budget("both", 3, 2)).at(20, budget("both", 3, 4));
+        assert_eq!(scaled.judged(60).0, Outcome::Inconclusive);
     }
 }

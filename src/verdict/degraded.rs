@@ -152,7 +152,7 @@ pub(super) fn degraded(expected: &BudgetsExpectation, history: &History) -> Answ
 /// The workloads whose pods the plan compares with budgets.
 fn owners_covered(history: &History) -> BTreeSet<(&str, &str)> {
     let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    covered.map(|c| (c.pod.split('/').next().unwrap_or_default(), c.owner.as_str())).collect()
+    covered.map(|c| (c.namespace(), c.owner.as_str())).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! How a run ended, according to its journal: the exit code and its description. Sessions that took over are part of
 //! the journal like the first one.
 
-use super::History;
+use super::{History, steps};
 use crate::{
     event::{EndReason, Event, StepEnd},
     journal::{FaultState, RunState},
@@ -228,6 +228,10 @@ impl How {
             _ if !state.armed => Self::NotBegun,
             Some(EndReason::Fenced) => Self::TakenOver,
             _ if history.signalled => Self::Stopped,
+            // A wait that could not see is judged like everything else that was not seen.
+            Some(EndReason::StepFailed) if steps::are_unseen(history) => {
+                Self::Judged(history.written.unwrap_or_else(|| history.judge().outcome))
+            }
             Some(EndReason::StepFailed) => Self::StepFailed(last_step(state, StepEnd::Failed)),
             Some(EndReason::GateRefused) => Self::GateRefused(last_step(state, StepEnd::Refused)),
             // The last written verdict; if there is none, it is made now.

@@ -84,6 +84,8 @@ pub struct History {
     pub budgets: BTreeMap<(String, String), (Series, Series)>,
     /// Intervals without contact to the API server, as recorded. One of them may extend into the future.
     pub(super) gaps: Vec<(u64, u64)>,
+    /// Those of them in which the API server did not answer at all, and not only a watch was interrupted.
+    pub(super) contact_lost: Vec<(u64, u64)>,
     /// The zone in which each node was last seen; empty if it has none.
     pub zones: BTreeMap<String, String>,
     /// The version of the program, according to the header.

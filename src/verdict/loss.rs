@@ -56,6 +56,12 @@ impl Log {
         self.written.iter().filter(|r| r.error.is_empty())
     }
 
+    /// Whether a line was acknowledged that was sent in a time.
+    fn accepted_between(&self, (from, to): (u64, u64)) -> bool {
+        let sent = |r: &LineRun| (r.from..=r.to).any(|n| (from..to).contains(&sent_us(r, n)));
+        self.acknowledged().any(|r| r.from_us < to && r.to_us >= from && sent(r))
+    }
+
     /// When an acknowledged line was sent.
     fn sent_us(&self, number: u64) -> Option<u64> {
         self.acknowledged().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number))
@@ -116,13 +122,7 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
         others: Others::NotAsked,
     };
     let Some(read) = read else {
-        let why = log.read.last().map_or("it was never read".to_owned(), |r| r.error.clone());
-        let why = if why.is_empty() { "it was read only before that".to_owned() } else { why };
-        proof.bound = if now_us < over + PATIENCE_US {
-            Bound::Open(format!("it has not been read since the last step ({why})"))
-        } else {
-            Bound::Refuted(format!("it could not be read after the last step: {why}"))
-        };
+        proof.bound = unread(log, over, history.end_us, now_us);
         return proof.conclude(data);
     };
     if read.lost() > 0 {
@@ -149,6 +149,24 @@ pub(super) fn answer(expected: &LossExpectation, history: &History, now_us: u64)
     })
 }
 
+/// A log that was not read after the last step. That is a failure only if the drill tried for long enough.
+fn unread(log: &Log, over: u64, end_us: u64, now_us: u64) -> Bound {
+    let last = log.read.last();
+    let failed = last.is_some_and(|r| r.at_us >= over && !r.error.is_empty());
+    let why = match last {
+        None => "it was never read".to_owned(),
+        Some(r) if r.error.is_empty() => "it was read only before that".to_owned(),
+        Some(r) => r.error.clone(),
+    };
+    if now_us < over.saturating_add(PATIENCE_US) {
+        Bound::Open(format!("it has not been read since the last step ({why})"))
+    } else if failed && end_us >= over.saturating_add(PATIENCE_US) {
+        Bound::Refuted(format!("it could not be read after the last step: {why}"))
+    } else {
+        Bound::Between(format!("it was not read after the last step: {why}"))
+    }
+}
+
 /// Whether lines were read back before the fault, which shows that the log returns what was written.
 fn baseline(log: &Log, t0: u64) -> Part {
     let acknowledged = log.acknowledged().any(|r| r.from_us < t0);
@@ -164,14 +182,24 @@ fn baseline(log: &Log, t0: u64) -> Part {
 /// Whether a line was not acknowledged, or the store was replaced.
 fn reach(log: &Log, history: &History, window: &Window) -> Part {
     let refused = log.written.iter().any(|r| !r.error.is_empty() && r.to_us >= window.t0);
-    let deleted = history.state.results.values().any(|r| matches!(r, StepResult::Deletion(_)));
+    let deleted = matches!(history.state.results.get(&window.step), Some(StepResult::Deletion(_)));
+    let elsewhere = deleted && log.accepted_between(deletion(history, window));
     if refused {
         Part::Shown("lines were not acknowledged".into())
+    } else if elsewhere {
+        Part::Missing("lines were acknowledged while the namespace was gone, so their store was not in it".into())
     } else if deleted {
         Part::Shown("its store was deleted".into())
     } else {
         Part::Missing("every line was acknowledged, and no deletion of its store was observed".into())
     }
+}
+
+/// The time in which a namespace was gone: from the end of the step that deleted it until the next restore is sent.
+fn deletion(history: &History, window: &Window) -> (u64, u64) {
+    let gone = history.steps.get(&window.step).and_then(StepSpan::to).unwrap_or(window.t0);
+    let restored = history.state.results.values().filter_map(StepResult::restored).map(|r| r.sent_us);
+    (gone, restored.filter(|sent| *sent >= gone).min().unwrap_or(history.end_us))
 }
 
 fn cut(window: &Window) -> Sight {
@@ -239,7 +267,8 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::small_journal::SmallJournal, *};
+    use crate::event::Kind;
 
     const SECOND: u64 = 1_000_000;
 
@@ -264,5 +293,50 @@ mod tests {
             let bound = without(late);
             assert!(matches!(&bound, Bound::Refuted(why) if why.contains("after the restore")), "{late:?}: {bound:?}");
         }
+    }
+
+    /// A namespace is deleted at 10 s and gone from 15 s on. Lines are written all the time, and read before it.
+    fn deleted() -> SmallJournal {
+        let lost = serde_json::json!({"of": "deletion", "namespace": "shop", "backup": "b", "volumes": []});
+        let revert = serde_json::json!({"type": "restore", "namespace": "shop", "uid": "u", "backup": "b",
+            "velero": "velero", "ready": [], "force_dead_pods": false});
+        let verb = serde_json::json!({"deleteNamespace": {"name": "shop", "coveredBy": "b"}});
+        SmallJournal::new(&verb, &[])
+            .expects(serde_json::json!({"loss": {"data": "ledger", "rpo": "1h"}}))
+            .at(9, written(1, 9, ""))
+            .at(9, read(""))
+            .step(10, 15)
+            .fault(10, &revert)
+            .result(15, "fault", serde_json::from_value(lost).expect("a result"))
+    }
+
+    fn written(from: u64, to: u64, error: &'static str) -> Kind {
+        let runs = vec![LineRun { from, to, from_us: from * SECOND, to_us: to * SECOND, error: error.into() }];
+        Kind::LinesWritten { data: "ledger".into(), runs }
+    }
+
+    fn read(error: &'static str) -> Kind {
+        Kind::LinesRead { data: "ledger".into(), missing: vec![], damaged: 0, error: error.into(), more: false }
+    }
+
+    #[test]
+    fn a_log_that_takes_lines_while_the_namespace_is_gone_is_not_in_it() {
+        let of = |lines: Kind| deleted().at(30, lines).at(40, read("")).judged(120).0;
+        assert_eq!(of(written(10, 30, "")), Outcome::Inconclusive);
+        assert_eq!(of(written(10, 30, "connection refused")), Outcome::Pass);
+        assert_eq!(of(written(10, 11, "")), Outcome::Pass, "it was still there");
+    }
+
+    #[test]
+    fn a_log_that_nobody_tried_to_read_has_not_failed() {
+        let of = |until: u64, tried: &[(u64, &'static str)]| {
+            let journal = deleted().at(30, written(10, 30, "connection refused"));
+            let journal = tried.iter().fold(journal, |j, (at, error)| j.at(*at, read(error)));
+            journal.judged(until).0
+        };
+        assert_eq!(of(30, &[]), Outcome::Inconclusive, "the drill ended at once");
+        assert_eq!(of(120, &[]), Outcome::Inconclusive);
+        assert_eq!(of(40, &[(38, "status 500")]), Outcome::Inconclusive, "it had no time");
+        assert_eq!(of(120, &[(38, "status 500"), (110, "status 500")]), Outcome::Fail);
     }
 }

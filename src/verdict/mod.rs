@@ -5,6 +5,7 @@
 mod again;
 mod alerts;
 mod arrange;
+mod behind;
 mod budgets;
 mod coverage;
 mod degraded;
@@ -24,9 +25,12 @@ mod replicas;
 mod reprotected;
 mod restore;
 mod return_to_normal;
+mod sent;
 mod series;
 mod service;
 mod silenced;
+#[cfg(test)]
+mod small_journal;
 mod standing;
 mod steps;
 mod window;

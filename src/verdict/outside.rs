@@ -168,6 +168,23 @@ pub(super) fn own_fall(history: &History, window: &Window, key: &(String, String
     false
 }
 
+/// Why a workload that lost a ready pod does not show the effect of a fault; none if it does. Its pods on the nodes of
+/// the fault may all have stayed Ready, or a change from outside may have taken the pod away.
+pub(super) fn other_cause(
+    history: &History,
+    window: &Window,
+    key: &(String, String),
+    (fall, until): (u64, u64),
+) -> Option<&'static str> {
+    let targets: BTreeSet<String> = window.targets(history).into_iter().collect();
+    let there = history.believed(key, |p| targets.contains(&*p.node));
+    if there.at(window.t0).is_some_and(|n| n > 0) && !own_fall(history, window, key, until) {
+        return Some("its pods on the nodes of the fault stayed Ready, but other pods did not");
+    }
+    let by_others = harm(history, key, window.t0, fall).is_some() && !own_fall(history, window, key, window.last);
+    by_others.then_some("it had fewer ready pods only after a change from outside")
+}
+
 /// The first change that affects a workload, may have harmed it after a fault, and was seen by `to`.
 pub(super) fn harm<'h>(history: &'h History, key: &(String, String), t0: u64, to: u64) -> Option<&'h OutsideChange> {
     seen(history, (t0.saturating_sub(BEFORE_US), to), may_harm).find(|c| touches(history, c, key))

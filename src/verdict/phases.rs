@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::History;
+use super::{History, alerts};
 use crate::{
-    event::{ProbeRun, is_alertmanager},
+    event::ProbeRun,
     model::{StepName, StepResult},
 };
 
@@ -26,7 +26,7 @@ pub enum Milestone {
     /// The nodes of the fault are not Ready any more.
     #[serde(rename = "nodes seen as not Ready")]
     NodesNotReady,
-    /// Alertmanager received an alert.
+    /// Alertmanager received an alert that is expected of this fault.
     #[serde(rename = "first alert received")]
     Alerted,
     /// The undo of the fault began. What recovers later has not recovered from the fault.
@@ -79,9 +79,8 @@ pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<Reco
         .map(|(t, _)| *t)
         .min();
     found.push((Milestone::NodesNotReady, unready));
-    let alerted =
-        history.alerts.iter().find(|a| inside(a.at) && is_alertmanager(&a.source) && !a.state.is_empty()).map(|a| a.at);
-    found.push((Milestone::Alerted, alerted));
+    let alerted = history.fault_step(of).and_then(|step| alerts::first_received(history, &step));
+    found.push((Milestone::Alerted, alerted.filter(|t| inside(*t))));
     let undone = history.fault_step(of).and_then(|step| history.heal_began(&step));
     found.push((Milestone::UndoBegan, undone.filter(|t| inside(*t))));
     let restored = || history.state.results.values().filter_map(StepResult::restored);

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::model::{Evidence, Outcome, PlacementExpectation, Spread, Told};
 
+/// How long a spread must last. A pod that is ready for a moment is not placed.
+const HOLD_US: u64 = 3_000_000;
+
 /// The spread at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Spreading {
@@ -59,8 +62,15 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
     let last = spreads.last();
     let said = last.map(Spreading::said).unwrap_or_default();
     let skew = last.map_or(0, Spreading::skew);
+    let held = good_since.is_some_and(|at| at <= window.t0 || end >= at + HOLD_US);
     let bound = match good_since {
-        Some(at) if at <= deadline => Bound::Met(format!("skew {skew} ({said})")),
+        Some(at) if at <= deadline && held => Bound::Met(format!("skew {skew} ({said})")),
+        Some(at) if at <= deadline && now_us < at + HOLD_US => {
+            Bound::Open(format!("skew {skew} ({said}), but not for 3 s yet"))
+        }
+        Some(at) if at <= deadline => {
+            Bound::Between(format!("skew {skew} ({said}), but for less than 3 s, and {}", window.how()))
+        }
         Some(at) => Bound::Refuted(format!(
             "spread only {:.1} s after the fault, but the limit is {} ({said})",
             (at - window.t0) as f64 / 1e6,
@@ -71,15 +81,15 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
         None if last.is_none_or(|s| s.placed() == 0) => Bound::Refuted("it has no ready pod".into()),
         None => Bound::Refuted(format!("skew {skew}, but the limit is {} ({said})", expected.max_skew)),
     };
-    let domains = last.map_or(0, |s| s.domains.len());
-    let denominator = if domains < 2 {
-        Part::Missing(format!("{domains} domain(s) were up: with fewer than two, there is nothing to spread"))
-    } else {
-        Part::Shown(format!("{domains} domains were up"))
-    };
+    let denominator = denominator(last, expected.max_skew, wanted(history, &key, end));
+    let before = before(history, &key, window.t0);
     let blind = history.blind_in(window.t0, end);
     let proof = Proof {
-        baseline: Part::Shown(format!("{} ready pods before the fault", before(history, &key, window.t0))),
+        baseline: if before > 0 {
+            Part::Shown(format!("{before} ready pods before the fault"))
+        } else {
+            Part::Missing("it had no ready pod before the fault, so there is no baseline".into())
+        },
         reach: effect(history, &window),
         sight: blind.map_or(Sight::Shown("pods and nodes could be watched the whole time".into()), Sight::Missing),
         denominator,
@@ -95,6 +105,28 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
         uncertainty_us: None,
     };
     proof.conclude(&owner).with(evidence)
+}
+
+/// Whether there are domains to spread over, and pods to spread: one pod of six is always spread well. If the missing
+/// pods could not make up for the skew, they do not matter.
+fn denominator(last: Option<&Spreading>, max_skew: u32, wanted: Option<i64>) -> Part {
+    let (domains, placed) = last.map_or((0, 0), |s| (s.domains.len(), i64::from(s.placed())));
+    let skew = last.map_or(0, |s| i64::from(s.skew()));
+    match wanted {
+        _ if domains < 2 => {
+            Part::Missing(format!("{domains} domain(s) were up: with fewer than two, there is nothing to spread"))
+        }
+        None => Part::Missing("it is unknown how many pods it should have".into()),
+        Some(wanted) if placed < wanted && skew <= i64::from(max_skew) + wanted - placed => Part::Missing(format!(
+            "only {placed} of {wanted} pods were ready, so nothing shows how all of them would be spread"
+        )),
+        Some(_) => Part::Shown(format!("{domains} domains were up, and {placed} pods were ready")),
+    }
+}
+
+/// How many pods it should have just before an instant.
+fn wanted(history: &History, key: &(String, String), at: u64) -> Option<i64> {
+    history.wanted.get(key)?.at(at.saturating_sub(1))
 }
 
 fn before(history: &History, key: &(String, String), t0: u64) -> i64 {
@@ -166,7 +198,9 @@ impl<'h> ReadyAt<'h> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use super::{super::small_journal::SmallJournal, *};
     use crate::{
         event::PodView,
         journal::{FaultRecord, FaultState, NodeView},
@@ -225,5 +259,44 @@ mod tests {
         let mut ready = ReadyAt { history: &history, rest: history.pods.of(&key), now: BTreeMap::new() };
         assert_eq!(ready.at(9), ["a-0", "b-0"]);
         assert_eq!(ready.at(10), ["b-0"]);
+    }
+
+    /// Nodes a, b and c, each in its own zone, until a is killed at 10 s. Web wants two pods on b and c.
+    fn two_left() -> SmallJournal {
+        let journal = SmallJournal::killed("a").node(5, "b", true).node(5, "c", true).node(50, "a", false).wants(5, 2);
+        let journal = journal.pod(5, "w1", "a", true).pod(5, "w2", "b", true);
+        journal
+            .expects(json!({"placement": {"workload": "deployment/web", "by": "zone", "maxSkew": 1, "within": "2m"}}))
+    }
+
+    #[test]
+    fn few_pods_or_pods_for_a_moment_are_not_spread() {
+        let whole = |ready: u64, heal: u64| two_left().pod(ready, "w3", "c", true).healed(heal).judged(200);
+        assert_eq!(whole(60, 100).0, Outcome::Pass, "{}", whole(60, 100).1);
+        let (short, said) = two_left().healed(100).judged(200);
+        assert_eq!(short, Outcome::Inconclusive);
+        assert!(said.contains("only 1 of 2 pods were ready"), "{said}");
+        // Ready for two seconds before the undo.
+        let strict = json!({"placement": {"workload": "deployment/web", "by": "zone", "maxSkew": 0, "within": "2m"}});
+        let moment =
+            |ready: u64| two_left().expects(strict.clone()).pod(ready, "w3", "c", true).healed(100).judged(200).0;
+        assert_eq!((moment(60), moment(98)), (Outcome::Pass, Outcome::Inconclusive));
+    }
+
+    #[test]
+    fn a_skew_that_missing_pods_cannot_make_up_for_is_one() {
+        let crowded = |wanted: u32| {
+            let journal = ["w3", "w4", "w5"].iter().fold(two_left(), |j, name| j.pod(60, name, "b", true));
+            journal.wants(61, wanted).healed(300).judged(400).0
+        };
+        assert_eq!((crowded(5), crowded(6), crowded(7)), (Outcome::Fail, Outcome::Fail, Outcome::Inconclusive));
+    }
+
+    #[test]
+    fn a_workload_without_a_ready_pod_has_no_baseline() {
+        let journal = SmallJournal::killed("a").node(5, "b", true).node(5, "c", true).node(50, "a", false).wants(5, 2);
+        let journal = journal.pod(60, "w1", "b", true).pod(60, "w2", "c", true);
+        let asked = json!({"placement": {"workload": "deployment/web", "by": "zone", "maxSkew": 1, "within": "2m"}});
+        assert_eq!(journal.expects(asked).healed(100).judged(200).0, Outcome::Inconclusive);
     }
 }

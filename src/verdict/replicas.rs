@@ -126,38 +126,20 @@ impl Subject<'_> {
 
     /// A workload was hit if Kubernetes reported the loss of a ready pod before `until`.
     fn reach(&self, until: u64) -> Part {
-        if let Some(to) = self.scaled() {
-            return Part::Shown(format!("its wanted number of pods changed to {to}"));
+        if self.scaled().is_some() {
+            return effect(self.history, &self.window);
         }
-        match self.fall.filter(|t| *t < until) {
-            Some(_) if self.stayed(until) => Part::Missing(
-                "its pods on the nodes of the fault stayed Ready, but other pods did not: nothing shows that the fault reached it"
-                    .into(),
-            ),
-            Some(at) if self.is_elses(at) => Part::Missing(
-                "it had fewer ready pods only after a change from outside: nothing shows that the fault reached it".into(),
-            ),
-            Some(at) => Part::Shown(format!("the number of ready pods fell {} after the fault", self.after(at))),
+        let other = |at| outside::other_cause(self.history, &self.window, &self.key, (at, until));
+        match self.fall.filter(|t| *t < until).map(|at| (at, other(at))) {
+            Some((_, Some(why))) => Part::Missing(format!("{why}: nothing shows that the fault reached it")),
+            Some((at, None)) => {
+                Part::Shown(format!("the number of ready pods fell {} after the fault", self.after(at)))
+            }
             None => Part::Missing(format!(
                 "nothing shows that the fault reached it: Kubernetes reported all {} pods as ready the whole time",
                 self.before
             )),
         }
-    }
-
-    /// Whether it had ready pods on the targets of the fault, and all of them stayed ready.
-    fn stayed(&self, until: u64) -> bool {
-        let targets: BTreeSet<String> = self.window.targets(self.history).into_iter().collect();
-        let there = self.history.believed(&self.key, |p| targets.contains(&*p.node));
-        there.at(self.window.t0).is_some_and(|n| n > 0)
-            && !outside::own_fall(self.history, &self.window, &self.key, until)
-    }
-
-    /// Whether a pod disappeared after a change from outside, and none disappeared where the fault acted.
-    fn is_elses(&self, fall: u64) -> bool {
-        let harmed = self.others((self.window.t0, fall));
-        matches!(harmed, Others::Seen { harmed: Some(_), .. })
-            && !outside::own_fall(self.history, &self.window, &self.key, self.window.last)
     }
 
     /// Changes from outside until the workload had recovered, and until it had failed.
@@ -369,5 +351,77 @@ impl Subject<'_> {
 
     fn after(&self, at: u64) -> String {
         seconds(at.saturating_sub(self.window.t0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::small_journal::{SmallJournal, power};
+    use crate::model::Outcome;
+
+    fn ready(wanted: u32) -> Value {
+        json!({"replicas": {"workload": "deployment/web", "ready": wanted, "within": "2m"}})
+    }
+
+    /// A fault at 10 s after which web has no pods, until its undo at 40 s.
+    fn undone(verb: &Value, revert: &Value) -> (Outcome, String) {
+        let journal = SmallJournal::new(verb, &[]).expects(ready(2)).wants(2, 2);
+        let journal = journal.pod(5, "w1", "a", true).pod(5, "w2", "b", true).fault(10, revert);
+        let journal = journal.pod_gone(12, "w1").pod_gone(12, "w2").healed(40);
+        journal.pod(45, "w3", "a", true).pod(45, "w4", "b", true).judged(200)
+    }
+
+    #[test]
+    fn a_recovery_by_the_undo_program_of_a_step_is_not_its_own() {
+        let verb = json!({"exec": {"argv": ["break"], "undo": ["repair"]}});
+        let (outcome, said) = undone(&verb, &json!({"type": "execUndo", "step": "fault"}));
+        assert_eq!(outcome, Outcome::Inconclusive, "{said}");
+        assert!(said.contains("undone after 30.0 s"), "{said}");
+    }
+
+    #[test]
+    fn a_number_that_was_never_written_is_no_effect() {
+        // Something in the cluster sets the number back before anybody sees it.
+        let object = json!({"path": "/apis/apps/v1/namespaces/shop/deployments/web", "uid": "u"});
+        let scale = json!({"type": "scale", "object": object, "before": 2, "written": 0});
+        let (outcome, said) = undone(&json!({"scale": {"workload": "deployment/web", "to": 0}}), &scale);
+        assert_eq!(outcome, Outcome::Inconclusive, "{said}");
+    }
+
+    #[test]
+    fn pods_that_are_ready_for_a_moment_are_neither_baseline_nor_recovery() {
+        let journal = |first: u64, again: u64| {
+            let journal =
+                SmallJournal::killed("a").expects(ready(2)).wants(2, 2).node(6, "b", true).node(50, "a", false);
+            let journal = journal.pod(4, "w1", "a", false).pod(4, "w2", "b", true).pod(first, "w1", "a", true);
+            journal.pod(50, "w1", "a", false).pod(again, "w3", "b", true).judged(100)
+        };
+        assert_eq!(journal(6, 70).0, Outcome::Pass, "{}", journal(6, 70).1);
+        assert_eq!(journal(9, 70).0, Outcome::Inconclusive, "ready for one second before the fault");
+        assert_eq!(journal(6, 99).0, Outcome::Inconclusive, "ready for one second at the end");
+    }
+
+    #[test]
+    fn pods_of_another_workload_with_a_similar_name_do_not_count() {
+        let journal = SmallJournal::killed("a").expects(ready(2)).wants(2, 2).node(50, "a", false);
+        let journal = journal.pod(4, "w1", "a", true).pod(4, "w2", "b", true).pod(50, "w1", "a", false);
+        let others = ["deployment/web-canary", "statefulset/web", "deployment/we", "daemonset/web", ""];
+        let journal = others.iter().fold(journal, |j, owner| j.pod_of(60, owner, &format!("x{owner}"), "b", true));
+        assert_eq!(journal.judged(200).0, Outcome::Fail);
+    }
+
+    #[test]
+    fn a_zone_of_which_one_node_stayed_did_no_harm_to_speak_of() {
+        let verb = json!({"killZone": {"zone": "a", "how": "kill"}});
+        let unharmed = json!({"replicas": {"workload": "deployment/web", "unharmed": true}});
+        let zone = |both: bool| {
+            let journal = SmallJournal::new(&verb, &["a", "b"]).expects(unharmed.clone()).wants(2, 1);
+            let journal = journal.node(5, "a", true).node(5, "b", true).pod(5, "w1", "c", true);
+            let journal = journal.fault(10, &power("a")).fault(10, &power("b")).node(50, "a", false);
+            if both { journal.node(51, "b", false) } else { journal }.judged(100).0
+        };
+        assert_eq!((zone(true), zone(false)), (Outcome::Pass, Outcome::Inconclusive));
     }
 }

@@ -65,6 +65,13 @@ fn denominator(history: &History, after: &Reprotected, restored: &Restored) -> P
     };
     let wanted: Vec<&str> = restored.claims.iter().map(String::as_str).filter(|claim| !may_be_lost(claim)).collect();
     let absent: Vec<&str> = wanted.iter().copied().filter(|claim| !held(claim)).collect();
+    // An empty backup, or one of unknown size, is judged below.
+    if let Some(items) = after.made.items.filter(|items| *items > 0 && *items < restored.objects) {
+        return Part::Missing(format!(
+            "the new backup holds only {items} objects, but the restore compared {}",
+            restored.objects
+        ));
+    }
     match (&absent[..], after.made.capture) {
         ([], _) => Part::Shown(format!("the content of all {} claims is in the backup", wanted.len())),
         (_, Capture::None) => Part::Missing(format!(
@@ -113,6 +120,22 @@ fn bound(history: &History, after: &Reprotected, measured: Option<Measure>) -> B
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_backup_with_fewer_objects_than_were_restored_does_not_protect_all() {
+        let part = |items: u64| {
+            let made = serde_json::json!({"backup": "new", "namespaces": ["shop"], "items": items, "volumes": [],
+                "capture": "none", "checksums": {}});
+            let after = serde_json::json!({"after": "back", "sentUs": 1, "completedUs": 2, "used": "old", "labels": {},
+                "made": made});
+            let restored = serde_json::json!({"restore": "r", "backup": "old", "namespace": "shop", "sentUs": 1,
+                "completedUs": 2, "readyUs": 3, "objects": 12, "differences": [], "claims": [], "ready": "",
+                "velero": {"held": [], "restores": 0, "completed": 0}, "files": {"read": "unreadable", "why": "x"}});
+            let after = serde_json::from_value(after).expect("a result");
+            denominator(&History::default(), &after, &serde_json::from_value(restored).expect("a result"))
+        };
+        assert!(matches!(part(12), Part::Shown(_)) && matches!(part(11), Part::Missing(_)));
+    }
 
     #[test]
     fn a_backup_with_an_unknown_number_of_objects_is_not_proven() {

@@ -162,7 +162,7 @@ impl Case<'_> {
                 _ => Bound::Refuted(format!("it has {all} volumes, but none is expected")),
             }
         } else if without.is_empty() {
-            content(restored, rule)
+            content(restored, rule, restored.claims.len().saturating_sub(excused.len()) as u64)
         } else {
             let (count, named) = (without.len(), without.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "));
             Bound::Refuted(format!("the backup does not contain the content of {count} of {all} claims: {named}"))
@@ -178,7 +178,8 @@ fn but_for(restored: &Restored) -> String {
     if lost.is_empty() { String::new() } else { format!(", except what may be lost: {}", lost.join("; ")) }
 }
 
-fn content(restored: &Restored, rule: VolumesRule) -> Bound {
+/// Whether the content of volumes is back. `claims`: how many claims must have it.
+fn content(restored: &Restored, rule: VolumesRule, claims: u64) -> Bound {
     let (held, completed) = (restored.velero.held.len() as u64, restored.velero.completed);
     let snapshots = restored.velero.snapshots;
     let wrong = restored.files.wrong();
@@ -202,9 +203,16 @@ fn content(restored: &Restored, rule: VolumesRule) -> Bound {
         FilesRead::NothingBefore { .. } | FilesRead::Compared { volumes: 0, .. } => {
             Bound::Between("no checksum was taken before the backup".into())
         }
+        FilesRead::Compared { volumes, .. } if *volumes < claims => {
+            Bound::Between(format!("the files of only {volumes} of {claims} claims were compared"))
+        }
         FilesRead::Compared { files: 0, left_out, .. } if !left_out.is_empty() => {
             Bound::Between(format!("0 of {} files were compared{}", left_out.len(), changed(left_out)))
         }
+        FilesRead::Compared { uncompared, .. } if !uncompared.is_empty() => Bound::Between(format!(
+            "no file of {} could be compared: all of them changed during the backup",
+            few(uncompared.iter(), NAMED, (", ", " and"))
+        )),
         FilesRead::Compared { volumes, files: 0, .. } => Bound::Between(format!(
             "the {volumes} volumes contained no file before: nothing shows that their content was restored"
         )),
@@ -280,6 +288,31 @@ mod tests {
         }
         // Volumes belong to workloads.
         assert!(!helped(edited(200, "shop", &[]), false) && helped(edited(200, "shop", &["deployment/web"]), false));
+    }
+
+    #[test]
+    fn volumes_whose_files_were_not_compared_are_not_identical() {
+        let history = History::default();
+        let of = |files: Value| {
+            let claims = json!(["data-0", "data-1"]);
+            let velero = json!({"held": claims, "restores": 2, "completed": 2});
+            let restored = restored(&json!({"claims": claims, "velero": velero, "files": files}));
+            Case { restored: &restored, history: &history, ends: None }.volumes(VolumesRule::Identical).conclude("r")
+        };
+        let compared = |volumes: u64, left_out: &[&str], uncompared: &[&str]| {
+            of(json!({"read": "compared", "volumes": volumes, "files": 7, "wrong": [], "left_out": left_out,
+                "uncompared": uncompared}))
+        };
+        assert_eq!(compared(2, &[], &[]).outcome, Some(Outcome::Pass));
+        assert_eq!(compared(2, &["data-1: ./wal"], &[]).outcome, Some(Outcome::Pass), "others of data-1 were compared");
+        let one = compared(1, &[], &[]);
+        assert_eq!(one.outcome, Some(Outcome::Inconclusive), "{}", one.because);
+        assert!(one.because.contains("only 1 of 2 claims"), "{}", one.because);
+        let busy = compared(2, &["data-1: ./wal"], &["data-1"]);
+        assert_eq!(busy.outcome, Some(Outcome::Inconclusive), "{}", busy.because);
+        let wrong = json!([{"claim": "data-0", "file": "./a", "missing": true}]);
+        let wrong = of(json!({"read": "compared", "volumes": 1, "files": 7, "wrong": wrong}));
+        assert_eq!(wrong.outcome, Some(Outcome::Fail), "{}", wrong.because);
     }
 
     #[test]

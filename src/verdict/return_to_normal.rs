@@ -12,6 +12,10 @@ use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, fe
 /// How long the application may take after the last undo.
 const PATIENCE_US: u64 = 300_000_000;
 
+/// How long the pods must have been ready at the end. A container that starts again and again is ready for a moment
+/// each time.
+const HOLD_US: u64 = 3_000_000;
+
 /// At most this many workloads are named with their numbers.
 const NAMED: usize = 10;
 
@@ -21,6 +25,8 @@ struct Counts {
     name: String,
     before: i64,
     now: i64,
+    /// The smallest number in the last seconds.
+    held: i64,
     /// How many pods it should have now, if it was scaled down from outside in the meantime.
     scaled_to: Option<i64>,
     /// Whether it was deleted from outside and does not exist again.
@@ -30,7 +36,16 @@ struct Counts {
 impl Counts {
     /// A deleted workload wants no pods, but it is not complete.
     fn is_short(&self) -> bool {
-        self.is_deleted || self.now < self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
+        self.is_deleted || self.now < self.wanted()
+    }
+
+    /// Whether it has its pods, but not for long enough.
+    fn is_brief(&self) -> bool {
+        !self.is_short() && self.held < self.wanted()
+    }
+
+    fn wanted(&self) -> i64 {
+        self.scaled_to.map_or(self.before, |wants| wants.min(self.before))
     }
 
     fn words(&self) -> String {
@@ -38,11 +53,13 @@ impl Counts {
         if self.is_deleted {
             return format!("{name} was deleted outside the drill (it had {before} ready pods)");
         }
-        format!("{name} has {now} of {} ready", self.scaled_to.unwrap_or(*before))
+        let moment = if self.is_brief() { ", but not for 3 s yet" } else { "" };
+        format!("{name} has {now} of {} ready{moment}", self.scaled_to.unwrap_or(*before))
     }
 }
 
-fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
+/// The workloads at an instant.
+fn counts(history: &History, armed: u64, until: u64) -> impl Iterator<Item = Counts> {
     let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
     // A workload that wanted no pods has none to count, but can still be deleted.
     let idle = history.wanted.iter().filter(move |(key, wanted)| {
@@ -53,13 +70,15 @@ fn counts(history: &History, armed: u64) -> impl Iterator<Item = Counts> {
     let others = all().filter(move |(key, _)| collateral(key)).map(|(key, ready)| (key, Some(ready)));
     scope.chain(idle.map(|(key, _)| (key, None))).chain(others).map(move |(key, ready)| {
         let at = |time| ready.and_then(|series| series.at(time)).unwrap_or(0);
+        let last = (until.saturating_sub(HOLD_US).max(armed), until);
         let (namespace, workload) = key;
         let was_there = at(armed) > 0 || history.wanted.get(key).is_some_and(|wanted| wanted.at(armed).is_some());
         Counts {
             key: key.clone(),
             name: format!("{namespace}/{workload}"),
             before: at(armed),
-            now: at(history.end_us),
+            now: at(until),
+            held: ready.and_then(|series| series.min(last.0, last.1)).unwrap_or(0),
             scaled_to: scaled_down(history, key, armed),
             is_deleted: was_there && is_deleted(history, key),
         }
@@ -85,21 +104,22 @@ fn is_deleted(history: &History, key: &(String, String)) -> bool {
     history.state.outside.is_deleted(&key.0, &key.1)
 }
 
-/// Workloads with fewer ready pods than when the drill was armed.
-fn short(history: &History) -> Option<Vec<Counts>> {
-    Some(counts(history, history.armed_us?).filter(Counts::is_short).collect())
+/// Workloads with fewer ready pods than when the drill was armed, or that have as many only since a moment ago.
+fn short(history: &History, until: u64) -> Option<Vec<Counts>> {
+    let wrong = |c: &Counts| c.is_short() || c.is_brief();
+    Some(counts(history, history.armed_us?, until).filter(wrong).collect())
 }
 
 /// The numbers on which the judgement is based.
 fn numbers(history: &History) -> String {
-    let all: Vec<Counts> = counts(history, history.armed_us.unwrap_or_default()).collect();
+    let all: Vec<Counts> = counts(history, history.armed_us.unwrap_or_default(), history.end_us).collect();
     few(all.iter().map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)), NAMED, ("; ", ";"))
 }
 
 /// Workloads that were scaled down from outside: they have the pods that they should have now, not those that they
 /// had.
 fn scaled(history: &History) -> String {
-    let all = counts(history, history.armed_us.unwrap_or_default());
+    let all = counts(history, history.armed_us.unwrap_or_default(), history.end_us);
     let told: Vec<String> = all
         .filter(|c| c.now < c.before)
         .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
@@ -114,7 +134,7 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
         return vec![];
     }
     // It is unknown whether a deleted workload will come back.
-    let short = short(history).unwrap_or_default().into_iter().filter(|c| !c.is_deleted);
+    let short = short(history, now_us).unwrap_or_default().into_iter().filter(|c| !c.is_deleted);
     let mut waiting: Vec<String> = short.map(|c| c.words()).collect();
     // A source that was regained just now has not been read yet.
     waiting.extend(last_look(history, now_us));
@@ -145,15 +165,18 @@ fn others(history: &History, short: &[Counts]) -> Others {
 
 /// The judgement that every drill gets.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
-    let short = short(history)?;
+    let short = short(history, history.end_us)?;
     if !history.state.faults.iter().any(|f| f.revert.disturbs()) || history.ready.is_empty() {
         return None;
     }
     let count = history.ready.len();
+    let said = short.iter().map(Counts::words).collect::<Vec<_>>().join("; ");
     let bound = if short.is_empty() {
         Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(history)))
+    } else if short.iter().all(Counts::is_brief) {
+        Bound::Between(said)
     } else {
-        Bound::Refuted(short.iter().map(Counts::words).collect::<Vec<_>>().join("; "))
+        Bound::Refuted(said)
     };
     // An observation before the end says nothing about the end.
     let sight = last_look(history, history.end_us);
@@ -183,4 +206,25 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
             uncertainty_us: None,
         }],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::small_journal::SmallJournal;
+    use crate::{event::Kind, model::Outcome};
+
+    #[test]
+    fn pods_that_are_ready_for_a_moment_are_not_there_again() {
+        let of = |back: Option<u64>, until: u64| {
+            let journal = SmallJournal::killed("a").pod(5, "w1", "a", true).pod(5, "w2", "b", true);
+            let journal = journal.at(9, Kind::Armed { unwind_deadline_us: 1 }).pod(50, "w1", "a", false).healed(60);
+            let journal = if let Some(back) = back { journal.pod(back, "w1", "a", true) } else { journal };
+            journal.judged(until)
+        };
+        assert_eq!(of(Some(70), 80).0, Outcome::Pass);
+        let (moment, said) = of(Some(78), 80);
+        assert_eq!(moment, Outcome::Inconclusive);
+        assert!(said.contains("deployment/web has 2 of 2 ready, but not for 3 s yet"), "{said}");
+        assert_eq!(of(None, 80).0, Outcome::Fail);
+    }
 }

@@ -1,5 +1,7 @@
 //! A number over time, with the queries that the judges need.
 
+use std::collections::BTreeSet;
+
 /// Values over time. Each applies from its instant on.
 #[derive(Clone, Debug, Default)]
 pub struct Series(pub Vec<(u64, i64)>);
@@ -20,6 +22,22 @@ impl Series {
     pub fn min(&self, from: u64, to: u64) -> Option<i64> {
         let inside = self.0.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, v)| *v);
         inside.chain(self.at(from)).min()
+    }
+
+    /// The largest value in an interval.
+    pub fn max(&self, from: u64, to: u64) -> Option<i64> {
+        let inside = self.0.iter().filter(|(t, _)| *t > from && *t <= to).map(|(_, v)| *v);
+        inside.chain(self.at(from)).max()
+    }
+
+    /// The sum of two numbers over time.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let times: BTreeSet<u64> = self.0.iter().chain(&other.0).map(|(t, _)| *t).collect();
+        let mut sum = Self::default();
+        for t in times {
+            sum.push(t, self.at(t).unwrap_or(0) + other.at(t).unwrap_or(0));
+        }
+        sum
     }
 
     /// Since when the value has been at least `wanted`, up to `to`; none if it is not at `to`. A value that fell again
@@ -74,7 +92,8 @@ mod tests {
         assert_eq!(series.reaches(3, 10, 100, 5), Some(30));
         assert_eq!(series.reaches(3, 0, 100, 5), Some(0));
         assert_eq!(series.min(10, 100), Some(1));
-        assert_eq!(series.min(0, 5), Some(3));
+        assert_eq!((series.min(0, 5), series.max(10, 21), series.max(21, 25)), (Some(3), Some(3), Some(3)));
+        assert_eq!(series.and(&Series(vec![(5, 1), (22, 0)])).0, [(0, 3), (5, 4), (10, 2), (20, 4), (22, 1), (30, 3)]);
         assert_eq!(series.reaches(4, 0, 100, 5), None);
         assert_eq!(
             (series.settles(3, 10, 100), series.settles(3, 10, 25), series.settles(1, 5, 100)),

@@ -2,7 +2,7 @@
 //! reports Completed. Or judges that it was not disturbed at all.
 
 use super::{
-    Answer, History, Series,
+    Answer, History, behind,
     effect::effect,
     outage::{Outage, cut, is_failed, is_in_flight},
     outside::{self, Others},
@@ -117,17 +117,14 @@ impl Subject<'_> {
         if outage.failed > 0 {
             return Part::Shown(format!("{} samples failed", outage.failed));
         }
-        for workload in &self.spec.backed_by {
-            let namespaces = self.history.state.plan.iter().flat_map(|p| &p.namespaces);
-            for namespace in namespaces {
-                let believed = self.history.believed(&(namespace.clone(), workload.to_string()), |_| true);
-                let before = believed.at(self.window.t0).unwrap_or(0);
-                if believed.0.iter().any(|(t, n)| *t >= self.window.t0 && *t <= until && *n < before) {
-                    return Part::Shown(format!(
-                        "the number of ready pods of {workload}, which answers the probe, fell"
-                    ));
-                }
-            }
+        let fell = behind::falls(self.history, &self.window, self.spec, until);
+        if let Some((workload, None)) = fell.iter().find(|(_, other)| other.is_none()) {
+            return Part::Shown(format!("the number of ready pods of {workload}, which answers the probe, fell"));
+        }
+        if let Some((workload, Some(why))) = fell.first() {
+            return Part::Missing(format!(
+                "no sample failed, and of {workload}, {why}: nothing shows that the fault reached it"
+            ));
         }
         let known = if self.spec.backed_by.is_empty() { ", and `backedBy` names no workload" } else { "" };
         Part::Missing(format!("no sample failed{known}: nothing shows that the fault reached it"))
@@ -137,7 +134,7 @@ impl Subject<'_> {
     /// outside, and no pod disappeared where the fault acted.
     fn elses(&self, failed: u64) -> Option<String> {
         let Others::Seen { harmed: Some(harmed), .. } = self.others((self.window.t0, failed)) else { return None };
-        let backed = self.backed();
+        let backed = behind::workloads(self.spec);
         let mine = |key: &&(String, String)| backed.is_empty() || backed.contains(&key.1);
         let struck = |key: &(String, String)| outside::own_fall(self.history, &self.window, key, self.window.last);
         let own = self.history.ready.keys().filter(mine).any(struck);
@@ -150,14 +147,19 @@ impl Subject<'_> {
 
     /// Changes from outside until the service had recovered, and until it had failed.
     fn others(&self, (recovered, failed): (u64, u64)) -> Others {
-        let backed = self.backed();
+        let backed = behind::workloads(self.spec);
         let touches = |change: &_| outside::touches_service(self.history, change, &backed);
         Others::of(self.history, touches, self.window.t0, (recovered, failed))
     }
 
     fn sight(&self, outage: &Outage, tolerated_us: u64) -> Sight {
         let (from, unseen) = outage.unseen;
-        if outage.lost > 0 {
+        // A Service may have been directed elsewhere.
+        let unwatched = self.history.state.outside.unseen_where(|resource| resource == "services");
+        if !unwatched.is_empty() {
+            let unwatched = unwatched.join(", ");
+            Sight::Missing(format!("{unwatched} could not be watched, so it is unknown whether others changed them"))
+        } else if outage.lost > 0 {
             Sight::Missing(format!("{} samples do not count: it could not be tested from this machine", outage.lost))
         } else if unseen > tolerated_us {
             let (from, unseen) = (seconds(from), seconds(unseen));
@@ -213,31 +215,13 @@ impl Subject<'_> {
     fn own_outage(&self) -> (Outage, u64) {
         let (t0, end) = (self.window.t0, self.window.end);
         let all = self.outage(t0, self.until);
-        if end < self.until && all.is_over() && self.is_backed(end) {
+        if end < self.until && all.is_over() && behind::is_whole(self.history, &self.window, self.spec, end) {
             let own = self.outage(t0, end);
             if own.samples > 0 && own.is_over() {
                 return (own, end);
             }
         }
         (all, self.until)
-    }
-
-    /// Whether every workload behind the service had as many ready pods at an instant as before the fault, on nodes
-    /// that were not taken away.
-    fn is_backed(&self, at: u64) -> bool {
-        let before = self.window.t0.saturating_sub(1);
-        let has_all = |ready: &Series| ready.at(before).is_some_and(|had| had > 0 && ready.at(at) >= Some(had));
-        let is_whole = |workload: &String| {
-            let mut own = self.history.ready.iter().filter(|((_, name), _)| name == workload).peekable();
-            own.peek().is_some() && own.all(|(_, ready)| has_all(ready))
-        };
-        let backed = self.backed();
-        !backed.is_empty() && backed.iter().all(is_whole)
-    }
-
-    /// The workloads that the scenario names as those that answer the probe.
-    fn backed(&self) -> Vec<String> {
-        self.spec.backed_by.iter().map(ToString::to_string).collect()
     }
 
     /// A fault that was ended early, from outside or by an interruption, might have hit the service later.
@@ -397,9 +381,14 @@ fn span((from, to): (u64, u64), objective: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    const S: u64 = 1_000_000;
+    use super::{
+        super::{
+            Series,
+            small_journal::{S, SmallJournal},
+        },
+        *,
+    };
+    use crate::event::{Kind, Unseen};
 
     fn run(from: u64, to: u64, n: u32, ok: bool, took: u64) -> ProbeRun {
         let (first_took_us, last_took_us, longest_unseen_us) = (took, took, took + S);
@@ -518,5 +507,56 @@ mod tests {
         let bound = |by| judged(&runs, by, |s| s.recovers(Dur::secs(90))).bound;
         assert!(matches!(bound(EndedBy::Outside("somebody scaled it".into())), Bound::Between(_)));
         assert!(matches!(bound(EndedBy::Journal), Bound::Met(_)));
+    }
+
+    /// A service that never failed, with `deployment/web` behind it. Node a was killed at 10 s.
+    fn behind(pods: impl Fn(SmallJournal) -> SmallJournal) -> (Outcome, String) {
+        let probe = serde_json::json!({
+            "name": "web", "kind": {"type": "tcp", "address": "web:80"}, "every": "1s", "timeout": "1s",
+            "up": {"successes": 2, "over": "1s"}, "backed_by": ["deployment/web"],
+        });
+        let samples = Kind::ProbeSegment {
+            probe: "web".into(),
+            file: String::new(),
+            sha256: String::new(),
+            from_us: 0,
+            to_us: 200 * S,
+            n: 201,
+            failed: 0,
+            max_ms: 0,
+            late: 0,
+            runs: vec![run(0, 200 * S, 201, true, 0)],
+        };
+        let journal = SmallJournal::killed("a")
+            .plans("probes", serde_json::json!([probe]))
+            .expects(serde_json::json!({"service": {"probe": "web", "rto": "2m"}}))
+            .at(199, samples)
+            .wants(2, 2);
+        pods(journal.pod(5, "w1", "a", true).pod(5, "w2", "b", true)).judged(200)
+    }
+
+    #[test]
+    fn a_pod_that_others_took_from_behind_the_service_is_no_effect_of_the_fault() {
+        let own = behind(|j| j.node(50, "a", false).pod(50, "w1", "a", false));
+        assert_eq!(own.0, Outcome::Pass, "{}", own.1);
+        let elsewhere = behind(|j| j.pod(50, "w2", "b", false));
+        assert_eq!(elsewhere.0, Outcome::Inconclusive, "{}", elsewhere.1);
+        assert!(elsewhere.1.contains("stayed Ready"), "{}", elsewhere.1);
+        // An autoscaler takes the only pod that is not on the node.
+        let fewer = serde_json::json!({"kind": "scaled", "from": 2, "to": 1});
+        let scaled = behind(|j| j.changed(49, "deployment/web", &fewer).pod_gone(50, "w2"));
+        assert_eq!(scaled.0, Outcome::Inconclusive, "{}", scaled.1);
+        assert_eq!(behind(|j| j).0, Outcome::Inconclusive, "no pod fell");
+    }
+
+    #[test]
+    fn a_service_that_others_may_have_directed_elsewhere_unseen_is_not_proven() {
+        let unseen = |why: Option<&'static str>| {
+            let (resource, namespace) = ("services".to_owned(), "shop".to_owned());
+            Kind::OutsideUnseen(Unseen { resource, namespace, from_us: 20 * S, why: why.map(Into::into) })
+        };
+        let hit = |j: SmallJournal| j.node(50, "a", false).pod(50, "w1", "a", false).at(30, unseen(Some("403")));
+        assert_eq!(behind(hit).0, Outcome::Inconclusive);
+        assert_eq!(behind(|j| hit(j).at(40, unseen(None))).0, Outcome::Pass, "changes in between were found later");
     }
 }

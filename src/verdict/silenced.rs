@@ -54,9 +54,12 @@ impl<'h> Chain<'h> {
             (false, None, Some(by)) => {
                 Some(Bound::Refuted(format!("it fired, but was suppressed by {}", self.silences(by))))
             }
-            (false, Some(first), Some(by)) if by.at < first.at => {
-                Some(Bound::Refuted(format!("it fired, but was suppressed by {}", self.silences(by))))
-            }
+            // Another of its label sets, or another Alertmanager, or after a silence that ended.
+            (false, Some(first), Some(by)) if by.at < first.at => Some(Bound::Between(format!(
+                "it was suppressed by {} first, and active only {} after the fault, so delivery is neither shown nor disproved",
+                self.silences(by),
+                seconds(first.at.saturating_sub(self.window.t0))
+            ))),
             (false, Some(_), Some(_)) if self.acknowledged().is_some() => None,
             (false, Some(_), Some(by)) => Some(Bound::Between(format!(
                 "it was active first, then suppressed by {}, so delivery is neither shown nor disproved",

@@ -5,7 +5,7 @@
 use super::{History, outside, seconds};
 use crate::{
     journal::FaultRecord,
-    model::{Revert, StepName},
+    model::{PlannedStep, Revert, StepName},
 };
 
 /// The window of a fault.
@@ -102,6 +102,12 @@ impl Window {
         history.state.plan.iter().flat_map(|p| &p.steps).any(|s| s.name == self.step && s.drains())
     }
 
+    /// Whether the fault takes the control plane away.
+    pub fn takes_control_plane(&self, history: &History) -> bool {
+        let steps = history.state.plan.iter().flat_map(|p| &p.steps);
+        steps.filter(|s| s.name == self.step).any(PlannedStep::takes_control_plane)
+    }
+
     /// When the time of an objective starts. For a drain, that is its end.
     pub fn clock(&self, history: &History) -> u64 {
         let over = self.is_drain(history).then(|| history.steps.get(&self.step)?.to()).flatten();
@@ -134,13 +140,10 @@ impl Window {
 }
 
 /// The first undo that changes something. Deleted pods are only waited for, a scratch namespace is not part of the
-/// application, and a `restore` step is what the drill tests.
+/// application, and a `restore` step is what the drill tests. The undo program of an `exec` step may change anything.
 fn first_undo(history: &History, t0: u64) -> Option<u64> {
     let undoes = |fault: &FaultRecord, at: u64| match &fault.revert {
-        Revert::PodsReplaced { .. }
-        | Revert::OwnNamespace { .. }
-        | Revert::OwnPods { .. }
-        | Revert::ExecUndo { .. } => false,
+        Revert::PodsReplaced { .. } | Revert::OwnNamespace { .. } | Revert::OwnPods { .. } => false,
         Revert::Restore { .. } => !history.is_restoring(at),
         _ => true,
     };
