@@ -39,6 +39,7 @@ fn coverage(setting: &Setting<'_>) -> Vec<Defect> {
         let (namespace, name) = &budgets[0];
         Ok(vec![When::start().on(what(namespace, &format!("poddisruptionbudget/{name}")))])
     };
+    let none = json!({"spec": {"minAvailable": 0, "maxUnavailable": null}});
     let nobody = json!({"spec": {"selector": {"matchLabels": {"app": "nobody"}}}});
     vec![
         Defect::new(
@@ -50,6 +51,11 @@ fn coverage(setting: &Setting<'_>) -> Vec<Defect> {
             "a budget selects no pod",
             Attacks::Denominator,
             first(&|namespace, object| json!({"patch": {"object": object, "namespace": namespace, "patch": nobody}})),
+        ),
+        Defect::new(
+            "a budget requires no pod",
+            Attacks::Denominator,
+            first(&|namespace, object| json!({"patch": {"object": object, "namespace": namespace, "patch": none}})),
         ),
     ]
 }
@@ -70,10 +76,19 @@ fn drain(setting: &Setting<'_>, of: Option<&StepName>) -> Vec<Defect> {
             Attacks::Bound,
             deletions(setting, of),
         ),
+        Defect::new("a person lowers the budgets during the drain", Attacks::Bound, lowered(setting, of)),
         Defect::new("critical pods are not Ready for 20 s during the drain", Attacks::Bound, not_ready(setting, of)),
         Defect::new("a StatefulSet's pods are deleted, and the status of the budgets hides it", Attacks::Sight, hidden),
         Defect::new("a StatefulSet's pods are deleted, and the watch of budgets hides it", Attacks::Sight, unseen),
     ]
+}
+
+/// From then on, the budgets allow everything.
+fn lowered(setting: &Setting<'_>, of: Option<&StepName>) -> Planted {
+    let begins = When::step(&setting.fault(of)?.name).later(Dur::secs(2));
+    let patch = json!({"spec": {"minAvailable": 0, "maxUnavailable": null}});
+    let lower = |(namespace, name): (String, String)| json!({"patch": {"object": format!("poddisruptionbudget/{name}"), "namespace": namespace, "patch": patch}});
+    Ok(setting.budgets()?.into_iter().map(|budget| begins.clone().on(lower(budget))).collect())
 }
 
 /// All pods at once, although the Eviction API would allow only one at a time.
