@@ -121,7 +121,8 @@ pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
         return;
     }
     for (line, document) in documents(text) {
-        if document.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
+        // Directives (%YAML) stand before the document.
+        if document.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#') || l.starts_with('%')) {
             continue;
         }
         if let Some(pod) = owned_pod(document) {
@@ -175,7 +176,12 @@ fn put(object_set: &mut ObjectSet, mut value: Value, document: &str, file: &Arc<
             item["kind"] = kind.clone().into();
             item["apiVersion"] = value["apiVersion"].clone();
         }
-        put_one(object_set, item, file, line);
+        // A list in a list: its items have no lines of their own.
+        if is_list(&item) {
+            put_at(object_set, item, file);
+        } else {
+            put_one(object_set, item, file, line);
+        }
     }
 }
 
@@ -187,7 +193,17 @@ fn lines_of_items(document: &str, items: usize) -> Vec<usize> {
     Lines::of(document).map(|lines| lines.of_items()).filter(|lines| lines.len() == items).unwrap_or_default()
 }
 
-fn put_one(object_set: &mut ObjectSet, value: Value, file: &Arc<str>, line: usize) {
+/// Fields in which objects of an API hold their content.
+const CONTENT: [&str; 8] = ["spec", "data", "stringData", "binaryData", "rules", "webhooks", "subjects", "roleRef"];
+
+/// Whether a document is the configuration file of a program, such as a kubeconfig or the file of `kind`: it has a kind
+/// and no metadata, and nothing of what objects hold.
+fn is_configuration(value: &Value) -> bool {
+    let has = |field: &str| value.get(field).is_some();
+    has("apiVersion") && has("kind") && !has("metadata") && !CONTENT.iter().any(|field| has(field))
+}
+
+fn put_one(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>, line: usize) {
     if value["sops"]["mac"].is_string() && value["kind"].as_str().is_some_and(|kind| kind.starts_with("ENC[")) {
         object_set
             .notes
@@ -196,8 +212,13 @@ fn put_one(object_set: &mut ObjectSet, value: Value, file: &Arc<str>, line: usiz
     }
     // Chart.yaml, a dashboard, a file of docker compose: a document without any field of an object is counted.
     let foreign = ["apiVersion", "kind", "metadata"].iter().all(|field| value.get(field).is_none());
-    if foreign && !value.is_null() {
+    if foreign && !value.is_null() || is_configuration(&value) {
         return object_set.unrelated.push(Arc::clone(file));
+    }
+    // The API server reads its audit policy from a file, so it has no name.
+    let audit = value["apiVersion"].as_str().is_some_and(|api| api.starts_with("audit.k8s.io/"));
+    if audit && value["kind"] == "Policy" && value.get("metadata").is_none() {
+        value["metadata"] = serde_json::json!({"name": "audit-policy"});
     }
     if let Err(why) = object_set.put(value, Origin { file: Arc::clone(file), line }) {
         object_set.broken = true;

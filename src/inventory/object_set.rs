@@ -202,7 +202,7 @@ impl ObjectSet {
         let Some(first) = files.first() else { return };
         let (documents, more) = (self.unrelated.len(), if files.len() > 1 { ", …" } else { "" });
         self.notes.push(format!(
-            "{documents} documents in {} files have no apiVersion, kind and metadata: they are not objects of Kubernetes and were left out ({first}{more})",
+            "{documents} documents in {} files lack apiVersion, kind or metadata: they are not objects of Kubernetes and were left out ({first}{more})",
             files.len()
         ));
     }

@@ -16,7 +16,7 @@ use super::{
     rights::Rights,
     scope::{Scope, is_test_hook},
     settings::ReviewSettings,
-    work::{autoscalers, work},
+    work::{autoscalers, takeovers, work},
 };
 use crate::{
     inventory::{Object, ObjectSet, ReviewSource},
@@ -62,6 +62,8 @@ pub(crate) struct Picture<'a> {
     pub scope: Scope,
     /// Workloads that a chart runs only for `helm test`. No check judges them.
     pub tests: Vec<&'a Object>,
+    /// In files, Rollouts whose pods are those of a Deployment. The Deployment is judged, with their replicas.
+    pub by_reference: Vec<&'a Object>,
     /// The time of the review.
     pub now: jiff::Timestamp,
     by_namespace: BTreeMap<&'a str, Vec<usize>>,
@@ -86,14 +88,24 @@ impl<'a> Picture<'a> {
     /// Builds the index.
     pub fn new(object_set: &'a ObjectSet, settings: &'a ReviewSettings, now: jiff::Timestamp) -> Self {
         let scaled = autoscalers(object_set);
+        let files = object_set.source == ReviewSource::Manifests;
+        let taken = if files { takeovers(object_set) } else { BTreeMap::new() };
         let scope = Scope::of(object_set, settings);
-        let (mut works, mut platform, mut tests) = (vec![], vec![], vec![]);
+        let (mut works, mut platform, mut tests, mut by_reference) = (vec![], vec![], vec![], vec![]);
         for object in WORKLOADS.iter().flat_map(|key| object_set.any(key)) {
             if is_test_hook(object) {
                 tests.push(object);
                 continue;
             }
-            if let Some(work) = work(object, &scaled, settings) {
+            if files && !object.text("/spec/workloadRef/name").is_empty() {
+                by_reference.push(object);
+                continue;
+            }
+            if let Some(mut work) = work(object, &scaled, settings) {
+                let place = (object.metadata.namespace.as_str(), object.metadata.name.as_str());
+                if let Some(rollout) = taken.get(&place).filter(|_| work.kind == "Deployment") {
+                    work.take_replicas(rollout, &scaled);
+                }
                 if scope.holds(&object.metadata.namespace) {
                     works.push(work.at(works.len()));
                 } else {
@@ -108,6 +120,7 @@ impl<'a> Picture<'a> {
             platform,
             scope,
             tests,
+            by_reference,
             now,
             by_namespace: BTreeMap::new(),
             by_label: BTreeMap::new(),
@@ -204,6 +217,11 @@ impl<'a> Picture<'a> {
         let mut labels = space.map(|n| (*n.metadata.labels).clone()).unwrap_or_default();
         labels.entry("kubernetes.io/metadata.name".into()).or_insert_with(|| name.into());
         labels
+    }
+
+    /// Whether the labels of a namespace are known. Files often do not contain the Namespace.
+    pub fn knows_labels_of(&self, name: &str) -> bool {
+        self.is_cluster() || self.object_set.find("Namespace", "", name).is_some()
     }
 
     /// Whether a namespace is in scope.

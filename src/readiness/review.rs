@@ -123,7 +123,7 @@ const DECIDES: [(&str, &[&str]); 8] = [
 fn coverage(picture: &Picture<'_>, checks: &[CheckSummary], profile: &str) -> Coverage {
     let mut coverage = Coverage {
         judged: checks.iter().filter(|c| c.unjudged.is_none()).count(),
-        left_out: picture.scope.left_out(picture.object_set, &picture.tests),
+        left_out: picture.scope.left_out(picture.object_set, &picture.tests, &picture.by_reference),
         ..Coverage::default()
     };
     for reason in checks.iter().filter_map(|c| c.unjudged) {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{picture::WORKLOADS, settings::ReviewSettings};
 use crate::{
     inventory::{Object, ObjectSet, ReviewSource},
@@ -41,7 +43,7 @@ impl Scope {
     }
 
     /// The objects that are left out, by namespace.
-    pub fn left_out(&self, object_set: &ObjectSet, tests: &[&Object]) -> Vec<LeftOut> {
+    pub fn left_out(&self, object_set: &ObjectSet, tests: &[&Object], referring: &[&Object]) -> Vec<LeftOut> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let of_objects = object_set.objects.values().flatten().map(|o| &o.metadata);
         for meta in of_objects.chain(object_set.pods.iter().map(|pod| &pod.metadata)) {
@@ -63,7 +65,42 @@ impl Scope {
             let why = "they run only for `helm test`".to_owned();
             all.push(LeftOut { what: "test hooks of charts".into(), objects: tests.len(), why });
         }
+        all.extend(without_pods(object_set, referring));
+        all.extend(unknown_kinds(object_set));
         all
+    }
+}
+
+/// Rollouts that name a Deployment which these files do not have: its pods are not there either.
+fn without_pods(object_set: &ObjectSet, referring: &[&Object]) -> Option<LeftOut> {
+    let of = |rollout: &&&Object| {
+        let name = rollout.text("/spec/workloadRef/name");
+        object_set.find("Deployment.apps", &rollout.metadata.namespace, name).is_none()
+    };
+    let objects = referring.iter().filter(of).count();
+    let why = "the Deployments with their pods are not in these files".to_owned();
+    (objects > 0).then(|| LeftOut { what: "Rollouts with workloadRef".into(), objects, why })
+}
+
+/// Objects of files that run pods, of kinds whose pods no check knows.
+fn unknown_kinds(object_set: &ObjectSet) -> Vec<LeftOut> {
+    let files = object_set.source == ReviewSource::Manifests;
+    let kinds = object_set.objects.iter().filter(|(key, _)| files && !WORKLOADS.contains(&key.as_str()));
+    let counted = kinds.map(|(key, objects)| (key, objects.iter().filter(|o| has_containers(&o.body)).count()));
+    let told = counted.filter(|(_, objects)| *objects > 0);
+    let why = "no check knows the pods of this kind; a review of the cluster judges the workloads that its controller creates";
+    told.map(|(key, objects)| LeftOut { what: format!("kind {key}"), objects, why: why.into() }).collect()
+}
+
+/// Whether there is a list of containers with images anywhere in an object.
+fn has_containers(value: &Value) -> bool {
+    let listed = |items: &Value| items.as_array().is_some_and(|all| all.iter().any(|item| item["image"].is_string()));
+    match value {
+        Value::Object(fields) => {
+            fields.iter().any(|(name, inner)| name == "containers" && listed(inner) || has_containers(inner))
+        }
+        Value::Array(items) => items.iter().any(has_containers),
+        _ => false,
     }
 }
 

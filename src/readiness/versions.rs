@@ -63,6 +63,12 @@ pub(crate) enum Known {
     Foreign,
 }
 
+/// Whether a group is one of Kubernetes itself. That of a custom resource has a dot, so one without a dot is one of
+/// Kubernetes, or misspelt. Some groups that end with k8s.io are those of custom resources, too.
+pub(crate) fn is_own(group: &str) -> bool {
+    !group.contains('.') || TABLE.keys().any(|(known, _)| *known == group)
+}
+
 /// Looks a kind up.
 pub(crate) fn known(group: &str, version: &str, kind: &str) -> Known {
     let newest = |versions: &BTreeMap<&'static str, Life>| {
@@ -77,9 +83,7 @@ pub(crate) fn known(group: &str, version: &str, kind: &str) -> Known {
             None => Known::OtherVersion(newest(versions)),
         };
     }
-    // The group of a custom resource has a dot, so one without a dot is one of Kubernetes, or misspelt.
-    let own = !group.contains('.') || TABLE.keys().any(|(g, _)| *g == group);
-    if !own {
+    if !is_own(group) {
         return Known::Foreign;
     }
     let elsewhere = TABLE.iter().filter(|((g, k), _)| *k == kind && *g != "extensions" && *g != "events.k8s.io");

@@ -57,6 +57,15 @@ impl<'a> Work<'a> {
         Self { index, ..self }
     }
 
+    /// Takes the number of replicas and the autoscaler of a Rollout that takes its pods over.
+    pub(super) fn take_replicas(&mut self, rollout: &'a Object, scaled: &Autoscalers<'a>) {
+        let name = (rollout.metadata.namespace.as_str(), "Rollout", rollout.metadata.name.as_str());
+        let scaler = scaled.get(&name);
+        let own = rollout.at("/spec/replicas").as_u64().unwrap_or(1);
+        self.replicas = Some(scaler.map_or(own, |(_, least)| *least));
+        self.scaled = scaler.map(|(scaler, _)| *scaler);
+    }
+
     /// The spec of its pods.
     pub fn spec(&self) -> &'a Value {
         self.object.at(self.pointer)
@@ -171,11 +180,24 @@ impl<'a> Work<'a> {
         !self.claims().is_empty() || !self.object.list("/spec/volumeClaimTemplates").is_empty()
     }
 
-    /// Names of the claims that its pods mount, without those of its volumeClaimTemplates.
+    /// Names of the claims that its pods mount, without those of its volumeClaimTemplates. The controller of a
+    /// StatefulSet replaces a volume that has the name of a template.
     pub fn claims(&self) -> Vec<&'a str> {
         let volumes = self.spec()["volumes"].as_array().map_or(&[][..], Vec::as_slice);
-        volumes.iter().filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
+        let templates = self.object.list("/spec/volumeClaimTemplates");
+        let own = |v: &&Value| !templates.iter().any(|t| t["metadata"]["name"] == v["name"]);
+        let mounted = volumes.iter().filter(own);
+        mounted.filter_map(|v| v.pointer("/persistentVolumeClaim/claimName")?.as_str()).collect()
     }
+}
+
+/// The Rollouts that take the pods of a Deployment over, by the namespace and name of the Deployment.
+pub(super) type Takeovers<'a> = BTreeMap<(&'a str, &'a str), &'a Object>;
+
+/// In files, such a Rollout has no pods of its own, and the Deployment that it names has its replicas.
+pub(super) fn takeovers(object_set: &ObjectSet) -> Takeovers<'_> {
+    let all = object_set.any("Rollout.argoproj.io").iter().filter(|o| o.text("/spec/workloadRef/kind") == "Deployment");
+    all.map(|o| ((o.metadata.namespace.as_str(), o.text("/spec/workloadRef/name")), o)).collect()
 }
 
 /// Where the spec of the pods is, by kind.

@@ -178,10 +178,34 @@ fn thousands_of_comments_and_every_form_of_json_are_read() {
         assert_eq!(read(&text).any("Service").len(), 2, "{text}");
     }
     assert_eq!(read(&format!("{a}\n{b}\n")).any("Service")[1].origin.line, 2);
+    let nested =
+        format!(r#"{{"kind": "List", "apiVersion": "v1", "items": [{{"kind": "List", "items": [{a}]}}, {b}]}}"#);
+    assert_eq!(read(&nested).any("Service").len(), 2);
+    assert_eq!(read("%YAML 1.2\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n").any("Service").len(), 1);
     let mixed = read(
         "version: '3'\nservices: {a: {image: x}}\n---\nname: chart\n---\napiVersion: v1\nkind: Service\nmetadata: {name: a}\n",
     );
     assert!(mixed.unrelated.len() == 2 && mixed.notes.is_empty());
+}
+
+#[test]
+fn files_of_programs_are_no_objects_and_no_mistakes() {
+    let mut object_set = drillmaster::inventory::ObjectSet::default();
+    let text = "apiVersion: v1\nkind: Config\nclusters: []\n---\nkind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: []\n---\n\
+        apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: []\n---\napiVersion: apps/v1\nkind: Deployment\nspec: {}\n";
+    read_text(&mut object_set, "a", text);
+    assert!(object_set.unrelated.len() == 2 && object_set.any("Policy.audit.k8s.io").len() == 1, "{object_set:?}");
+    // A Deployment without metadata is a mistake.
+    assert!(object_set.broken && object_set.notes.len() == 1, "{:?}", object_set.notes);
+}
+
+#[test]
+fn pods_of_unknown_kinds_are_named() {
+    let other = "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a, namespace: shop}\n\
+        spec: {template: {spec: {containers: [{image: 'x:1'}]}}}\n";
+    let found = reviewed(&(work("shop") + other), &ReviewSettings::default());
+    let left = &found.coverage.left_out;
+    assert!(left.len() == 1 && left[0].what == "kind Service.serving.knative.dev" && left[0].objects == 1, "{left:?}");
 }
 
 #[test]

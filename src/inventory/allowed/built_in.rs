@@ -29,6 +29,8 @@ const WEBHOOKS: &[Listed] = &[
     (Plain, "/webhooks/*/clientConfig/service", "namespace name"),
     (Certificates, "/webhooks/*/clientConfig", "caBundle"),
     (All, "/webhooks/*", "namespaceSelector objectSelector"),
+    // Only whether it has conditions. Without this field, as in captures of before, it is judged as if it had none.
+    (There, "/webhooks/*", "matchConditions"),
 ];
 
 const SELECTED: &[Listed] = &[(All, "", "spec")];

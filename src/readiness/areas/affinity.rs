@@ -23,7 +23,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "A workload with at least 2 replicas has a topology spread constraint or a pod anti-affinity (required or preferred) by kubernetes.io/hostname whose selector matches its own pods. If the only such rule does not match its own pods, the finding says so.",
+        rule: "A workload with at least 2 replicas has a topology spread constraint or a pod anti-affinity (required or preferred) by kubernetes.io/hostname whose selector matches its own pods. One by topology.kubernetes.io/zone is enough in a cluster with several zones (in files, low). If the only such rule does not match its own pods, the finding says so.",
         fix: "Add topologySpreadConstraints on kubernetes.io/hostname with the pods' own labels",
         why: "Otherwise the scheduler may place all replicas on one node.",
         run: |p, say| spread(p, say, HOST),
@@ -119,8 +119,15 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
             say.skip(work, "fewer than 2 replicas");
             continue;
         }
+        let by_zone = key == HOST && matches!(told(work, ZONE_KEY), SpreadBy::Matches);
         match told(work, key) {
             SpreadBy::Matches => say.pass(work),
+            // Nodes of different zones are different nodes.
+            _ if by_zone && has_zones(p, work) => say.pass(work),
+            _ if by_zone && !p.is_cluster() => {
+                let text = "its pods are spread by zone only: in a cluster with one zone, they may share a node";
+                say.fail_as(Severity::Low, work, work.pointer, text);
+            }
             SpreadBy::NotItself => {
                 say.fail(
                     work,
@@ -131,6 +138,11 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
             SpreadBy::Not => say.fail(work, work.pointer, format!("no rule spreads its pods by {key}")),
         }
     }
+}
+
+/// Whether the nodes that can run a workload are seen to be in several zones.
+fn has_zones(p: &Picture<'_>, work: &Work<'_>) -> bool {
+    p.is_cluster() && p.eligible(work).zones.iter().filter(|zone| !zone.is_empty()).count() > 1
 }
 
 fn feasible(p: &Picture<'_>, say: &mut Say) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     datadog,
     metrics::{MANAGER, PROMETHEUS, everything, has_image, is_ready},
-    monitors::{pickers, refused},
+    monitors::{by_labels_of_namespace, by_ruler, pickers, refused},
 };
 use crate::{
     inventory::{LEFT_OUT, Object},
@@ -15,7 +15,7 @@ use crate::{
     readiness::{
         check::{ALERTS, Check, Needs, Say},
         picture::{Picture, Work},
-        values::{is_withheld, list, seconds, selector, text},
+        values::{is_withheld, list, seconds, text},
     },
 };
 
@@ -41,7 +41,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Blocks,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "Each PrometheusRule is selected by the ruleSelector and ruleNamespaceSelector of a Prometheus or ThanosRuler (a missing selector selects none, {} all), and its status does not say that the operator rejected it for all of them. A rule with an expression that drillmaster cannot parse is unknown, because the operator leaves out a whole object if one of its expressions is wrong. Each alerting rule that Prometheus has loaded is healthy and was evaluated within three of its intervals. PrometheusRules are skipped if the cluster has no Prometheus of the operator.",
+        rule: "Each PrometheusRule is selected by the ruleSelector and ruleNamespaceSelector of a Prometheus or ThanosRuler (a missing selector selects none, {} all), and its status does not say that the operator rejected it for all of them. A rule with an expression that drillmaster cannot parse is unknown (in files, it does not block), because the operator leaves out a whole object if one of its expressions is wrong; so is one that a Prometheus may select by labels of a Namespace which files do not have. Each alerting rule that Prometheus has loaded is healthy and was evaluated within three of its intervals. PrometheusRules are skipped if the cluster has no Prometheus of the operator.",
         fix: "Correct the labels or the namespace; correct the syntax of the rule",
         why: "A rule that is not loaded never fires.",
         run: loaded,
@@ -186,18 +186,6 @@ fn families(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether a ThanosRuler selects a rule.
-fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
-    p.object_set.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
-        let spaces = selector(&ruler.body, "/spec/ruleNamespaceSelector");
-        let here = match spaces {
-            None => ruler.metadata.namespace == rule.metadata.namespace,
-            Some(s) => s.matches(&p.labels_of_namespace(&rule.metadata.namespace)),
-        };
-        here && selector(&ruler.body, "/spec/ruleSelector").is_some_and(|s| s.matches(&rule.metadata.labels))
-    })
-}
-
 /// An expression that the parser does not understand, because it is wrong or newer than the parser.
 fn not_understood(rule: &Object) -> Option<String> {
     let rules = rule.list("/spec/groups").iter().flat_map(|group| list(group, "/rules"));
@@ -225,9 +213,18 @@ fn loaded(p: &Picture<'_>, say: &mut Say) {
             say.fail(rule, "/status/bindings", format!("the operator did not accept it ({why}): it never fires"));
         } else if let Some(why) = not_understood(rule) {
             // The operator leaves out the whole object if one of its expressions is wrong.
-            say.unknown(rule, Unseen::NoData, why);
+            if p.is_cluster() {
+                say.unknown(rule, Unseen::NoData, why);
+            } else {
+                say.unresolved(rule, "/spec/groups", why);
+            }
         } else if !pickers.is_empty() || by_ruler(p, rule) {
             say.pass(rule);
+        } else if by_labels_of_namespace(p, rule) {
+            let namespace = &rule.metadata.namespace;
+            let text =
+                format!("not in these files: the labels of namespace {namespace}, by which a Prometheus selects");
+            say.unresolved(rule, "/metadata/namespace", text);
         } else {
             say.fail(rule, "/metadata/labels", "no Prometheus selects it: it never fires");
         }

@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "For each Deployment, StatefulSet, Rollout and DeploymentConfig with at least 2 replicas (the minimum of its autoscaler, if it has one), a policy/v1 PodDisruptionBudget of the namespace selects the labels of its pods, by matchLabels and matchExpressions. Budgets do not govern rolling updates: the workload's own strategy does.",
+        rule: "For each Deployment, StatefulSet, Rollout and DeploymentConfig with at least 2 replicas (the minimum of its autoscaler, if it has one), a policy/v1 PodDisruptionBudget of the namespace selects the labels of its pods, by matchLabels and matchExpressions. In files in which only one of the two names a namespace, the result is unknown. Budgets do not govern rolling updates: the workload's own strategy does.",
         fix: "Create a policy/v1 PodDisruptionBudget with maxUnavailable 1 that selects the template's labels",
         why: "Without a budget, a drain can evict all replicas at the same time.",
         run: coverage,
@@ -53,7 +53,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "On a cluster, disruptionsAllowed in the status of the budget is above 0; if observedGeneration is behind, the result is unknown. In manifests, and as long as the status is empty, the budget (percentages are rounded up) demands fewer pods than its workloads have replicas (or the minimum of their autoscalers), and maxUnavailable or minAvailable is set. maxUnavailable 0 and minAvailable 100 % fail whatever they select. Any other budget is skipped if it selects nothing, if it sets both fields (see PDB-004), or if its workloads have no number of replicas (DaemonSets).",
+        rule: "On a cluster, disruptionsAllowed in the status of the budget is above 0; if observedGeneration is behind, the result is unknown. In manifests, and as long as the status is empty, the budget (percentages are rounded up) demands fewer pods than its workloads have replicas (or the minimum of their autoscalers), and maxUnavailable or minAvailable is set. maxUnavailable 0 and minAvailable 100 % fail whatever they select. Any other budget is skipped if it selects nothing, if it sets both fields (see PDB-004), if its workloads are scaled to 0 without an autoscaler, or if they have no number of replicas (DaemonSets).",
         fix: "Allow a disruption (maxUnavailable 1 or more), or run more replicas",
         why: "If a budget allows no disruption, a drain waits for it until its deadline.",
         run: blocks,
@@ -127,10 +127,24 @@ fn coverage(p: &Picture<'_>, say: &mut Say) {
             say.skip(work, "fewer than 2 replicas: a budget could only block a drain");
         } else if covering.contains_key(&work.index) {
             say.pass(work);
+        } else if let Some(budget) = perhaps_covering(p, work) {
+            let text = format!("budget {budget} selects its pods, if both are created in one namespace");
+            say.unresolved(work, "/metadata/namespace", text);
         } else {
             say.fail(work, "", format!("it has {} replicas, and no budget selects them", work.replicas.unwrap_or(0)));
         }
     }
+}
+
+/// A budget that selects the pods of a workload in files in which only one of the two names its namespace.
+fn perhaps_covering<'a>(p: &Picture<'a>, work: &Work<'_>) -> Option<&'a str> {
+    let elsewhere = |budget: &&Object| {
+        let own = &*budget.metadata.namespace;
+        own != work.namespace() && (own.is_empty() || work.namespace().is_empty())
+    };
+    let mut budgets = p.object_set.any(BUDGET).iter().filter(|_| !p.is_cluster()).filter(elsewhere);
+    let found = budgets.find(|budget| chosen(budget).is_some_and(|s| s.matches(&work.labels)))?;
+    Some(&found.metadata.name)
 }
 
 fn overlap(p: &Picture<'_>, say: &mut Say) {
@@ -190,6 +204,11 @@ fn blocks(p: &Picture<'_>, say: &mut Say) {
             say.skip(budget, "its workloads have no number of replicas");
             continue;
         };
+        // An autoscaler may start pods later, and the budget then applies to the first of them.
+        if all == 0 && works.iter().all(|work| work.scaled.is_none()) {
+            say.skip(budget, "its workloads are scaled to 0: there is nothing to evict");
+            continue;
+        }
         match desired_healthy_of(min, max, all) {
             None => say.fail(budget, "/spec", "its numbers cannot be read"),
             Some(demanded) if demanded >= all => say.fail(

@@ -20,7 +20,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Gate,
     gates: &[],
     needs: Needs::Manifests,
-    rule: "These certificates are valid for at least 14 more days (one that has expired is critical): cert-manager Certificates on a cluster, which must also be Ready and not more than a day past their renewal time; the caBundle of webhooks, APIServices and CRD conversions; Secrets of type kubernetes.io/tls, in files and those of a cluster that may be read (--read-secrets NAMESPACE/NAME). In a caBundle, the certificate that is valid longest counts; in a Secret, the one that expires first, because each of its chain is needed. A bundle without a readable certificate is medium.",
+    rule: "These certificates are valid for at least 14 more days (one that has expired is critical): cert-manager Certificates on a cluster, which must also be Ready and not more than a day past their renewal time; the caBundle of webhooks, APIServices and CRD conversions; Secrets of type kubernetes.io/tls, in files and those of a cluster that may be read (--read-secrets NAMESPACE/NAME). In a caBundle, the certificate that is valid longest counts; in a Secret, the one that expires first, because each of its chain is needed. A bundle without a readable certificate is medium. In files, values that are empty or encrypted by SOPS, and bundles that cert-manager injects, are not examined.",
     fix: "Renew the certificate now; correct the issuer; raise renewBefore above 14 days",
     why: "If a certificate expires while its issuer is down, its service fails, too.",
     run: certificates,
@@ -55,6 +55,9 @@ fn certificates(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
+/// What the annotations begin with by which cert-manager writes a CA bundle.
+const INJECT: &str = "cert-manager.io/inject-";
+
 /// The CA bundles that the API server trusts when it calls another server.
 fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, String, &'a str)> {
     let mut all = vec![];
@@ -74,7 +77,9 @@ fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, Stri
             all.push((object, "", pointer.to_owned(), object.text(pointer)));
         }
     }
-    all.retain(|(.., bundle)| !bundle.is_empty());
+    // cert-manager replaces what stands there.
+    let injected = |object: &Object| object.metadata.annotations.keys().any(|key| key.starts_with(INJECT));
+    all.retain(|(object, .., bundle)| !bundle.is_empty() && (p.is_cluster() || !injected(object)));
     all
 }
 
@@ -82,6 +87,9 @@ fn bundles<'a>(p: &Picture<'a>, say: &mut Say) -> Vec<(&'a Object, &'a str, Stri
 type Counts = fn(std::vec::IntoIter<i64>) -> Option<i64>;
 
 fn bundled(p: &Picture<'_>, subject: Subject, pointer: &str, bundle: &str, counts: Counts, say: &mut Say) {
+    if bundle.is_empty() || bundle.starts_with("ENC[") {
+        return say.skip(subject, "its certificate is empty or encrypted in this file");
+    }
     if bundle == LEFT_OUT {
         return say.unknown(subject, Unseen::NoData, "the capture leaves this certificate out");
     }

@@ -50,14 +50,14 @@ pub(super) const POLICY: &str = "NetworkPolicy.networking.k8s.io";
 pub(super) const CILIUM: [(&str, bool); 2] =
     [("CiliumNetworkPolicy.cilium.io", false), ("CiliumClusterwideNetworkPolicy.cilium.io", true)];
 
-const CALICO: [(&str, bool); 4] = [
+pub(super) const CALICO: [(&str, bool); 4] = [
     ("NetworkPolicy.crd.projectcalico.org", false),
     ("NetworkPolicy.projectcalico.org", false),
     ("GlobalNetworkPolicy.crd.projectcalico.org", true),
     ("GlobalNetworkPolicy.projectcalico.org", true),
 ];
 
-const CLUSTER: [&str; 3] = [
+pub(super) const CLUSTER: [&str; 3] = [
     "ClusterNetworkPolicy.policy.networking.k8s.io",
     "AdminNetworkPolicy.policy.networking.k8s.io",
     "BaselineAdminNetworkPolicy.policy.networking.k8s.io",

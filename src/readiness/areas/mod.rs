@@ -16,6 +16,7 @@ pub(super) mod drift;
 pub(super) mod governance;
 pub(super) mod images;
 pub(super) mod isolation;
+mod keys;
 pub(super) mod logging;
 pub(super) mod mesh;
 pub(super) mod metrics;

@@ -13,7 +13,7 @@ use crate::{
     readiness::{
         check::{Check, Needs, Say},
         picture::{Picture, Work},
-        values::{list, seconds, selector, text, words},
+        values::{is_everything, list, seconds, selector, text, words},
     },
 };
 
@@ -127,6 +127,27 @@ pub(super) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&
         here && chosen.is_some_and(|s| s.matches(&object.metadata.labels))
     };
     p.object_set.any(PROMETHEUS).iter().chain(p.object_set.any(AGENT)).filter(picks).collect()
+}
+
+/// Whether a ThanosRuler selects a rule.
+pub(super) fn by_ruler(p: &Picture<'_>, rule: &Object) -> bool {
+    p.object_set.any("ThanosRuler.monitoring.coreos.com").iter().any(|ruler| {
+        let spaces = selector(&ruler.body, "/spec/ruleNamespaceSelector");
+        let here = match spaces {
+            None => ruler.metadata.namespace == rule.metadata.namespace,
+            Some(s) => s.matches(&p.labels_of_namespace(&rule.metadata.namespace)),
+        };
+        here && selector(&ruler.body, "/spec/ruleSelector").is_some_and(|s| s.matches(&rule.metadata.labels))
+    })
+}
+
+/// Whether a Prometheus selects rules by labels of their namespace that these files do not have.
+pub(super) fn by_labels_of_namespace(p: &Picture<'_>, rule: &Object) -> bool {
+    let asks = |o: &Object| {
+        selector(&o.body, "/spec/ruleNamespaceSelector").is_some_and(|s| !is_everything(&s))
+            && selector(&o.body, "/spec/ruleSelector").is_some_and(|s| s.matches(&rule.metadata.labels))
+    };
+    !p.knows_labels_of(&rule.metadata.namespace) && p.object_set.any(PROMETHEUS).iter().any(asks)
 }
 
 fn monitors(p: &Picture<'_>, say: &mut Say) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::isolation::{CILIUM, POLICY, cilium_specs, selected, types};
+use super::isolation::{CALICO, CILIUM, CLUSTER, POLICY, cilium_specs, selected, types};
 use crate::{
     inventory::Object,
     model::{Class, Severity},
@@ -50,7 +50,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NETPART, REGION, RESTORE],
         needs: Needs::Manifests,
-        rule: "A podSelector other than {} selects at least one pod: one of a workload, one that a known operator creates, or one whose label a controller sets (in files, else low). A port name in an ingress rule exists, with the same protocol, in a selected workload. On a cluster, each peer with a podSelector other than {} selects at least one workload in the namespaces that it names (else low). If NetworkPolicies isolate the pods of a Service for ingress, at least one rule admits each port of the Service whose number is known (else high).",
+        rule: "A podSelector other than {} selects at least one pod: one of a workload, one that a known operator creates, or one whose label a controller sets (in files, else low). A port name in an ingress rule exists, with the same protocol, in a selected workload. On a cluster, each peer with a podSelector other than {} selects at least one workload in the namespaces that it names (else low). If NetworkPolicies isolate the pods of a Service for ingress, at least one rule admits each port of the Service whose number is known (else high; unknown if a policy of Cilium, of Calico or of the whole cluster may admit it). Pods with hostNetwork are not isolated.",
         fix: "Correct the selector labels, the targetPort or the port names of the policy; delete policies that select nothing",
         why: "Behind a wrong policy, a restored application cannot be reached and looks as if it were down.",
         run: effective,
@@ -258,6 +258,7 @@ fn lonely_peers(p: &Picture<'_>, policy: &Object) -> Vec<(String, String)> {
 /// Ports of Services that no ingress rule admits.
 fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
     let admitted = admissions(p);
+    let others = other_admissions(p);
     for (service, chosen) in p.selecting_services() {
         for work in p.select(&service.metadata.namespace, chosen) {
             let Some(rules) = admitted.get(&work.index) else { continue };
@@ -276,21 +277,36 @@ fn unreachable_services(p: &Picture<'_>, say: &mut Say) {
                             }
                         }
                 });
-                if !open {
+                let of = format!("port {number} of {} {}", work.kind, work.name());
+                // Policies of a plug-in or of the whole cluster may admit what these do not.
+                if !open && others.iter().any(|space| space.is_none_or(|space| space == work.namespace())) {
+                    let text = format!("no NetworkPolicy admits traffic to {of}; policies of other kinds may admit it");
+                    say.unresolved(*service, format!("/spec/ports/{i}"), text);
+                } else if !open {
                     say.fail_as(
                         Severity::High,
                         *service,
                         format!("/spec/ports/{i}"),
-                        format!(
-                            "no policy admits traffic to port {number} of {} {}: no client can reach it",
-                            work.kind,
-                            work.name()
-                        ),
+                        format!("no policy admits traffic to {of}: no client can reach it"),
                     );
                 }
             }
         }
     }
+}
+
+/// The namespaces in which policies of Cilium, of Calico or of the whole cluster have rules for ingress; none for all.
+fn other_admissions<'a>(p: &Picture<'a>) -> Vec<Option<&'a str>> {
+    let rules = |policy: &&Object| {
+        let own = !policy.list("/spec/ingress").is_empty();
+        own || policy.list("/specs").iter().any(|spec| !list(spec, "/ingress").is_empty())
+    };
+    let of = |key: &str, wide: bool| {
+        let all = p.object_set.any(key).iter().filter(rules);
+        all.map(move |o| if wide { None } else { Some(o.metadata.namespace.as_str()) }).collect::<Vec<_>>()
+    };
+    let plug_ins = CILIUM.iter().chain(&CALICO).flat_map(|(key, wide)| of(key, *wide));
+    plug_ins.chain(CLUSTER.iter().flat_map(|key| of(key, true))).collect()
 }
 
 /// One port of a rule: whether the rule admits anything, the first and last port, the protocol.
@@ -311,7 +327,7 @@ fn admissions(p: &Picture<'_>) -> BTreeMap<usize, Vec<Admission>> {
                 admits.push((true, which, protocol(port).to_owned()));
             }
         }
-        for work in selected(p, policy) {
+        for work in selected(p, policy).into_iter().filter(|w| w.spec()["hostNetwork"] != true) {
             all.entry(work.index).or_default().extend(admits.iter().cloned());
         }
     }

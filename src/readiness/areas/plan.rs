@@ -47,7 +47,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists (in files, a missing one is unknown) and has at least 2 ready endpoints on at least 2 nodes (in files, or if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods and its objectSelector the pods of its own workloads, its namespaceSelector leaves out its own namespace; without an objectSelector, also kube-system. For a webhook with a URL, only the timeout is examined. A webhook whose rules name only groups of custom resources is medium.",
+        rule: "For each webhook with failurePolicy Fail (the default), timeoutSeconds is at most 10. Its Service exists and has at least 2 ready endpoints on at least 2 nodes (in files, or if EndpointSlices cannot be read, its workloads have at least 2 replicas). If its rules match pods and its objectSelector the pods of its own workloads, its namespaceSelector leaves out its own namespace; without an objectSelector, also kube-system. What decides otherwise is unknown: matchConditions and, in files, a missing Service, missing pods of it, and labels of a missing Namespace. For a webhook with a URL, only the timeout is examined. A webhook whose rules name only groups of custom resources is medium.",
         fix: "Run 2 replicas or more, exempt namespaces by namespaceSelector, set a short timeout, or set failurePolicy Ignore during the drill",
         why: "If the pods of a webhook are lost, it refuses all pods, also those that would replace its own.",
         run: super::webhooks::webhooks,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::{
+    inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
@@ -20,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each container that declares the target port of a Service has a readinessProbe. If no container declares it, every container of the workload has one. The same applies to every container of a StatefulSet without a Service that a PodDisruptionBudget selects. Jobs, CronJobs and init containers that end are not examined.",
+        rule: "Each container that declares the target port of a Service has a readinessProbe (medium if another container of the pod has one). If no container declares it, at least one container of the workload has one. A Service with publishNotReadyAddresses does not count, because it sends traffic to pods that are not ready on purpose, and neither does one whose ports are named metrics or prom. The same applies to every container of a StatefulSet without a Service that a PodDisruptionBudget selects. Jobs, CronJobs and init containers that end are not examined.",
         fix: "Add a readinessProbe to the container",
         why: "Without a probe, traffic goes to pods that are not ready yet, and a budget counts them as healthy.",
         run: readiness,
@@ -71,10 +72,22 @@ fn number(probe: &Value, field: &str, default: u64) -> u64 {
     probe[field].as_u64().unwrap_or(default)
 }
 
+/// Whether a Service has ports for metrics only, by their names. Whoever reads them wants those of unready pods, too.
+fn is_for_metrics(service: &Object) -> bool {
+    let named = |port: &Value| {
+        let name = port["name"].as_str().unwrap_or("");
+        name.ends_with("metrics") || name.starts_with("metrics") || name.starts_with("prom")
+    };
+    let ports = service.list("/spec/ports");
+    !ports.is_empty() && ports.iter().all(named)
+}
+
 /// Containers of a workload that declare a target port of its Services.
 fn serving<'a>(p: &Picture<'a>, work: &Work<'a>) -> Vec<Cont<'a>> {
     let containers: Vec<Cont<'a>> = work.containers().cloned().collect();
-    let services = p.services(work);
+    // Such a Service sends traffic to pods that are not ready, on purpose: its clients are the other members of a cluster.
+    let waits = |s: &&Object| s.at("/spec/publishNotReadyAddresses") != true && !is_for_metrics(s);
+    let services: Vec<&Object> = p.services(work).into_iter().filter(waits).collect();
     if services.is_empty() {
         return vec![];
     }
@@ -89,7 +102,13 @@ fn serving<'a>(p: &Picture<'a>, work: &Work<'a>) -> Vec<Cont<'a>> {
             .any(|port| targets.iter().any(|t| port["containerPort"] == **t || port["name"] == **t))
     };
     let named: Vec<Cont<'a>> = containers.iter().filter(|c| holds(c)).cloned().collect();
-    if named.is_empty() { containers } else { named }
+    if !named.is_empty() {
+        return named;
+    }
+    // Containers need not declare their ports. A pod is ready only when all its readiness probes succeed, so one that
+    // has such a probe does not get traffic too early.
+    let probed: Vec<Cont<'a>> = containers.iter().filter(|c| c.value["readinessProbe"].is_object()).cloned().collect();
+    if probed.is_empty() { containers } else { probed }
 }
 
 fn readiness(p: &Picture<'_>, say: &mut Say) {
@@ -110,8 +129,13 @@ fn readiness(p: &Picture<'_>, say: &mut Say) {
         }
         for container in serving {
             let subject = Subject::from(work).part(container.name);
-            if container.value["readinessProbe"].is_object() {
+            let probed = |c: &&Cont<'_>| c.value["readinessProbe"].is_object();
+            if probed(&&container) {
                 say.pass(subject);
+            } else if let Some(other) = work.containers().find(probed) {
+                // The pod is not ready before the other container is, whose probe may ask for this one, too.
+                let text = format!("it serves traffic, and only {} of its pod has a readinessProbe", other.name);
+                say.fail_as(Severity::Medium, subject, container.pointer.clone(), text);
             } else {
                 say.fail(subject, container.pointer.clone(), "it serves traffic and has no readinessProbe");
             }

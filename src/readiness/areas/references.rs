@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{backends, workloads::HPA};
+use super::{backends, keys::keys, workloads::HPA};
 use crate::{
     inventory::Object,
     model::{Class, Severity},
@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the headless Service of a StatefulSet. A ConfigMap, and a Secret in files, has the keys that env and volumes name. The selector of a workload matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. In a cluster, a target of a kind that was not read counts as existing if the condition AbleToScale is True, and is unknown otherwise. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
+    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the Service of a StatefulSet, which is headless (else medium, because the pods start without it). A ConfigMap, and a Secret in files, has the keys that env and volumes name. A workload of apps/v1 has a selector, and it matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. In a cluster, a target of a kind that was not read counts as existing if the condition AbleToScale is True, and is unknown otherwise. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
     fix: "Create the missing object, or mark the reference optional; create it in the recovery cluster, too",
     why: "A restored workload does not start if an object that it refers to is missing.",
     run: references,
@@ -46,6 +46,8 @@ pub(super) enum Resolution {
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub wrong: Vec<String>,
+    /// What is wrong without keeping a pod from starting.
+    pub lesser: Vec<String>,
     pub unresolved: Vec<String>,
 }
 
@@ -61,10 +63,14 @@ impl Answer {
 
     /// Reports the object. A reference that is wrong comes before one that files cannot resolve.
     pub fn tell(mut self, say: &mut Say, object: &Object, pointer: &str) {
-        for all in [&mut self.wrong, &mut self.unresolved] {
+        for all in [&mut self.wrong, &mut self.lesser, &mut self.unresolved] {
             all.sort();
             all.dedup();
         }
+        if self.wrong.is_empty() && !self.lesser.is_empty() {
+            return say.fail_as(Severity::Medium, object, pointer, self.lesser.join("; "));
+        }
+        self.wrong.append(&mut self.lesser);
         if self.wrong.is_empty() && !self.unresolved.is_empty() {
             let text = format!("not in these files: {}", self.unresolved.join(", "));
             return say.unresolved(object, pointer, text);
@@ -141,7 +147,7 @@ fn references(p: &Picture<'_>, say: &mut Say) {
     for work in &p.works {
         let mut answer = Answer::default();
         pod_references(work, &names, &mut answer);
-        keys(work, &names, &mut answer);
+        keys(p, work, &mut answer);
         own_references(work, &names, &mut answer);
         answer.tell(say, work.object, "");
     }
@@ -215,7 +221,7 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
             let of_kind = here.iter().any(|w| w.kind == kind);
             let is_read = |key: &&str| key.split('.').next() == Some(kind) && p.object_set.all(key).is_ok();
             let known = WORKLOADS.iter().any(is_read);
-            let other = !known && has_object(p, kind, &scaler.metadata.namespace, name);
+            let other = has_object(p, kind, &scaler.metadata.namespace, name);
             // Its controller has found the target, although the review has not read its kind.
             let found = p.is_cluster() && scaler.condition("AbleToScale") == "True";
             if of_kind || other || !known && found {
@@ -281,43 +287,13 @@ fn pod_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
     }
 }
 
-/// Keys that env entries and volumes name and that an existing ConfigMap or Secret does not have.
-fn keys(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
-    let mut named: Vec<(&'static str, &str, &str)> = vec![];
-    let optional = |reference: &Value| reference["optional"] == true;
-    for entry in work.all_containers().iter().flat_map(|c| list(c.value, "/env")) {
-        for (kind, pointer) in [("ConfigMap", "/valueFrom/configMapKeyRef"), ("Secret", "/valueFrom/secretKeyRef")] {
-            if let Some(reference) = entry.pointer(pointer).filter(|r| !optional(r)) {
-                named.push((kind, text(reference, "/name"), text(reference, "/key")));
-            }
-        }
-    }
-    for volume in list(work.spec(), "/volumes") {
-        let own = [("ConfigMap", &volume["configMap"], "/name"), ("Secret", &volume["secret"], "/secretName")];
-        let parts = list(volume, "/projected/sources").iter();
-        let parts = parts.flat_map(|s| [("ConfigMap", &s["configMap"], "/name"), ("Secret", &s["secret"], "/name")]);
-        for (kind, source, name) in own.into_iter().chain(parts).filter(|(_, source, _)| !optional(source)) {
-            named.extend(list(source, "/items").iter().map(|item| (kind, text(source, name), text(item, "/key"))));
-        }
-    }
-    for (kind, name, key) in named {
-        let Some(found) = names.p.object_set.find(kind, work.namespace(), name) else { continue };
-        if !has_key(found, key) {
-            answer.wrong.push(format!("{kind} {name} has no key {key}"));
-        }
-    }
-}
-
-/// Whether a ConfigMap or Secret has a key. Of a Secret that shows no values, the keys are not known.
-fn has_key(object: &Object, key: &str) -> bool {
-    let parts = ["/data", "/binaryData", "/stringData"];
-    let mut maps = parts.iter().filter_map(|part| object.map(part)).peekable();
-    let unseen = *object.kind == *"Secret" && maps.peek().is_none();
-    unseen || maps.any(|map| map.contains_key(key))
-}
+/// What a StatefulSet lacks without a headless Service. Its pods start all the same.
+const NO_NAMES: &str = "its pods have no DNS names of their own";
 
 fn own_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
-    if !selects_itself(work) {
+    if !names.p.is_cluster() && lacks_selector(work) {
+        answer.wrong.push("it has no spec.selector: the API server refuses it".to_owned());
+    } else if !selects_itself(work) {
         answer.wrong.push("its selector does not match its own pods".to_owned());
     }
     let service = work.object.text("/spec/serviceName");
@@ -325,13 +301,20 @@ fn own_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
         let headless = names.p.object_set.find("Service", work.namespace(), service);
         match headless {
             Some(found) if found.text("/spec/clusterIP") != "None" => {
-                let text = "is not headless: its pods have no DNS names of their own";
-                answer.wrong.push(format!("its Service {service} {text}"));
+                answer.lesser.push(format!("its Service {service} is not headless: {NO_NAMES}"));
             }
             Some(_) => {}
-            None => answer.add(names.find("Service", work.namespace(), service), format!("Service {service}")),
+            None => match names.find("Service", work.namespace(), service) {
+                Resolution::Missing => answer.lesser.push(format!("its Service {service} is missing: {NO_NAMES}")),
+                found => answer.add(found, format!("Service {service}")),
+            },
         }
     }
+}
+
+/// Whether a workload lacks the selector that apps/v1 demands. The versions before it took the labels of the template.
+fn lacks_selector(work: &Work<'_>) -> bool {
+    *work.object.group == *"apps" && *work.object.version == *"v1" && work.object.map("/spec/selector").is_none()
 }
 
 /// Whether the selector of a workload matches the labels of its pods. The API server refuses the others.

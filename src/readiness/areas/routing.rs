@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ALERTS],
         needs: Needs::Manifests,
-        rule: "Prometheus sends to at least one Alertmanager. In the configuration of each Alertmanager, alerts with severity=critical, and alerts that match no route, end in a receiver with an integration. The configuration comes from Alertmanager itself or, if none was named, from the Secret of the operator's Alertmanager, if files contain it or it may be read (--read-secrets NAMESPACE/NAME). Files without an Alertmanager, an AlertmanagerConfig or a Prometheus are not examined. An Alertmanager selects each AlertmanagerConfig, and the receiver of its route has an integration. At least one monitor of Datadog names a recipient in its message; a monitor that names none is medium, because Datadog's notification rules cannot be seen.",
+        rule: "Prometheus sends to at least one Alertmanager (unknown if only spec.additionalAlertManagerConfigs names them). In the configuration of each Alertmanager, alerts with severity=critical, and alerts that match no route, end in a receiver with an integration. The configuration comes from Alertmanager itself or, if none was named, from the Secret of the operator's Alertmanager, if files contain it or it may be read (--read-secrets NAMESPACE/NAME). Files without an Alertmanager, an AlertmanagerConfig or a Prometheus are not examined. An Alertmanager selects each AlertmanagerConfig, and the receiver of its route has an integration. At least one monitor of Datadog names a recipient in its message; a monitor that names none is medium, because Datadog's notification rules cannot be seen.",
         fix: "Add an integration (webhook, pager, mail, chat) to the receiver, and route severity=critical to it",
         why: "Nobody is paged for an alert without a receiver.",
         run: routing,
@@ -217,10 +217,15 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
         }
     }
     for prometheus in p.object_set.any(super::metrics::PROMETHEUS).iter().filter(|_| !named) {
-        let told = prometheus.list("/spec/alerting/alertmanagers");
-        let wrong =
-            if told.is_empty() { vec!["it sends to no Alertmanager (spec.alerting)".to_owned()] } else { vec![] };
-        say.judge(prometheus, "/spec/alerting", &wrong);
+        let told = !prometheus.list("/spec/alerting/alertmanagers").is_empty();
+        if told {
+            say.pass(prometheus);
+        } else if !prometheus.at("/spec/additionalAlertManagerConfigs").is_null() {
+            let text = "its Alertmanagers are in a Secret (spec.additionalAlertManagerConfigs), which is not read";
+            say.unresolved(prometheus, "/spec/additionalAlertManagerConfigs", text);
+        } else {
+            say.fail(prometheus, "/spec/alerting", "it sends to no Alertmanager (spec.alerting)");
+        }
     }
     configurations(p, say);
     for Routes { url, config } in routes(p, say) {

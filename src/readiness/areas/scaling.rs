@@ -60,6 +60,9 @@ pub(super) fn autoscalers(p: &Picture<'_>, say: &mut Say) {
         }
         let work = scaled.get(&std::ptr::from_ref::<Object>(scaler)).copied();
         for (resource, only) in work.map(|_| resources_of(scaler)).unwrap_or_default() {
+            if work.is_some_and(|w| is_given(p, w, resource)) {
+                continue;
+            }
             let bare: Vec<&str> = work
                 .into_iter()
                 .flat_map(Work::containers)
@@ -106,6 +109,14 @@ fn resources_of(scaler: &Object) -> Vec<(&str, &str)> {
         }
     };
     metrics.iter().filter_map(one).collect()
+}
+
+/// Whether a LimitRange of the namespace gives a request to containers without one.
+fn is_given(p: &Picture<'_>, work: &Work<'_>, resource: &str) -> bool {
+    let ranges = p.object_set.any("LimitRange").iter().filter(|r| r.metadata.namespace == work.namespace());
+    let of_containers = ranges.flat_map(|r| r.list("/spec/limits")).filter(|l| l["type"] == "Container");
+    let fields = ["/defaultRequest", "/default"];
+    of_containers.into_iter().any(|l| fields.iter().any(|f| map(l, f).is_some_and(|m| m.contains_key(resource))))
 }
 
 /// Whether a container or a whole pod requests a resource.

@@ -27,7 +27,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, passphrase, secret, token, bearer or credential, names a key (such as API_KEY, ENCRYPTION_KEY, SIGNING_KEY or AWS_ACCESS_KEY_ID), or is a key variable of a cloud provider. Names of other facts about a secret do not count (DB_SECRET_NAME, TOKEN_FILE, PASSWORD_LENGTH). Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
+        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, passphrase, secret, token, bearer or credential, ends with the word pass, names a key (such as API_KEY, ENCRYPTION_KEY, SIGNING_KEY or AWS_ACCESS_KEY_ID), or is a key variable of a cloud provider. Names of other facts about a secret do not count (DB_SECRET_NAME, TOKEN_FILE, PASSWORD_LENGTH). Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
         fix: "Move the value to a Secret or ExternalSecret, use valueFrom or a file, and rotate the value",
         why: "Everybody who can read the workload or its backup can read the secret.",
         run: literals,
@@ -74,7 +74,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 static SECRET_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(password|passwd|pwd|secret|token|passphrase|bearer|credential|(api|private|encryption|encrypt|signing|sign|secret|access|master|account|auth|shared|session|cipher|hmac|jwt|license|service|storage|client)_?key(_?id)?$|(api|private)_?key|AZURE_.+KEY|OCI_CLI_KEY_CONTENT|GOOGLE_APPLICATION_CREDENTIALS)")
+    Regex::new(r"(?i)(password|passwd|pwd|(^|[_.-])pass$|secret|token|passphrase|bearer|credential|(api|private|encryption|encrypt|signing|sign|secret|access|master|account|auth|shared|session|cipher|hmac|jwt|license|service|storage|client)_?key(_?id)?$|(api|private)_?key|AZURE_.+KEY|OCI_CLI_KEY_CONTENT|GOOGLE_APPLICATION_CREDENTIALS)")
         .expect("a constant expression")
 });
 

@@ -55,10 +55,10 @@ const DATABASES: [&str; 28] = [
     "cockroachdb",
 ];
 
-const STORES: [&str; 9] =
-    ["rabbitmq", "kafka", "zookeeper", "minio", "nats", "pulsar", "activemq", "seaweedfs", "redpanda"];
+const STORES: [&str; 8] = ["rabbitmq", "kafka", "zookeeper", "minio", "pulsar", "activemq", "seaweedfs", "redpanda"];
 
-const CACHES: [&str; 4] = ["redis", "valkey", "keydb", "dragonfly"];
+/// Caches, and NATS, which keeps messages only with JetStream.
+const CACHES: [&str; 5] = ["redis", "valkey", "keydb", "dragonfly", "nats"];
 
 /// Words in the names of images that may stand beside the name of a database.
 const NEUTRAL: [&str; 33] = [
@@ -126,7 +126,10 @@ const PORTS: [u64; 9] = [5432, 3306, 27017, 9042, 1433, 1521, 26257, 8086, 5984]
 
 /// What a workload keeps.
 pub(super) fn keeps(work: &Work<'_>) -> Keeps {
-    let images = work.containers().map(|c| image_keeps(text(c.value, "/image")));
+    let images = work.containers().map(|c| match image_keeps(text(c.value, "/image")) {
+        Keeps::Perhaps if stores_streams(c.value) => Keeps::Store,
+        found => found,
+    });
     let best = images.min_by_key(|keeps| match keeps {
         Keeps::Database => 0,
         Keeps::Store => 1,
@@ -138,6 +141,12 @@ pub(super) fn keeps(work: &Work<'_>) -> Keeps {
         Some(keeps) => keeps,
         None => Keeps::Nothing,
     }
+}
+
+/// Whether a NATS server keeps messages: it was started with JetStream.
+fn stores_streams(container: &Value) -> bool {
+    let said = words(container, "/command").into_iter().chain(words(container, "/args"));
+    said.into_iter().any(|word| matches!(word, "-js" | "--js" | "-jetstream" | "--jetstream"))
 }
 
 /// Whether a workload with claims of its own listens on the port of a database.
@@ -155,10 +164,10 @@ pub(super) fn is_database(work: &Work<'_>) -> bool {
 /// Whether the pods of a workload have a volume that outlives them.
 pub(super) fn is_kept(work: &Work<'_>) -> bool {
     let lasting = ["persistentVolumeClaim", "csi", "nfs", "iscsi", "rbd", "cephfs", "awsElasticBlockStore"];
-    let more =
-        ["gcePersistentDisk", "azureDisk", "azureFile", "glusterfs", "hostPath", "ephemeral", "fc", "portworxVolume"];
+    let more = ["gcePersistentDisk", "azureDisk", "azureFile", "glusterfs", "hostPath", "fc", "portworxVolume"];
+    let old = ["cinder", "vsphereVolume", "flexVolume", "quobyte", "storageos", "scaleIO", "photonPersistentDisk"];
     let volumes = list(work.spec(), "/volumes");
-    let outlives = |v: &&Value| lasting.iter().chain(&more).any(|kind| *kind != "ephemeral" && !v[*kind].is_null());
+    let outlives = |v: &&Value| lasting.iter().chain(&more).chain(&old).any(|kind| !v[*kind].is_null());
     !work.object.list("/spec/volumeClaimTemplates").is_empty() || volumes.iter().any(|v| outlives(&v))
 }
 

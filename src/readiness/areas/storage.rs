@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::stateful::{Keeps, STORAGE_CLASS, is_for_one_node, is_kept, keeps, local_class};
 use crate::{
     inventory::Object,
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
-        picture::Picture,
+        picture::{Picture, Work},
         values::{list, text},
     },
 };
@@ -48,7 +50,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, /dev/shm, /proc and /sys), a claim of a local or hostPath volume, or a claim (also one of volumeClaimTemplates) whose StorageClass makes volumes on one node, such as local-path. No database, queue, log or object store, known by the name of its image or by its ports, runs without a volume that outlives its pods (an emptyDir does not); for Redis and its relatives, which are often only a cache, this is medium. No Deployment with several replicas mounts a claim whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
+        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, sockets, devices, folders below /dev, /proc, /sys, /run, /var/run and /var/lib/kubelet, CA certificates and kernel modules; medium if every mount of it is read-only), a claim of a local or hostPath volume, or a claim (also one of volumeClaimTemplates) whose StorageClass makes volumes on one node, such as local-path. No database, queue, log or object store, known by the name of its image or by its ports, runs without a volume that outlives its pods (an emptyDir does not); for Redis and its relatives, which are often only a cache, and for NATS without the argument -js, this is medium. No workload with several replicas mounts one claim in all its pods whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
         fix: "Move the state to a network volume or a regional volume; use a StatefulSet or the strategy Recreate",
         why: "State on a node is lost with the node.",
         run: local,
@@ -236,18 +238,19 @@ fn local(p: &Picture<'_>, say: &mut Say) {
         .map(|c| ((c.metadata.namespace.as_str(), c.metadata.name.as_str()), c))
         .collect();
     for work in p.works.iter().filter(|w| w.is_replicated_kind()) {
-        let mut wrong = vec![];
-        for volume in list(work.spec(), "/volumes") {
-            let path = text(volume, "/hostPath/path");
-            let harmless = matches!(path, "/etc/localtime" | "/dev/shm" | "/proc" | "/sys");
-            if !path.is_empty() && !harmless {
-                wrong.push(format!("volume {} is the path {path} of the node", text(volume, "/name")));
+        let (mut wrong, mut lesser) = (vec![], vec![]);
+        for volume in list(work.spec(), "/volumes").iter().filter(|volume| is_of_node(volume)) {
+            let (name, path) = (text(volume, "/name"), text(volume, "/hostPath/path"));
+            if only_read(work, name) {
+                lesser.push(format!("its pods read {path} of their node (volume {name}), which may differ on another"));
+            } else {
+                wrong.push(format!("volume {name} is the path {path} of the node"));
             }
         }
         for claim in work.claims() {
             let Some(found) = by_name.get(&(work.namespace(), claim)) else { continue };
             let once = is_for_one_node(&found.body);
-            let rolls = work.kind == "Deployment" && work.object.text("/spec/strategy/type") != "Recreate";
+            let rolls = work.object.text("/spec/strategy/type") != "Recreate";
             if once && rolls && work.replicas.is_some_and(|n| n > 1) {
                 wrong.push(format!(
                     "{} replicas share claim {claim}, which only one node can mount at a time",
@@ -269,7 +272,7 @@ fn local(p: &Picture<'_>, say: &mut Say) {
         let pointer = format!("{}/volumes", work.pointer);
         match keeps(work) {
             Keeps::Perhaps if wrong.is_empty() && !is_kept(work) => {
-                let text = "its data is lost with its pod: fine for a cache, but not for a database";
+                let text = "its data is lost with its pod: fine for a cache or for messages in passing, but not for a database";
                 say.fail_as(Severity::Medium, work, pointer, text);
                 continue;
             }
@@ -281,8 +284,42 @@ fn local(p: &Picture<'_>, say: &mut Say) {
             }
             _ => {}
         }
-        say.judge(work, &pointer, &wrong);
+        if wrong.is_empty() && !lesser.is_empty() {
+            say.fail_as(Severity::Medium, work, pointer, lesser.join("; "));
+        } else {
+            say.judge(work, &pointer, &wrong);
+        }
     }
+}
+
+/// Folders whose content each node makes itself: devices, what runs, what belongs to the kubelet, and parts of the
+/// operating system.
+const OF_EACH_NODE: [&str; 10] = [
+    "/dev",
+    "/proc",
+    "/sys",
+    "/run",
+    "/var/run",
+    "/var/lib/kubelet",
+    "/etc/ssl",
+    "/etc/pki",
+    "/usr/share/ca-certificates",
+    "/lib/modules",
+];
+
+/// Whether a volume is a path of the node that can hold state: not the clock, memory, a device or a socket.
+fn is_of_node(volume: &Value) -> bool {
+    let path = text(volume, "/hostPath/path");
+    let below = |folder: &&str| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let harmless = path == "/etc/localtime" || path.ends_with(".sock") || OF_EACH_NODE.iter().any(below);
+    !path.is_empty() && !harmless && !matches!(text(volume, "/hostPath/type"), "Socket" | "CharDevice")
+}
+
+/// Whether every container that mounts a volume mounts it read-only.
+fn only_read(work: &Work<'_>, volume: &str) -> bool {
+    let mounts = work.all_containers().iter().flat_map(|c| list(c.value, "/volumeMounts"));
+    let mut mounts = mounts.filter(|mount| text(mount, "/name") == volume).peekable();
+    mounts.peek().is_some() && mounts.all(|mount| mount["readOnly"] == true)
 }
 
 fn snapshots(p: &Picture<'_>, say: &mut Say) {

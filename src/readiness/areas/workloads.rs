@@ -76,7 +76,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Manifests,
-        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by the usage of a resource (without metrics: of CPU), every container whose usage counts, or the whole pod, requests this resource; a limit counts as a request. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
+        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by the usage of a resource (without metrics: of CPU), every container whose usage counts, or the whole pod, requests this resource; a limit counts as a request, and so does the default of a LimitRange. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
         fix: "Set minReplicas to 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
         why: "After the loss of a zone, the remaining pods must carry its load.",
         run: super::scaling::autoscalers,

@@ -87,7 +87,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "A Service has internalTrafficPolicy Local only if all its workloads are DaemonSets. It has externalTrafficPolicy Local only if that is so, or if a workload of it has a rule that spreads its pods over zones (else medium). If it prefers the zone of the client and has endpoints in several zones, each of them has at least 2 (else medium). A load balancer is not tied to a single subnet by the annotation aws-load-balancer-subnets and, on a cluster, has an address.",
+        rule: "A Service has internalTrafficPolicy Local only if all its workloads are DaemonSets (in files, unknown if they are not there). It has externalTrafficPolicy Local only if that is so, or if a workload of it has a rule that spreads its pods over zones (else medium). If it prefers the zone of the client and has endpoints in several zones, each of them has at least 2 (else medium). A load balancer is not tied to a single subnet by the annotation aws-load-balancer-subnets and, on a cluster, has an address.",
         fix: "Set internalTrafficPolicy Cluster; add endpoints in each zone; use a load balancer with several subnets",
         why: "Traffic that may go only to places without pods is lost.",
         run: hazard,
@@ -252,6 +252,12 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
     for (service, chosen) in p.selecting_services() {
         let works = p.select(&service.metadata.namespace, chosen);
         let everywhere = !works.is_empty() && works.iter().all(|w| w.kind == "DaemonSet");
+        let lost = works.is_empty() && !p.is_cluster();
+        if service.text("/spec/internalTrafficPolicy") == "Local" && lost {
+            let text = "Local: the workload of this Service is not in these files, and may be a DaemonSet";
+            say.unresolved(*service, "/spec/internalTrafficPolicy", text);
+            continue;
+        }
         if service.text("/spec/internalTrafficPolicy") == "Local" && !everywhere {
             say.fail(
                 *service,
