@@ -184,8 +184,8 @@ fn reviewed(object_set: &ObjectSet) {
     // The catalogue catches a panic of a check. For a fuzzer, that panic is a bug.
     let broken = review.results.iter().find(|r| r.state == crate::model::State::Error);
     assert!(broken.is_none(), "a check panicked: {broken:?}");
-    plain(&report::review_human(&review, true));
-    plain(&report::fix_plan(&review));
+    plain(&report::review_human(&review, true, report::GroupBy::Object));
+    plain(&report::fix_plan(&review, &[]));
     plain(&report::review_markdown(&review));
     let _ = (report::review_json(&review), report::review_sarif(&review), report::review_html(&review));
     let _ = (report::review_junit(&review), report::review_prometheus(&review));

@@ -8,13 +8,13 @@ use clap::ValueEnum;
 use super::{
     Done, Failure,
     args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
-    note, place, print, print_whole, say, shown,
+    check_diff, note, place, print, print_whole, say, shown,
 };
 use crate::{
     engine::open,
     files,
     inventory::{self, Locator, ObjectSet, manifests, open_capture, read_scans, sample_logs},
-    model::{Exit, Readiness, Review, Ruling, State, printable},
+    model::{Exit, Novelty, Readiness, Review, Ruling, State, printable},
     readiness::{self, ReviewSettings, against_baseline, review},
     report,
     scenario::{load_readiness_file, meant},
@@ -29,6 +29,7 @@ struct Output {
 
 pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     let outputs = outputs(args)?;
+    fitting(&outputs, args)?;
     let mut settings = settings(args)?;
     let junit = outputs.iter().any(|o| o.format == CheckFormat::Junit);
     settings.keep_passes = junit && args.junit_per == JunitPer::Object;
@@ -60,8 +61,13 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
         against_baseline(&mut review, &baseline(path)?);
     }
     lines(&object_set, &mut review);
+    if let Some(base) = &args.diff {
+        check_diff::compare(base, args, &settings, &object_set, &mut review).await?;
+    }
+    let plans = outputs.iter().any(|o| o.format == CheckFormat::FixPlan);
+    let more = if plans { readiness::prove(&object_set, &settings, now, &mut review) } else { vec![] };
     for output in &outputs {
-        write(output, &review, args, args.all || talk.verbose)?;
+        write(output, (&review, &more), args, args.all || talk.verbose)?;
     }
     Ok(exit(args, &object_set, &review))
 }
@@ -71,7 +77,7 @@ const LARGEST: u64 = 512 << 20;
 
 /// A review knows the line on which an object begins. This replaces it with the line of the field that the finding is
 /// about.
-fn lines(object_set: &ObjectSet, review: &mut Review) {
+pub(super) fn lines(object_set: &ObjectSet, review: &mut Review) {
     let mut locator = Locator::default();
     let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
     for result in review.results.iter_mut().filter(told) {
@@ -95,10 +101,11 @@ fn exit(args: &CheckArgs, object_set: &ObjectSet, review: &Review) -> Exit {
     if args.exit_zero {
         return Exit::Passed;
     }
-    if args.strict && review.verdict == Readiness::ReadyWithWarnings {
-        return Exit::Refused;
-    }
-    review.verdict.exit()
+    let warns = match &review.compared {
+        Some(compared) => compared.outcome == Novelty::Warnings,
+        None => review.verdict == Readiness::ReadyWithWarnings,
+    };
+    if args.strict && warns { Exit::Refused } else { review.exit() }
 }
 
 fn settings(args: &CheckArgs) -> Result<ReviewSettings, Failure> {
@@ -223,6 +230,21 @@ fn outputs(args: &CheckArgs) -> Result<Vec<Output>, Failure> {
     Ok(outputs)
 }
 
+/// Refuses options that the formats would ignore without a word.
+fn fitting(outputs: &[Output], args: &CheckArgs) -> Result<(), Failure> {
+    use CheckFormat::{Human, Json, Markdown, Sarif};
+    let compares = |o: &&Output| matches!(o.format, Human | Json | Markdown | Sarif);
+    if args.diff.is_some() && !outputs.iter().all(|o| compares(&o)) {
+        let text = "--diff: only the formats human, json, sarif and markdown show what is new and what is gone";
+        return Err(Failure::new(Exit::Invalid, text));
+    }
+    if args.group_by.is_some() && outputs.iter().all(|o| o.format != Human) {
+        let text = "--group-by changes only the format human, which is not asked for: the other formats have an order of their own";
+        return Err(Failure::new(Exit::Invalid, text));
+    }
+    Ok(())
+}
+
 /// Reads `FORMAT` or `FORMAT=FILE`. Without a file, or with `-`, a format goes to standard output.
 fn output(flag: &str, word: &str) -> Result<Output, Failure> {
     let (name, file) = word.split_once('=').map_or((word, None), |(name, file)| (name, Some(file)));
@@ -238,15 +260,15 @@ fn output(flag: &str, word: &str) -> Result<Output, Failure> {
     Ok(Output { format, file: file.filter(|file| !matches!(*file, "-" | "")).map(PathBuf::from) })
 }
 
-fn write(output: &Output, review: &Review, args: &CheckArgs, all: bool) -> Result<(), Failure> {
+fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs, all: bool) -> Result<(), Failure> {
     let text = match output.format {
-        CheckFormat::Human => report::review_human(review, all),
+        CheckFormat::Human => report::review_human(review, all, args.group_by.map(Into::into).unwrap_or_default()),
         CheckFormat::Json => report::review_json(review),
         CheckFormat::Sarif => report::review_sarif(review),
         CheckFormat::Junit if args.junit_per == JunitPer::Check => report::review_junit_by_check(review),
         CheckFormat::Junit => report::review_junit(review),
         CheckFormat::Html => report::review_html(review),
-        CheckFormat::FixPlan => report::fix_plan(review),
+        CheckFormat::FixPlan => report::fix_plan(review, more),
         CheckFormat::Markdown => report::review_markdown(review),
         CheckFormat::Prometheus => report::review_prometheus(review),
     };

@@ -69,6 +69,13 @@ pub(super) struct CheckArgs {
     /// Block only on findings that are not in this earlier review (json)
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
+    /// Compare with an earlier state of the files, a directory or a git revision: print what is new and what is gone, and
+    /// block on new findings only
+    #[arg(long, value_name = "BASE", conflicts_with_all = ["baseline", "context", "in_cluster", "capture"])]
+    pub diff: Option<String>,
+    /// What the groups of the text for people stand for
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub group_by: Option<GroupArg>,
     /// List every object (as --verbose does)
     #[arg(long)]
     pub all: bool,
@@ -115,6 +122,27 @@ pub(super) enum CheckFormat {
     Prometheus,
     /// A script with the changes that would fix the findings; read it before you run it
     FixPlan,
+}
+
+/// What a group of findings stands for. In each of them the worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GroupArg {
+    /// A check, with its objects (the default)
+    Check,
+    /// An object, with its findings
+    Object,
+    /// An owner: a label or an annotation `owner` or `team` of the object or its namespace, or the readiness file
+    Owner,
+}
+
+impl From<GroupArg> for crate::report::GroupBy {
+    fn from(arg: GroupArg) -> Self {
+        match arg {
+            GroupArg::Check => Self::Check,
+            GroupArg::Object => Self::Object,
+            GroupArg::Owner => Self::Owner,
+        }
+    }
 }
 
 /// How strictly a review judges.

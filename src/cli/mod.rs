@@ -8,6 +8,7 @@ mod args;
 mod capture;
 mod check;
 mod check_args;
+mod check_diff;
 mod cluster;
 mod cluster_args;
 mod compare;

@@ -5,6 +5,7 @@ mod about;
 mod bindings;
 mod body;
 mod clock;
+mod compared;
 mod controls;
 mod data;
 mod difference;
@@ -47,6 +48,7 @@ pub use bindings::{
 };
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
 pub use clock::ClockMark;
+pub use compared::{Compared, Novelty};
 pub use controls::{FRAMEWORKS, Framework};
 pub use data::{DataHttp, DataSpec, MOST_LINES};
 pub use difference::{Difference, Differs, ObjectName};

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Environment, Exit, Remedy, Ruling, Severity, State, Subject, Tally};
+use super::{Class, Compared, Environment, Exit, Remedy, Ruling, Severity, State, Subject, Tally};
 
 /// A summary of a review, for the journal and the reports of a drill.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -52,6 +52,11 @@ pub struct Concern {
 const REMEDIES: usize = 3;
 
 impl Review {
+    /// The exit code: a comparison counts new findings only.
+    pub fn exit(&self) -> Exit {
+        self.compared.as_ref().map_or_else(|| self.verdict.exit(), |compared| compared.outcome.exit())
+    }
+
     /// The summary of the review: one line for each check and state.
     pub fn in_short(&self, environment: Environment) -> Reviewed {
         let mut concerns: Vec<Concern> = vec![];
@@ -237,6 +242,9 @@ pub struct Review {
     /// Findings of an earlier review that are gone; none if there was no earlier review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<Vec<Ruling>>,
+    /// How it differs from the review of an earlier state of the same files (`--diff`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// Other information for readers: kinds that could not be read, damaged input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -184,6 +184,9 @@ pub struct Ruling {
     pub class: Class,
     /// Whether it blocks a drill, or keeps the review from being READY.
     pub blocking: bool,
+    /// The kinds of drill that it blocks; `any` is every drill. Empty if it blocks none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<Cow<'static, str>>,
     /// What it is about.
     pub subject: Subject,
     /// Where in the object, as a JSON pointer.
@@ -191,6 +194,12 @@ pub struct Ruling {
     pub pointer: String,
     /// What was seen.
     pub observed: String,
+    /// What an outage would leave, counted from the pods and nodes that were seen; empty for files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub consequence: String,
+    /// Who is responsible for the object; empty if nothing says so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
     /// What should have been seen.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub expected: Cow<'static, str>,
@@ -213,7 +222,7 @@ pub struct Ruling {
     pub waiver: Option<String>,
     /// The same finding has the same fingerprint in the next review.
     pub fingerprint: String,
-    /// Whether the baseline already contains it.
+    /// Whether the baseline, or the base of a comparison, already contains it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub known: bool,
 }
@@ -227,9 +236,18 @@ pub struct Remedy {
     /// What to consider before making the change; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub caution: String,
+    /// Why a person has to decide first; empty if it does no harm that the review can see. A plan shows such a change as
+    /// a comment.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub held: String,
 }
 
 impl Remedy {
+    /// A change that may be made as it is.
+    pub fn new(change: Change) -> Self {
+        Self { change, caution: String::new(), held: String::new() }
+    }
+
     /// Whether it changes or makes an object of this name.
     pub fn is_for(&self, wanted: &str) -> bool {
         match &self.change {

@@ -132,6 +132,18 @@ fn json(wanted: impl Fn(&Check) -> bool) -> String {
         + "\n"
 }
 
+/// What `--profile` chooses, and why no project needs milder checks to pass.
+const PROFILES: &str = "
+## Profiles
+
+`--profile` chooses the checks: `full` (the default) runs all, `ci` those that manifests show, `preflight` those that \
+gate or block a drill, and `security` those of networks, pods, rights, secrets and images. A small project that is run \
+well passes `ci`, `preflight` and `security`; `tests/checks/well-run` holds one, and the tests review it.
+
+No severity of this catalogue was lowered so that a project passes. Where a rule is milder in one case, its text below \
+names the case and the severity. You can change a severity in your readiness file (`checks.severity`).
+";
+
 /// The page docs/checks.md, in Markdown.
 pub fn page() -> String {
     let mut out = format!(
@@ -142,6 +154,7 @@ pub fn page() -> String {
          seen there (tests/lab); the other checks are proven by their examples.\n",
         all().count()
     );
+    out.push_str(PROFILES);
     for area in AREAS {
         let _ = write!(out, "\n## {}\n", area.title);
         for check in area.checks() {

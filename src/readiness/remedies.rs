@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{
+    areas::is_a_store,
     check::CheckFinding,
     picture::{Picture, Work},
 };
@@ -21,7 +22,7 @@ const HOST: &str = "kubernetes.io/hostname";
 pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
         "NET-001" => Some(closed(found, "Ingress", "their callers")),
-        "NET-002" => Some(closed(found, "Egress", "DNS and the services that they call")),
+        "NET-002" => Some(closed(found, "Egress", "the services that they call")),
         "RBAC-007" => token(found),
         "WRK-001" => replicas(found, picture.work(&found.subject)?),
         "PDB-001" => budget(picture.work(&found.subject)?.object),
@@ -45,18 +46,23 @@ pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -
     }
 }
 
-/// A default-deny policy for the namespace.
+/// A default-deny policy for the namespace. It is never made without a person, who knows what else to allow.
 fn closed(found: &CheckFinding, direction: &str, needed: &str) -> Remedy {
     let name = format!("default-deny-{}", direction.to_lowercase());
-    let object = json!({
+    let mut object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": metadata(&name, &found.subject.namespace),
         "spec": {"podSelector": {}, "policyTypes": [direction]},
     });
-    Remedy {
-        change: Change::Create(object),
-        caution: format!("it isolates all pods of the namespace: first allow {needed} in separate policies"),
+    if direction == "Egress" {
+        // Without DNS, a pod reaches no Service by its name, whatever else is allowed.
+        object["spec"]["egress"] = json!([{
+            "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+            "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+        }]);
     }
+    let held = format!("it isolates all pods of the namespace: first allow {needed} in separate policies");
+    Remedy { held, ..Remedy::new(Change::Create(object)) }
 }
 
 /// None for pods without a controller: their spec cannot be changed.
@@ -65,7 +71,11 @@ fn token(found: &CheckFinding) -> Option<Remedy> {
         .then(|| patch(found, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
 }
 
+/// None for workloads that keep data: a second pod has no data, or cannot mount the disk, or both write to it.
 fn replicas(found: &CheckFinding, work: &Work<'_>) -> Option<Remedy> {
+    if keeps_data(work) {
+        return None;
+    }
     let least = if work.critical { 3 } else { 2 };
     // A quorum needs an odd number.
     let wanted = match work.replicas? {
@@ -95,7 +105,7 @@ fn budget(work: &Object) -> Option<Remedy> {
             "metadata": metadata(&meta.name, &meta.namespace),
             "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
         });
-        Remedy { change: Change::Create(object), caution: String::new() }
+        Remedy::new(Change::Create(object))
     })
 }
 
@@ -114,6 +124,23 @@ fn spread(found: &CheckFinding, work: &Work<'_>, key: &str) -> Option<Remedy> {
     }
     remedy.caution = "its pods are replaced".into();
     Some(remedy)
+}
+
+/// Folders whose content a pod can lose at any time.
+const SCRATCH: [&str; 6] = ["/tmp", "/var/tmp", "/run", "/var/run", "/var/cache", "/var/log"];
+
+/// Whether pods of a workload keep something that a second pod would not have. An emptyDir counts unless it is mounted
+/// where programs keep what they can make again.
+fn keeps_data(work: &Work<'_>) -> bool {
+    let of =
+        |owner: &Value, pointer: &str| owner.pointer(pointer).and_then(Value::as_array).cloned().unwrap_or_default();
+    let volumes = of(work.spec(), "/volumes");
+    let emptied = |name: &Value| volumes.iter().any(|v| v["name"] == *name && !v["emptyDir"].is_null());
+    let scratch = |path: &str| SCRATCH.iter().any(|folder| path == *folder || path.starts_with(&format!("{folder}/")));
+    let holds = |mount: &Value| emptied(&mount["name"]) && !scratch(mount["mountPath"].as_str().unwrap_or(""));
+    work.kind == "StatefulSet"
+        || is_a_store(work)
+        || work.containers().any(|c| of(c.value, "/volumeMounts").iter().any(holds))
 }
 
 fn metadata(name: &str, namespace: &str) -> Value {
@@ -137,7 +164,7 @@ fn patch(found: &CheckFinding, pointer: &str, value: &Value) -> Remedy {
         strategic: false,
         body,
     };
-    Remedy { change, caution: String::new() }
+    Remedy::new(change)
 }
 
 fn patch_of(object: &Object, body: &Value) -> Remedy {
@@ -148,5 +175,5 @@ fn patch_of(object: &Object, body: &Value) -> Remedy {
         strategic: false,
         body: body.clone(),
     };
-    Remedy { change, caution: String::new() }
+    Remedy::new(change)
 }

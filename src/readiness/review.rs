@@ -2,6 +2,7 @@
 //! the verdict. Pure code: the same input gives the same review.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     areas::operated::CHECKS as OPERATED,
     catalogue::{AREAS, Area},
-    check::{ALERTS, Check, CheckFinding, DEPOUT, DRAIN, NETPART, NODE, Needs, REGION, RESTORE, Say, ZONE},
+    check::{ALERTS, ANY, Check, CheckFinding, DEPOUT, DRAIN, NETPART, NODE, Needs, REGION, RESTORE, Say, ZONE},
     lacking,
     pattern::matches,
     picture::Picture,
@@ -87,6 +88,7 @@ pub fn review(
         results,
         passes,
         gone: None,
+        compared: None,
         notes,
     }
 }
@@ -247,6 +249,9 @@ impl Whole<'_, '_> {
             severity: own,
             class: check.class,
             blocking: stands_in_the_way,
+            blocks: if stands_in_the_way { blocked(check, self.picture.settings) } else { vec![] },
+            consequence: super::consequence::consequence(check.id, &found, self.picture),
+            owner: super::owners::owner(&found.subject, self.picture),
             fingerprint: fingerprint(check.id, &found),
             subject: found.subject,
             pointer: found.pointer,
@@ -303,6 +308,18 @@ fn blocks(check: &Check, severity: Severity, settings: &ReviewSettings) -> bool 
         (Environment::Staging, Class::Gate) => named && severity == Severity::Critical,
         // Without a planned drill, a gate blocks only if its severity is high or critical.
         (Environment::Production, Class::Gate) => named || severity <= Severity::High,
+    }
+}
+
+/// The drills that a finding of this check blocks. Without a planned drill, those that the check gates.
+fn blocked(check: &Check, settings: &ReviewSettings) -> Vec<Cow<'static, str>> {
+    let planned = || settings.drills.iter().map(|drill| Cow::Owned(drill.clone()));
+    let every = check.gates.is_empty() || check.gates.contains(&ANY);
+    match (settings.drills.is_empty(), every) {
+        (true, true) => vec![ANY.into()],
+        (true, false) => check.gates.iter().map(|gate| (*gate).into()).collect(),
+        (false, true) => planned().collect(),
+        (false, false) => planned().filter(|drill| check.gates.contains(&drill.as_ref())).collect(),
     }
 }
 

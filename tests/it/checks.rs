@@ -212,8 +212,11 @@ fn counts_are_equal_in_every_format() {
     );
     let json: serde_json::Value = serde_json::from_str(&report::review_json(&review)).unwrap();
     let sarif: serde_json::Value = serde_json::from_str(&report::review_sarif(&review)).unwrap();
-    let (junit, human, prometheus) =
-        (report::review_junit(&review), report::review_human(&review, true), report::review_prometheus(&review));
+    let (junit, human, prometheus) = (
+        report::review_junit(&review),
+        report::review_human(&review, true, report::GroupBy::Check),
+        report::review_prometheus(&review),
+    );
     let t = &review.tally;
     assert!(t.fail > 0 && t.pass > 0 && t.skip > 0);
     assert_eq!(report::review_html(&review).matches("<tr>").count(), t.fail + t.unknown + t.error + t.waived);
@@ -412,7 +415,8 @@ fn what_code_scanning_takes() {
 fn names_from_files_are_inert() {
     let text = web(2).replace("name: web, namespace", "name: \"<script>|\\e[31m\", namespace");
     let review = asked(&text, "", "*", ReviewSource::Manifests);
-    let (human, markdown) = (report::review_human(&review, true), report::review_markdown(&review));
+    let (human, markdown) =
+        (report::review_human(&review, true, report::GroupBy::Check), report::review_markdown(&review));
     assert!(!human.contains('\u{1b}') && !markdown.contains('\u{1b}') && !markdown.contains("<script>"));
     assert!(report::review_junit(&review).contains("&lt;script&gt;"));
 }
@@ -426,7 +430,7 @@ fn the_page_of_checks_is_current() {
 #[test]
 fn what_a_person_reads_of_a_review() {
     let review = asked(&sample(), "", "*", ReviewSource::Manifests);
-    crate::golden::check("check.txt", &report::review_human(&review, false));
+    crate::golden::check("check.txt", &report::review_human(&review, false, report::GroupBy::Check));
 }
 
 proptest::proptest! {

@@ -636,7 +636,7 @@ fn a_finding_has_the_ready_patch_for_its_own_workload() {
             strategic: false,
             body: serde_json::json!({"spec": {"replicas": 4}}),
         };
-        Remedy { change, caution: "read the quota first".into() }
+        Remedy { caution: "read the quota first".into(), ..Remedy::new(change) }
     };
     let mut events = ended(outage(""));
     for event in &mut events {

@@ -23,6 +23,7 @@ mod commands;
 mod conformance;
 mod crowds;
 mod dependencies;
+mod diffs;
 mod document;
 mod documents;
 mod drains;

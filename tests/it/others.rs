@@ -134,7 +134,7 @@ fn each_format_counts_what_was_judged() {
     let unjudged: usize = c.unjudged.values().sum();
     assert_eq!(c.judged + unjudged, found.checks.len());
     assert!(c.unjudged[&Unjudged::NeedsCluster] > 30 && c.unjudged[&Unjudged::NeedsDrill] == 28, "{c:?}");
-    let human = report::review_human(&found, false);
+    let human = report::review_human(&found, false, report::GroupBy::Check);
     let counts = format!("{} of {} checks judged something", c.judged, found.checks.len());
     assert!(human.contains(&counts), "{human}");
     assert!(human.contains("left out: 1 object of namespace kube-system"), "{human}");
@@ -259,4 +259,18 @@ fn a_kustomization_is_rendered_or_refused_with_the_command_to_type() {
     std::fs::write(apps.join("Chart.yaml"), "name: a\n").unwrap();
     let (code, _, err) = checked(&apps, &tools);
     assert!(code == Some(2) && err.contains(&format!("helm template {}", apps.display())), "{err}");
+}
+
+#[test]
+fn a_well_run_project_passes_every_profile_of_manifests() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks/well-run/shop.yaml");
+    let object_set = object_set(&std::fs::read_to_string(path).unwrap(), ReviewSource::Manifests);
+    for profile in ["ci", "preflight", "security"] {
+        let found = review(&object_set, &ReviewSettings::default(), "shop", profile, now());
+        let blocking: Vec<_> = found.results.iter().filter(|r| r.blocking).collect();
+        let passed = matches!(found.verdict, Readiness::Ready | Readiness::ReadyWithWarnings);
+        assert!(passed && blocking.is_empty(), "{profile}: {:?} {blocking:#?}", found.coverage);
+        let fails: Vec<_> = found.results.iter().filter(|r| r.state == State::Fail).collect();
+        assert!(fails.len() <= 2, "{profile}: {fails:#?}");
+    }
 }

@@ -5,12 +5,13 @@ use std::{path::Path, process::Command};
 
 use drillmaster::{
     inventory::{ReviewSource, documents},
-    model::{Change, State},
+    model::{Change, Review, Ruling, State},
+    readiness::{ReviewSettings, prove, review},
     report,
 };
 use serde_json::Value;
 
-use crate::checks::{asked, part};
+use crate::checks::{asked, now, object_set, part};
 
 /// The objects of an example after a change to one of them.
 fn changed(text: &str, change: &Change) -> String {
@@ -18,14 +19,23 @@ fn changed(text: &str, change: &Change) -> String {
         documents(text).into_iter().map(|(_, d)| serde_saphyr::from_str(d).unwrap()).collect();
     match change {
         Change::Create(object) => objects.push(object.clone()),
-        Change::Patch { kind, namespace, name, body, .. } => {
+        Change::Patch { kind, namespace, name, body, strategic } => {
             let kind = kind.split('.').next().unwrap();
             let object = objects.iter_mut().find(|o| {
                 o["kind"] == kind
                     && o.pointer("/metadata/name") == Some(&name.as_str().into())
                     && o.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or("") == namespace
             });
-            json_patch::merge(object.expect("the patch must be for an existing object"), body);
+            let object = object.expect("the patch must be for an existing object");
+            let constraints = "/spec/template/spec/topologySpreadConstraints";
+            let before = object.pointer(constraints).and_then(Value::as_array).cloned().unwrap_or_default();
+            json_patch::merge(object, body);
+            // The API server joins this list.
+            if let Some(after) = object.pointer_mut(constraints).and_then(Value::as_array_mut).filter(|_| *strategic) {
+                let kept = |old: &Value| after.iter().all(|new| new["topologyKey"] != old["topologyKey"]);
+                let kept: Vec<Value> = before.into_iter().filter(kept).collect();
+                after.extend(kept);
+            }
         }
     }
     objects.iter().map(|o| format!("{o}\n---\n")).collect()
@@ -73,7 +83,7 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
          selector: {{matchLabels: {{\"{bad}\": \"{bad}\"}}}}\n  template: {{metadata: {{labels: {{\"{bad}\": \"{bad}\"}}}}, \
          spec: {{containers: [{{name: c, image: i}}]}}}}\n"
     );
-    let script = report::fix_plan(&asked(&text, "", "*", ReviewSource::Manifests));
+    let script = report::fix_plan(&asked(&text, "", "*", ReviewSource::Manifests), &[]);
     let stub = folder.path().join("kubectl");
     std::fs::write(&stub, "#!/bin/sh\necho \"$1 $2 $3\" >> \"$HERE/calls\"\ncat > /dev/null\n").unwrap();
     let runs = |context: &[(&str, &str)]| {
@@ -89,6 +99,118 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
     assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
     assert!(!folder.path().join("harm").exists(), "{script}");
     let calls = std::fs::read_to_string(folder.path().join("calls")).unwrap();
-    assert!(calls.lines().count() >= 5, "{calls}");
+    assert!(calls.lines().count() >= 4, "{calls}");
     assert!(calls.lines().all(|l| l == "--context kind-x create" || l == "--context kind-x patch"), "{calls}");
+}
+
+/// The review of some files with its plan proven, and the findings that the plan adds.
+fn proven(text: &str) -> (Review, Vec<Ruling>) {
+    let object_set = object_set(text, ReviewSource::Manifests);
+    let settings = ReviewSettings::default();
+    let mut found = review(&object_set, &settings, "shop", "full", now());
+    let more = prove(&object_set, &settings, now(), &mut found);
+    (found, more)
+}
+
+fn app(name: &str, pod: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  replicas: 1\n  selector: \
+         {{matchLabels: {{app: {name}}}}}\n  template: {{metadata: {{labels: {{app: {name}}}}}, spec: {pod}}}\n---\n"
+    )
+}
+
+#[test]
+fn a_plan_causes_no_finding_that_it_does_not_mend() {
+    let text = app("web", "{containers: [{name: web, image: 'i:1', ports: [{containerPort: 8080}]}]}")
+        + "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {selector: {app: web}, ports: [{port: 80, \
+           targetPort: 8080}]}\n";
+    let (before, more) = proven(&text);
+    // A second replica needs a budget and a spread, which one replica does not.
+    let added: Vec<&str> = more.iter().map(|r| r.check.as_ref()).collect();
+    assert!(["PDB-001", "AFF-001", "ZON-002"].iter().all(|id| added.contains(id)), "{added:?}");
+    let live = before.results.iter().chain(&more).filter(|r| r.state == State::Fail);
+    let live: Vec<&Change> =
+        live.filter_map(|r| r.remedy.as_ref()).filter(|m| m.held.is_empty()).map(|m| &m.change).collect();
+    let mut applied: Vec<&Change> = vec![];
+    let mut after = text.clone();
+    for change in live {
+        if !applied.contains(&change) {
+            after = changed(&after, change);
+            applied.push(change);
+        }
+    }
+    let after = asked(&after, "", "*", ReviewSource::Manifests);
+    let known = |r: &Ruling| before.results.iter().any(|b| b.fingerprint == r.fingerprint && b.state == r.state);
+    let worse: Vec<&Ruling> =
+        after.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !known(r)).collect();
+    assert!(worse.is_empty(), "{worse:#?}");
+    assert!(after.tally.fail < before.tally.fail);
+}
+
+#[test]
+fn a_change_that_would_cause_a_finding_or_cannot_be_made_is_held_back() {
+    let held = |text: &str, id: &str| {
+        let (found, _) = proven(text);
+        let of_web = |r: &&Ruling| r.check == id && r.subject.name == "web";
+        found.results.iter().find(of_web).unwrap().remedy.clone().unwrap().held
+    };
+    let two = |name: &str| app(name, "{containers: [{name: c, image: 'i:1'}]}").replace("replicas: 1", "replicas: 2");
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web, namespace: shop}\nspec: {maxUnavailable: 1, \
+                  unhealthyPodEvictionPolicy: AlwaysAllow, selector: {matchLabels: {app: api}}}\n---\n";
+    assert_eq!(held(&(two("web") + &two("api") + budget), "PDB-001"), "another PodDisruptionBudget has the name web");
+    // Two replicas need a spread, and no patch can add one to a Rollout, whose lists are replaced as a whole.
+    let rollout = app("web", "{containers: [{name: c, image: 'i:1'}]}")
+        .replace("apps/v1", "argoproj.io/v1alpha1")
+        .replace("kind: Deployment", "kind: Rollout");
+    let why = held(&rollout, "WRK-001");
+    assert!(why.starts_with("it would cause AFF-001 for Rollout shop/web"), "{why}");
+}
+
+#[test]
+fn nothing_that_keeps_data_is_scaled() {
+    let mount = |path: &str| {
+        format!(
+            "{{containers: [{{name: c, image: 'i:1', volumeMounts: [{{name: v, mountPath: {path}}}]}}], volumes: [{{name: v, emptyDir: {{}}}}]}}"
+        )
+    };
+    let claim =
+        "{containers: [{name: c, image: 'i:1'}], volumes: [{name: v, persistentVolumeClaim: {claimName: one}}]}";
+    let scaled = |pod: &str, kind: &str| {
+        let text = app("web", pod).replace("kind: Deployment", &format!("kind: {kind}"));
+        let found = asked(&text, "", "WRK-001", ReviewSource::Manifests);
+        assert_eq!(found.tally.fail, 1);
+        found.results.iter().any(|r| r.state == State::Fail && r.remedy.is_some())
+    };
+    for pod in [
+        &mount("/data"),
+        claim,
+        "{containers: [{name: c, image: 'redis:7'}]}",
+        "{containers: [{name: c, image: 'postgres:16'}]}",
+    ] {
+        assert!(!scaled(pod, "Deployment"), "{pod}");
+    }
+    assert!(!scaled("{containers: [{name: c, image: 'i:1'}]}", "StatefulSet"));
+    assert!(scaled(&mount("/tmp/work"), "Deployment"));
+}
+
+#[test]
+fn the_plan_comments_what_needs_a_person_and_names_a_namespace() {
+    let text = app("web", "{containers: [{name: web, image: 'i:1'}]}").replace(", namespace: shop", "");
+    let (found, more) = proven(&text);
+    let plan = report::fix_plan(&found, &more);
+    crate::golden::check("fix-plan.txt", &plan);
+    let live: Vec<&str> = plan.lines().filter(|l| !l.starts_with('#')).collect();
+    assert!(
+        live.iter().filter(|l| l.starts_with("kubectl")).all(|l| l.contains("--namespace \"$NAMESPACE\"")),
+        "{plan}"
+    );
+    assert!(plan.contains("default-deny") && !live.iter().any(|l| l.contains("default-deny")), "{plan}");
+    let run = Command::new("/bin/sh")
+        .args(["-c", &plan])
+        .env("CONTEXT", "x")
+        .env("PATH", "/nowhere")
+        .env_remove("NAMESPACE")
+        .output();
+    let said = run.map(|out| String::from_utf8_lossy(&out.stderr).into_owned());
+    assert!(said.as_ref().is_ok_and(|said| said.contains("set NAMESPACE")), "{said:?}");
 }

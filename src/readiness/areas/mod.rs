@@ -46,3 +46,5 @@ mod velero;
 mod webhooks;
 pub(super) mod workloads;
 pub(super) mod zones;
+
+pub(super) use stateful::is_a_store;

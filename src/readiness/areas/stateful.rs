@@ -171,6 +171,11 @@ pub(super) fn is_kept(work: &Work<'_>) -> bool {
     !work.object.list("/spec/volumeClaimTemplates").is_empty() || volumes.iter().any(|v| outlives(&v))
 }
 
+/// Whether a workload keeps data of its own, by its image, its ports or its volumes.
+pub(in crate::readiness) fn is_a_store(work: &Work<'_>) -> bool {
+    keeps(work) != Keeps::Nothing || is_kept(work)
+}
+
 /// Provisioners whose volumes are disks or folders of one node.
 const LOCAL: [&str; 13] = [
     "rancher.io/local-path",

@@ -3,11 +3,7 @@
 
 use minijinja::{AutoEscape, Environment, Value, context};
 
-use super::{
-    counted, covered,
-    human::{areas, is_shown},
-    place,
-};
+use super::{areas, blocks, counted, covered, is_shown, place, seen};
 use crate::model::{Review, Ruling};
 
 const TEMPLATE: &str = include_str!("review.html");
@@ -39,7 +35,7 @@ fn section(review: &Review, area: &str) -> Value {
             let rows: Vec<Value> = found.iter().map(|r| row(r)).collect();
             Some(context! {
                 id => &check.id, title => &check.title, severity => first.severity.to_string(), fix, rows,
-                blocks => found.iter().any(|r| r.blocking && !r.known),
+                blocks => found.iter().find(|r| r.blocking && !r.known).map(|r| blocks(r)),
             })
         })
         .collect();
@@ -49,6 +45,6 @@ fn section(review: &Review, area: &str) -> Value {
 fn row(r: &Ruling) -> Value {
     context! {
         state => r.state.to_string(), subject => r.subject.to_string(), place => place(&r.subject),
-        observed => &r.observed, waiver => &r.waiver, known => r.known,
+        observed => seen(r), waiver => &r.waiver, known => r.known,
     }
 }

@@ -1,21 +1,25 @@
 //! A readiness review in every format. All formats show the same [`Review`], so all of them contain the same counts.
 
 mod fixplan;
+mod groups;
 mod html;
 mod human;
 mod junit;
+mod markdown;
 mod prometheus;
 mod sarif;
 
 pub use fixplan::fix_plan;
 pub(in crate::report) use fixplan::lines as fix_lines;
+pub use groups::GroupBy;
 pub use html::html;
-pub use human::{human, markdown};
+pub use human::human;
 pub use junit::{junit as review_junit, junit_by_check as review_junit_by_check};
+pub use markdown::markdown;
 pub use prometheus::prometheus;
 pub use sarif::sarif as review_sarif;
 
-use crate::model::Review;
+use crate::model::{Compared, Review, Ruling, State};
 
 /// The review itself.
 pub fn review_json(review: &Review) -> String {
@@ -53,4 +57,69 @@ fn covered(review: &Review) -> Vec<String> {
 /// `file:line`, if the object comes from a file.
 fn place(subject: &crate::model::Subject) -> String {
     if subject.file.is_empty() { String::new() } else { format!("{}:{}", subject.file, subject.line) }
+}
+
+/// Whether a result is a finding.
+fn is_shown(r: &Ruling) -> bool {
+    !matches!(r.state, State::Skip | State::Pass)
+}
+
+/// Areas with findings, the most serious first.
+fn areas(review: &Review) -> Vec<&str> {
+    let mut found: Vec<&str> = vec![];
+    for result in review.results.iter().filter(|r| is_shown(r)) {
+        if let Some(check) = review.checks.iter().find(|c| c.id == result.check)
+            && !found.contains(&check.area.as_str())
+        {
+            found.push(&check.area);
+        }
+    }
+    found
+}
+
+/// How serious a finding is, and the drills that it blocks.
+fn mark(r: &Ruling) -> String {
+    let way = if r.blocking && !r.known { format!(" {}", blocks(r)) } else { String::new() };
+    let known = if r.known { " known" } else { "" };
+    match r.state {
+        State::Fail => format!("{}{way}{known}", r.severity),
+        state => format!("{state}{way}{known}"),
+    }
+}
+
+/// `BLOCKS drain, node`; only `BLOCKS` for a review of an older version, which names no drill.
+fn blocks(r: &Ruling) -> String {
+    if r.blocks.iter().any(|drill| drill == "any") {
+        return "BLOCKS every drill".to_owned();
+    }
+    format!("BLOCKS {}", r.blocks.join(", ")).trim_end().to_owned()
+}
+
+/// What was seen, and what an outage would leave.
+fn seen(r: &Ruling) -> String {
+    if r.consequence.is_empty() { r.observed.clone() } else { format!("{}; {}", r.observed, r.consequence) }
+}
+
+/// The same, and who set the finding aside.
+fn shown_observed(r: &Ruling) -> String {
+    match &r.waiver {
+        Some(waiver) => format!("{} [{waiver}]", seen(r)),
+        None => seen(r),
+    }
+}
+
+/// `2 new (1 blocks), 1 gone, 17 stayed`
+fn counts_of(compared: &Compared) -> String {
+    let way = match compared.blocking {
+        0 => String::new(),
+        1 => " (1 blocks)".to_owned(),
+        n => format!(" ({n} block)"),
+    };
+    format!("{} new{way}, {} gone, {} stayed", compared.new, compared.gone, compared.stayed)
+}
+
+/// The findings that are gone. They block nothing any more and need no fix.
+fn of_the_past(review: &Review) -> Vec<Ruling> {
+    let past = |r: &Ruling| Ruling { blocking: false, blocks: vec![], fix: "".into(), remedy: None, ..r.clone() };
+    review.gone.iter().flatten().map(past).collect()
 }

@@ -88,7 +88,7 @@ pub fn sarif(review: &Review) -> String {
         "runs": [{
             "tool": {"driver": {"name": "drillmaster", "version": env!("CARGO_PKG_VERSION"),
                 "informationUri": "https://drillmaster.dev", "rules": rules}},
-            "invocations": [{"executionSuccessful": true, "exitCode": review.verdict.exit().code(),
+            "invocations": [{"executionSuccessful": true, "exitCode": review.exit().code(),
                 "toolExecutionNotifications": notices}],
             "properties": {"target": review.target, "verdict": review.verdict.to_string(),
                 "pass": t.pass, "fail": t.fail, "unknown": t.unknown, "error": t.error, "waived": t.waived, "skip": t.skip,
@@ -120,13 +120,13 @@ fn result(review: &Review, r: &Ruling) -> Value {
         "ruleId": r.check,
         "level": if r.state == State::Unknown { "warning" } else { level(r.severity) },
         "kind": if r.state == State::Unknown { "open" } else { "fail" },
-        "message": {"text": sentence(&format!("{s}: {}{fix}", r.observed))},
+        "message": {"text": sentence(&format!("{s}: {}{fix}", super::seen(r)))},
         "locations": [{
             "physicalLocation": {"artifactLocation": {"uri": uri}, "region": {"startLine": line}},
             "logicalLocations": [{"fullyQualifiedName": logical.join("/")}],
         }],
         "partialFingerprints": {"drillmasterCheck/v1": r.fingerprint},
-        "properties": {"pointer": r.pointer, "severity": r.severity.to_string(), "blocking": r.blocking},
+        "properties": {"pointer": r.pointer, "severity": r.severity.to_string(), "blocking": r.blocking, "blocks": r.blocks},
     });
     if let Some(index) = review.checks.iter().position(|c| c.id == r.check) {
         result["ruleIndex"] = index.into();

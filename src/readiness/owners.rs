@@ -1,0 +1,36 @@
+//! Who is responsible for an object: a label or an annotation says so, or the objective of the readiness file.
+
+use super::picture::Picture;
+use crate::{inventory::Object, model::Subject};
+
+/// Labels and annotations that name an owner; the first that an object has counts.
+const KEYS: [&str; 3] = ["drillmaster.dev/owner", "owner", "team"];
+
+/// The owner of an object, or else of its namespace; empty if nothing says so.
+pub(crate) fn owner(of: &Subject, picture: &Picture<'_>) -> String {
+    let objective = |wanted: &str| {
+        let found = picture.settings.objectives.iter().find(|o| o.of == wanted);
+        found.and_then(|o| o.owner.clone())
+    };
+    let own = || objective(&format!("{}/{}/{}", of.namespace, of.kind.to_lowercase(), of.name));
+    let space = if of.kind == "Namespace" { &of.name } else { &of.namespace };
+    let of_space = || picture.object_set.find("Namespace", "", space).and_then(named);
+    let found = object(of, picture).and_then(named).or_else(own);
+    found.or_else(of_space).or_else(|| objective(space)).unwrap_or_default()
+}
+
+/// The object of a finding. A finding names the kind without its group.
+fn object<'a>(of: &Subject, picture: &Picture<'a>) -> Option<&'a Object> {
+    if of.kind.is_empty() {
+        return None;
+    }
+    let of_kind = |key: &&String| key.split('.').next() == Some(of.kind.as_str());
+    let keys = picture.object_set.objects.keys().filter(of_kind);
+    keys.filter_map(|key| picture.object_set.find(key, &of.namespace, &of.name)).next()
+}
+
+fn named(object: &Object) -> Option<String> {
+    let meta = &object.metadata;
+    let said = |key: &&str| meta.annotations.get(*key).or_else(|| meta.labels.get(*key));
+    KEYS.iter().find_map(|key| said(&key)).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+}
