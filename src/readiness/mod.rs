@@ -38,6 +38,7 @@ pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
 pub use explain::{explain, explain_json, listing, listing_json, page};
 pub use review::{against_baseline, review};
+pub use rights::{Caller, Permissions, Request};
 pub use settings::ReviewSettings;
 pub use strangers::strangers;
 
