@@ -20,11 +20,12 @@ const HOST: &str = "kubernetes.io/hostname";
 /// The change that would correct this finding; none if a person has to decide.
 pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
-        "NET-001" => Some(closed(found, "Ingress", "their callers")),
-        "NET-002" => Some(closed(found, "Egress", "DNS and the services that they call")),
+        // Without a rule for their callers, the Services of the namespace could not be reached. Only its owner knows them.
+        "NET-001" if !serves(picture, &found.subject.namespace) => closed(found, picture, "Ingress", "their callers"),
+        "NET-002" => closed(found, picture, "Egress", "DNS and the services that they call"),
         "RBAC-007" => token(found),
         "WRK-001" => replicas(found, picture.work(&found.subject)?),
-        "PDB-001" => budget(picture.work(&found.subject)?.object),
+        "PDB-001" => budget(picture, picture.work(&found.subject)?),
         "PDB-006" => Some(patch(found, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
         "AFF-001" => spread(found, picture.work(&found.subject)?, HOST),
         "ZON-002" => spread(found, picture.work(&found.subject)?, ZONE),
@@ -45,18 +46,26 @@ pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -
     }
 }
 
-/// A default-deny policy for the namespace.
-fn closed(found: &CheckFinding, direction: &str, needed: &str) -> Remedy {
+/// Whether a Service has pods of this namespace as its endpoints.
+fn serves(picture: &Picture<'_>, namespace: &str) -> bool {
+    picture.in_namespace(namespace).iter().any(|work| !picture.services(work).is_empty())
+}
+
+/// A default-deny policy for the namespace; none if it has one of this name, which then denies less.
+fn closed(found: &CheckFinding, picture: &Picture<'_>, direction: &str, needed: &str) -> Option<Remedy> {
     let name = format!("default-deny-{}", direction.to_lowercase());
+    if picture.object_set.find("NetworkPolicy.networking.k8s.io", &found.subject.namespace, &name).is_some() {
+        return None;
+    }
     let object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": metadata(&name, &found.subject.namespace),
         "spec": {"podSelector": {}, "policyTypes": [direction]},
     });
-    Remedy {
+    Some(Remedy {
         change: Change::Create(object),
         caution: format!("it isolates all pods of the namespace: first allow {needed} in separate policies"),
-    }
+    })
 }
 
 /// None for pods without a controller: their spec cannot be changed.
@@ -86,17 +95,28 @@ fn replicas(found: &CheckFinding, work: &Work<'_>) -> Option<Remedy> {
 }
 
 /// A budget with the workload's own selector, which matches no pods of other workloads.
-fn budget(work: &Object) -> Option<Remedy> {
-    let selector = work.at("/spec/selector");
-    let meta = &work.metadata;
-    selector.is_object().then(|| {
-        let object = json!({
-            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-            "metadata": metadata(&meta.name, &meta.namespace),
-            "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
-        });
-        Remedy { change: Change::Create(object), caution: String::new() }
-    })
+fn budget(picture: &Picture<'_>, work: &Work<'_>) -> Option<Remedy> {
+    let selector = work.object.at("/spec/selector");
+    let name = budget_name(picture, work).filter(|_| selector.is_object())?;
+    let object = json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": metadata(&name, work.namespace()),
+        "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
+    });
+    Some(Remedy { change: Change::Create(object), caution: String::new() })
+}
+
+/// A name that no other budget of the namespace has: that of the workload, or with its kind if a budget or another
+/// workload has that name already.
+fn budget_name(picture: &Picture<'_>, work: &Work<'_>) -> Option<String> {
+    let taken = |name: &str| picture.object_set.find("PodDisruptionBudget.policy", work.namespace(), name).is_some();
+    let with_kind = format!("{}-{}", work.name(), work.kind.to_lowercase());
+    let namesakes = picture.in_namespace(work.namespace()).into_iter().filter(|other| other.name() == work.name());
+    if namesakes.count() < 2 && !taken(work.name()) {
+        return Some(work.name().to_owned());
+    }
+    // The API server accepts names of at most 253 characters.
+    Some(with_kind).filter(|name| name.len() <= 253 && !taken(name))
 }
 
 /// One more constraint. The others stay, because a strategic merge joins the list by topology key.
