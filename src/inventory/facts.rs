@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    OtherRun, ReadersSeen, Reply,
+    BackedUp, OtherRun, ReadersSeen, Reply,
     addresses::said,
+    backed_up::backed_up,
     everything::{kinds, live_of},
     other_runs::other_runs,
     readers::readers_seen,
@@ -79,6 +80,9 @@ pub struct SecondCluster {
     pub wrong: Vec<String>,
     /// Each permission that is needed there, and whether drillmaster has it.
     pub permissions: Reply<Vec<(Permission, bool)>>,
+    /// The newest backup, compared with what this cluster serves; none if there is no such backup, or if no step needs
+    /// Velero.
+    pub backed_up: Option<Reply<BackedUp>>,
 }
 
 /// Collects all facts.
@@ -92,7 +96,7 @@ pub async fn facts(world: &World, plan: &Plan, run: &str, credentials_end: Optio
         velero(world, needs_velero, run),
         monitoring(world),
         other_runs(world, run),
-        second_cluster(world, plan, run),
+        second_cluster(world, plan, needs_velero, run),
         deleted(world, plan),
         readers_seen(world, plan, run)
     );
@@ -152,7 +156,7 @@ async fn deleted(world: &World, plan: &Plan) -> BTreeMap<String, Reply<Census>> 
 }
 
 /// Whether the second cluster can receive what will be restored into it.
-async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondCluster> {
+async fn second_cluster(world: &World, plan: &Plan, needs_velero: bool, run: &str) -> Option<SecondCluster> {
     let there = world.recovery.as_ref()?;
     let name = format!("drill-{}-{}", run.to_lowercase(), there.clock.now_us());
     let mut wrong = vec![];
@@ -174,7 +178,8 @@ async fn second_cluster(world: &World, plan: &Plan, run: &str) -> Option<SecondC
         }
     }
     let permissions = rights(&there.kube, &plan.recovery_permissions).await;
-    Some(SecondCluster { context: there.identity.context.clone(), wrong, permissions })
+    let backed_up = if needs_velero { backed_up(world, &there.kube, &plan.namespaces).await } else { None };
+    Some(SecondCluster { context: there.identity.context.clone(), wrong, permissions, backed_up })
 }
 
 /// Every permission on everything.

@@ -6,6 +6,7 @@ mod addresses;
 mod alike;
 mod allowed;
 mod archive;
+mod backed_up;
 mod capture;
 mod everything;
 mod facts;
@@ -36,6 +37,7 @@ mod yaml;
 use std::collections::BTreeMap;
 
 pub use archive::{LEFT_OUT, save};
+pub use backed_up::{ApiKind, BackedUp};
 pub use capture::{Captured, capture};
 pub use everything::{BESIDE, live, objects_in};
 pub use facts::{Census, Facts, SecondCluster, facts, rights};

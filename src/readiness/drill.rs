@@ -14,7 +14,7 @@ use crate::model::{AlertExpectation, Class, Finding, Severity};
 type Rule = fn(&Case<'_>) -> Finding;
 
 /// The number of these checks.
-const COUNT: usize = 28;
+const COUNT: usize = 29;
 
 /// The rules, in the order of [`CHECKS`].
 pub(super) const RULES: [Rule; COUNT] = [
@@ -45,6 +45,7 @@ pub(super) const RULES: [Rule; COUNT] = [
     |case| alerting(case, "watchdog", alerts::watchdog),
     cluster::destruction,
     cluster::second_cluster,
+    velero::backup_served,
     velero::readers,
 ];
 
@@ -351,6 +352,16 @@ pub(super) const CHECKS: [Check; COUNT] = [
             "In the recovery cluster, Velero answers within 15 s, a storage location is Available, no namespace of the plan exists, and every right that the plan needs there is allowed. The check is skipped if no recovery cluster is named.",
             "Prepare the recovery cluster: Velero with the same store, no namespaces of these names, and the rights that `drillmaster rbac --recovery` prints",
             "After the loss of a region, the recovery cluster is the only way to restore.",
+        ],
+    ),
+    entry(
+        ["DRL-027", "backup-served", "The recovery cluster serves what the backup holds"],
+        Severity::High,
+        &[REGION],
+        [
+            "The recovery cluster serves the API version and kind of every object that the newest Completed backup holds in the namespaces of the plan, custom resources included. If the list of the backup, or the discovery of the recovery cluster, cannot be read, the result is unknown. Without such a backup it is unknown, too, which does not refuse the run. The check is skipped if no recovery cluster is named, or if no step needs Velero.",
+            "Write the objects in a version that both clusters serve and take a new backup, or install the missing CustomResourceDefinitions in the recovery cluster",
+            "Velero restores each object in the version in which the backup holds it. A version that the recovery cluster does not serve is lost.",
         ],
     ),
     entry(

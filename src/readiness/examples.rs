@@ -59,6 +59,7 @@ pub(crate) const PROVEN: &[&str] = &[
     "DRL-024",
     "DRL-025",
     "DRL-026",
+    "DRL-027",
     "DRP-001",
     "DRP-003",
     "DRP-004",

@@ -44,6 +44,7 @@ pub use diff::against_base;
 pub use explain::{explain, explain_json, listing, listing_json, page};
 pub use proof::prove;
 pub use review::{against_baseline, review};
+pub use rights::{Caller, Permissions, Request};
 pub use settings::ReviewSettings;
 pub use strangers::strangers;
 

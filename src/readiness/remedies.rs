@@ -21,11 +21,11 @@ const HOST: &str = "kubernetes.io/hostname";
 /// The change that would correct this finding; none if a person has to decide.
 pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
-        "NET-001" => Some(closed(found, "Ingress", "their callers")),
-        "NET-002" => Some(closed(found, "Egress", "the services that they call")),
+        "NET-001" => closed(found, picture, "Ingress", "their callers"),
+        "NET-002" => closed(found, picture, "Egress", "the services that they call"),
         "RBAC-007" => token(found),
         "WRK-001" => replicas(found, picture.work(&found.subject)?),
-        "PDB-001" => budget(picture.work(&found.subject)?.object),
+        "PDB-001" => budget(picture, picture.work(&found.subject)?),
         "PDB-006" => Some(patch(found, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
         "AFF-001" => spread(found, picture.work(&found.subject)?, HOST),
         "ZON-002" => spread(found, picture.work(&found.subject)?, ZONE),
@@ -46,9 +46,12 @@ pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -
     }
 }
 
-/// A default-deny policy for the namespace. It is never made without a person, who knows what else to allow.
-fn closed(found: &CheckFinding, direction: &str, needed: &str) -> Remedy {
+/// A default-deny policy for the namespace; none if it has one of this name, which then denies less.
+fn closed(found: &CheckFinding, picture: &Picture<'_>, direction: &str, needed: &str) -> Option<Remedy> {
     let name = format!("default-deny-{}", direction.to_lowercase());
+    if picture.object_set.find("NetworkPolicy.networking.k8s.io", &found.subject.namespace, &name).is_some() {
+        return None;
+    }
     let mut object = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
         "metadata": metadata(&name, &found.subject.namespace),
@@ -62,7 +65,7 @@ fn closed(found: &CheckFinding, direction: &str, needed: &str) -> Remedy {
         }]);
     }
     let held = format!("it isolates all pods of the namespace: first allow {needed} in separate policies");
-    Remedy { held, ..Remedy::new(Change::Create(object)) }
+    Some(Remedy { held, ..Remedy::new(Change::Create(object)) })
 }
 
 /// None for pods without a controller: their spec cannot be changed.
@@ -96,17 +99,28 @@ fn replicas(found: &CheckFinding, work: &Work<'_>) -> Option<Remedy> {
 }
 
 /// A budget with the workload's own selector, which matches no pods of other workloads.
-fn budget(work: &Object) -> Option<Remedy> {
-    let selector = work.at("/spec/selector");
-    let meta = &work.metadata;
-    selector.is_object().then(|| {
-        let object = json!({
-            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-            "metadata": metadata(&meta.name, &meta.namespace),
-            "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
-        });
-        Remedy::new(Change::Create(object))
-    })
+fn budget(picture: &Picture<'_>, work: &Work<'_>) -> Option<Remedy> {
+    let selector = work.object.at("/spec/selector");
+    let name = budget_name(picture, work).filter(|_| selector.is_object())?;
+    let object = json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": metadata(&name, work.namespace()),
+        "spec": {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow", "selector": selector},
+    });
+    Some(Remedy::new(Change::Create(object)))
+}
+
+/// A name that no other budget of the namespace has: that of the workload, or with its kind if a budget or another
+/// workload has that name already.
+fn budget_name(picture: &Picture<'_>, work: &Work<'_>) -> Option<String> {
+    let taken = |name: &str| picture.object_set.find("PodDisruptionBudget.policy", work.namespace(), name).is_some();
+    let with_kind = format!("{}-{}", work.name(), work.kind.to_lowercase());
+    let namesakes = picture.in_namespace(work.namespace()).into_iter().filter(|other| other.name() == work.name());
+    if namesakes.count() < 2 && !taken(work.name()) {
+        return Some(work.name().to_owned());
+    }
+    // The API server accepts names of at most 253 characters.
+    Some(with_kind).filter(|name| name.len() <= 253 && !taken(name))
 }
 
 /// One more constraint. The others stay, because a strategic merge joins the list by topology key.

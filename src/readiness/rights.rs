@@ -11,9 +11,14 @@ use serde_json::Value;
 
 use super::values::{list, selector, text, words};
 use crate::{
-    inventory::{Object, ObjectSet},
+    inventory::{Object, ObjectSet, ReviewSource},
     kubernetes::Selector,
 };
+
+mod request;
+
+use request::account_of;
+pub use request::{Caller, Permissions, Request};
 
 /// The API group of roles and bindings.
 pub(crate) const GROUP: &str = "rbac.authorization.k8s.io";
@@ -24,6 +29,8 @@ pub(crate) struct Rule<'a> {
     groups: Vec<&'a str>,
     resources: Vec<&'a str>,
     verbs: Vec<&'a str>,
+    /// Paths that are not resources.
+    paths: Vec<&'a str>,
     /// The names of objects to which it is limited; empty for all.
     pub names: Vec<&'a str>,
     /// Its index in its role.
@@ -36,7 +43,14 @@ impl<'a> Rule<'a> {
     fn of(value: &'a Value, index: usize) -> Self {
         let of = |field: &str| words(value, field);
         let (groups, resources, verbs) = (of("/apiGroups"), of("/resources"), of("/verbs"));
-        Self { groups, resources, verbs, names: of("/resourceNames"), index, from: None }
+        let (paths, names) = (of("/nonResourceURLs"), of("/resourceNames"));
+        Self { groups, resources, verbs, paths, names, index, from: None }
+    }
+
+    /// Whether another rule allows the same, wherever it is from.
+    fn is_same(&self, other: &Self) -> bool {
+        let all = |rule: &Self| [&rule.groups, &rule.resources, &rule.verbs, &rule.paths, &rule.names].map(Vec::clone);
+        all(self) == all(other)
     }
 
     /// Whether it allows a verb on a resource, such as `pods` or `pods/exec`, whatever the name of the object.
@@ -54,11 +68,10 @@ impl<'a> Rule<'a> {
         groups.iter().any(|group| resources.iter().any(|resource| on(group, resource)))
     }
 
-    /// Whether it allows a request. An empty name is a request that names no object.
-    #[cfg(test)]
-    fn allows(&self, request: &Request<'_>) -> bool {
-        let named = self.names.is_empty() || self.names.contains(&request.name);
-        named && self.covers(request.verb, request.group, request.resource)
+    /// Whether it allows a verb on a path that is not a resource. A `*` at the end stands for the rest of the path.
+    pub fn covers_path(&self, verb: &str, path: &str) -> bool {
+        let is = |named: &&str| *named == path || named.ends_with('*') && path.starts_with(named.trim_end_matches('*'));
+        has(&self.verbs, verb) && self.paths.iter().any(is)
     }
 
     /// Which of verbs, resources and groups are wildcards.
@@ -99,10 +112,11 @@ pub(crate) struct Role<'a> {
     pub rules: Vec<Rule<'a>>,
     /// Whether another ClusterRole aggregates it.
     pub is_part: bool,
+    key: Key<'a>,
 }
 
-/// A namespace (empty for a ClusterRole) and a name.
-type Key<'a> = (&'a str, &'a str);
+/// A namespace and a name. Only a Role has a namespace; in a file, it may be empty.
+type Key<'a> = (Option<&'a str>, &'a str);
 
 /// A binding of a role to subjects.
 #[derive(Clone, Debug)]
@@ -117,7 +131,7 @@ pub(crate) struct Binding<'a> {
 
 impl<'a> Binding<'a> {
     fn of(object: &'a Object, wide: bool) -> Self {
-        let namespace = if object.text("/roleRef/kind") == "Role" { object.metadata.namespace.as_str() } else { "" };
+        let namespace = (object.text("/roleRef/kind") == "Role").then_some(object.metadata.namespace.as_str());
         Self { object, wide, default: is_default(object), role: (namespace, object.text("/roleRef/name")) }
     }
 
@@ -140,6 +154,10 @@ pub(crate) struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn of(value: &'a Value, here: &'a str) -> Self {
         let (kind, own) = (text(value, "/kind"), text(value, "/namespace"));
+        // A service account is also a user, and a binding may name it as such.
+        if let Some((namespace, name)) = account_of(text(value, "/name")).filter(|_| kind == "User") {
+            return Self { kind: "ServiceAccount", namespace, name };
+        }
         let namespace = match kind {
             "ServiceAccount" if own.is_empty() => here,
             "ServiceAccount" => own,
@@ -153,23 +171,6 @@ impl<'a> Subject<'a> {
         let prefixes = ["system:kube-", "system:node", "kubeadm:"];
         self.kind != "ServiceAccount"
             && (self.name == "system:masters" || prefixes.iter().any(|prefix| self.name.starts_with(prefix)))
-    }
-
-    /// Whether a binding for `other` also applies to it: another name of a service account, or a group of it.
-    pub fn is(&self, other: &Subject<'_>) -> bool {
-        let account = self.kind == "ServiceAccount";
-        match other.kind {
-            "User" if account => other.name == format!("system:serviceaccount:{}:{}", self.namespace, self.name),
-            "Group" if account => {
-                matches!(other.name, "system:authenticated" | "system:serviceaccounts")
-                    || other.name.strip_prefix("system:serviceaccounts:") == Some(self.namespace)
-            }
-            "Group" if self.kind == "User" => {
-                let known = self.name != "system:anonymous";
-                other.name == if known { "system:authenticated" } else { "system:unauthenticated" }
-            }
-            _ => self == other,
-        }
     }
 }
 
@@ -221,20 +222,6 @@ static DEFAULTS: LazyLock<Vec<DefaultRole>> = LazyLock::new(|| {
     lines.map(|line| serde_json::from_str(line).expect("generated from the module, read by a test")).collect()
 });
 
-/// A request to the API server.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub verb: &'a str,
-    pub group: &'a str,
-    /// The resource, with its subresource: `pods/log`.
-    pub resource: &'a str,
-    /// The namespace; empty for all namespaces and for cluster-scoped objects.
-    pub namespace: &'a str,
-    /// The name of the object; empty for a request that names none.
-    pub name: &'a str,
-}
-
 /// All roles and bindings.
 #[derive(Debug, Default)]
 pub(crate) struct Rights<'a> {
@@ -249,14 +236,16 @@ impl<'a> Rights<'a> {
     pub fn of(object_set: &'a ObjectSet) -> Self {
         let mut own: BTreeMap<Key<'a>, Part<'a>> = BTreeMap::new();
         for default in DEFAULTS.iter() {
-            own.insert(("", &default.name), Part::of_default(default));
+            own.insert((None, &default.name), Part::of_default(default));
         }
-        for object in
-            object_set.any(&format!("ClusterRole.{GROUP}")).iter().chain(object_set.any(&format!("Role.{GROUP}")))
-        {
-            own.insert((&object.metadata.namespace, &object.metadata.name), Part::of_object(object));
+        for object in object_set.any(&format!("ClusterRole.{GROUP}")) {
+            own.insert((None, &object.metadata.name), Part::of_object(object));
         }
-        let mut rights = Self { roles: whole(&own), ..Self::default() };
+        for object in object_set.any(&format!("Role.{GROUP}")) {
+            own.insert((Some(&object.metadata.namespace), &object.metadata.name), Part::of_object(object));
+        }
+        let written = object_set.source != ReviewSource::Manifests;
+        let mut rights = Self { roles: whole(&own, written), ..Self::default() };
         for (kind, wide) in [("ClusterRoleBinding", true), ("RoleBinding", false)] {
             let all = object_set.any(&format!("{kind}.{GROUP}")).iter();
             rights.bindings.extend(all.map(|object| Binding::of(object, wide)));
@@ -279,17 +268,8 @@ impl<'a> Rights<'a> {
 
     /// The bindings of a role that are not default ones of Kubernetes.
     pub fn bindings_of(&self, role: &Role<'a>) -> impl Iterator<Item = &Binding<'a>> {
-        let namespace = role.object.map_or("", |o| o.metadata.namespace.as_str());
-        let places = self.by_role.get(&(namespace, role.name)).into_iter().flatten();
+        let places = self.by_role.get(&role.key).into_iter().flatten();
         places.map(|i| &self.bindings[*i]).filter(|binding| !binding.default)
-    }
-
-    /// Whether a subject may make a request, by RBAC alone.
-    #[cfg(test)]
-    pub fn allows(&self, subject: &Subject<'_>, request: &Request<'_>) -> bool {
-        let here = |b: &&Binding<'_>| b.wide || b.object.metadata.namespace == request.namespace;
-        let bound = self.bindings.iter().filter(here).filter(|b| b.subjects().any(|(_, s)| subject.is(&s)));
-        bound.filter_map(|b| self.role(b)).flat_map(|role| &role.rules).any(|rule| rule.allows(request))
     }
 }
 
@@ -330,34 +310,68 @@ impl<'a> Part<'a> {
 }
 
 /// The roles with the rules that they aggregate. The controller does the same until nothing changes any more, so an
-/// aggregated role may aggregate others.
-fn whole<'a>(own: &BTreeMap<Key<'a>, Part<'a>>) -> BTreeMap<Key<'a>, Role<'a>> {
-    let cluster = || own.iter().filter(|((namespace, _), _)| namespace.is_empty());
-    let mut parts_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for ((_, name), part) in cluster().filter(|(_, part)| !part.aggregates.is_empty()) {
-        let chosen = cluster().filter(|((_, other), other_part)| {
-            other != name && part.aggregates.iter().any(|s| s.matches(&other_part.labels))
-        });
-        parts_of.insert(name, chosen.map(|((_, other), _)| *other).collect());
-    }
-    let used: BTreeSet<&str> = parts_of.values().flatten().copied().collect();
+/// aggregated role may aggregate others. `written` says that the roles are those of a cluster, where the controller has
+/// already written rules into them.
+fn whole<'a>(own: &BTreeMap<Key<'a>, Part<'a>>, written: bool) -> BTreeMap<Key<'a>, Role<'a>> {
+    let parts = Parts::of(own);
     let one = |(key, part): (&Key<'a>, &Part<'a>)| {
-        let mut rules = part.rules.clone();
-        let (mut seen, mut next) = (BTreeSet::from([key.1]), parts_of.get(key.1).cloned().unwrap_or_default());
-        if !key.0.is_empty() {
-            next.clear();
-        }
-        while let Some(name) = next.pop() {
-            let Some(((_, name), other)) = own.get_key_value(&("", name)).filter(|((_, n), _)| seen.insert(n)) else {
-                continue;
-            };
-            rules.extend(other.rules.iter().cloned().map(|rule| Rule { from: Some(name), ..rule }));
-            next.extend(parts_of.get(name).into_iter().flatten());
-        }
-        let is_part = key.0.is_empty() && used.contains(key.1);
-        (*key, Role { object: part.object, name: key.1, default: part.default, rules, is_part })
+        let mut rules = parts.aggregated(own, *key);
+        // The controller replaces the rules of an aggregated role. In a cluster, those that it has not replaced yet
+        // still count.
+        let stays = |rule: &&Rule<'a>| rules.is_empty() || written && !rules.iter().any(|other| other.is_same(rule));
+        let mut all: Vec<Rule<'a>> = part.rules.iter().filter(stays).cloned().collect();
+        all.append(&mut rules);
+        let is_part = key.0.is_none() && parts.used.contains(key.1);
+        (*key, Role { object: part.object, name: key.1, default: part.default, rules: all, is_part, key: *key })
     };
     own.iter().map(one).collect()
+}
+
+/// Which ClusterRoles each aggregated one aggregates.
+struct Parts<'a> {
+    /// By the name of the aggregated role: all that it aggregates, also through others.
+    reach: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// All roles that another one aggregates.
+    used: BTreeSet<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(own: &BTreeMap<Key<'a>, Part<'a>>) -> Self {
+        let cluster = || own.iter().filter(|((namespace, _), _)| namespace.is_none());
+        let mut direct: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for ((_, name), part) in cluster().filter(|(_, part)| !part.aggregates.is_empty()) {
+            let chosen = cluster().filter(|((_, other), other_part)| {
+                other != name && part.aggregates.iter().any(|s| s.matches(&other_part.labels))
+            });
+            direct.insert(name, chosen.map(|((_, other), _)| *other).collect());
+        }
+        let reach = |name: &&'a str| {
+            let (mut seen, mut next) = (BTreeSet::new(), direct.get(name).cloned().unwrap_or_default());
+            while let Some(part) = next.pop() {
+                if seen.insert(part) {
+                    next.extend(direct.get(part).into_iter().flatten());
+                }
+            }
+            (*name, seen)
+        };
+        Self { reach: direct.keys().map(reach).collect(), used: direct.values().flatten().copied().collect() }
+    }
+
+    /// The rules that a role aggregates.
+    fn aggregated(&self, own: &BTreeMap<Key<'a>, Part<'a>>, (namespace, name): Key<'a>) -> Vec<Rule<'a>> {
+        let reach = self.reach.get(name).filter(|_| namespace.is_none());
+        let parts = reach.into_iter().flatten().filter(|part| **part != name && !self.is_replaced(own, part));
+        let found = parts.filter_map(|part| own.get(&(None, *part)).map(|other| (*part, &other.rules)));
+        found.flat_map(|(part, rules)| rules.iter().map(move |r| Rule { from: Some(part), ..r.clone() })).collect()
+    }
+
+    /// Whether the controller replaces the rules of a role. Roles that aggregate each other keep theirs here, because
+    /// the result depends on which the controller sees first.
+    fn is_replaced(&self, own: &BTreeMap<Key<'a>, Part<'a>>, name: &str) -> bool {
+        let has_rules = |part: &&&'a str| own.get(&(None, **part)).is_some_and(|other| !other.rules.is_empty());
+        let back = |part: &str| self.reach.get(part).is_some_and(|parts| parts.contains(name));
+        self.reach.get(name).into_iter().flatten().filter(has_rules).any(|part| *part != name && !back(*part))
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 use serde_json::Value;
 
-use super::Case;
+use super::{
+    Case,
+    versions::{Known, known},
+};
 use crate::{
+    inventory::ApiKind,
     model::{Finding, Verb, accepted, few},
     world::{BACKUP_READY, is_queued, is_terminal, nudge_command},
 };
@@ -277,6 +281,54 @@ pub(super) fn store_outside(case: &Case<'_>) -> Finding {
             format!("the backup store goes away with the nodes: {}", inside.join(", ")),
             "keep the backups outside the failure domain",
         )
+    }
+}
+
+/// Objects of the newest backup whose API version the recovery cluster does not serve.
+pub(super) fn backup_served(case: &Case<'_>) -> Finding {
+    const CHECK: &str = "backup-served";
+    let Some(there) = &case.facts.recovery else { return Finding::skip(CHECK, "no recovery cluster is named") };
+    if case.facts.velero_server.is_none() {
+        return Finding::skip(CHECK, NOT_NEEDED);
+    }
+    let context = &there.context;
+    match &there.backed_up {
+        None => Finding::unknown(
+            CHECK,
+            "no Completed backup holds the namespaces of the plan, so nothing can be compared",
+            "plan the drill again after the first backup",
+        )
+        .advisory(),
+        Some(Err(why)) => Finding::unknown(
+            CHECK,
+            why.clone(),
+            "make the storage location reachable from here, and the discovery of the recovery cluster readable",
+        ),
+        Some(Ok(seen)) if seen.unserved.is_empty() => Finding::pass(
+            CHECK,
+            format!("{context} serves all {} kinds that backup {} holds of the plan", seen.kinds, seen.backup),
+        ),
+        Some(Ok(seen)) => {
+            let lost: Vec<String> = seen.unserved.iter().map(unserved).collect();
+            Finding::fail(
+                CHECK,
+                format!("{context} does not serve what backup {} holds: {}", seen.backup, some(&lost)),
+                "write the objects in a version that both clusters serve and take a new backup, or install the missing CustomResourceDefinitions there",
+            )
+        }
+    }
+}
+
+/// A kind with what Kubernetes knows about it.
+fn unserved(kind: &ApiKind) -> String {
+    match known(&kind.group, &kind.version, &kind.kind) {
+        Known::Version(life) => {
+            let removed = life.removed.map_or(String::new(), |at| format!(" (removed in 1.{at})"));
+            let instead = if life.instead.is_empty() { String::new() } else { format!(", use {}", life.instead) };
+            format!("{kind}{removed}{instead}")
+        }
+        Known::Foreign => format!("{kind} (a custom resource)"),
+        _ => kind.to_string(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use drillmaster::{
-    inventory::{Census, Facts, Inventory, Listed, OtherRun, ReadersSeen, SecondCluster},
+    inventory::{ApiKind, BackedUp, Census, Facts, Inventory, Listed, OtherRun, ReadersSeen, SecondCluster},
     model::{Bindings, Finding, FindingState, Losing, Loss, ObjectName, Plan, PowerState},
     readiness::{OF_A_DESCRIPTION, evaluate, listing_json},
     world::{ActiveAlert, RuleInfo, Silence},
@@ -63,7 +63,12 @@ fn sound() -> Case {
         credentials_end: None,
         machines: vec![("node-a-0".into(), Ok(PowerState::Running))],
         own_pod: None,
-        recovery: Some(SecondCluster { context: "far".into(), wrong: vec![], permissions: Ok(vec![]) }),
+        recovery: Some(SecondCluster {
+            context: "far".into(),
+            wrong: vec![],
+            permissions: Ok(vec![]),
+            backed_up: Some(Ok(BackedUp { backup: "nightly".into(), kinds: 7, unserved: BTreeSet::new() })),
+        }),
         readers: Some(Ok(ReadersSeen { count: 3, wrong: vec![] })),
     };
     let bindings = Bindings {
@@ -83,9 +88,15 @@ fn stuck() -> Value {
     json!({"metadata": {"name": "b", "namespace": "velero", "creationTimestamp": "2025-12-31T23:00:00Z"}, "status": {"phase": "ReadyToStart"}})
 }
 
+/// A backup with an object of a version that is not served any more.
+fn old_budget() -> BackedUp {
+    let old = ApiKind { group: "policy".into(), version: "v1beta1".into(), kind: "PodDisruptionBudget".into() };
+    BackedUp { backup: "nightly".into(), kinds: 7, unserved: [old].into() }
+}
+
 /// The change that makes each check refuse.
 #[expect(clippy::type_complexity, reason = "a table")]
-const WRONG: [(&str, fn(&mut Case)); 28] = [
+const WRONG: [(&str, fn(&mut Case)); 29] = [
     ("cluster-identity", |c| c.plan.cluster.uid.clear()),
     ("permissions", |c| c.facts.permissions.as_mut().unwrap()[0].1 = false),
     ("rights-narrow", |c| c.facts.all_rights = Ok(true)),
@@ -135,6 +146,7 @@ const WRONG: [(&str, fn(&mut Case)); 28] = [
     ("watchdog", |c| c.facts.firing = Some(Ok(vec![]))),
     ("destruction-allowed", |c| c.bindings.allow_destruction = Some("another".into())),
     ("recovery-cluster", |c| c.facts.recovery.as_mut().unwrap().wrong.push("no Velero".into())),
+    ("backup-served", |c| c.facts.recovery.as_mut().unwrap().backed_up = Some(Ok(old_budget()))),
     ("readers", |c| c.facts.readers.as_mut().unwrap().as_mut().unwrap().wrong.push("violates PodSecurity".into())),
 ];
 
@@ -178,6 +190,27 @@ fn each_check_of_the_drill_lets_a_sound_one_pass_and_refuses() {
         assert!(finding.refuses() || ["alerts-told", "rights-narrow"].contains(&name), "{name} refuses: {finding:?}");
         assert!(!finding.fix.is_empty(), "{name} must say what to do");
     }
+}
+
+#[test]
+fn a_backup_that_the_recovery_cluster_cannot_restore_is_named_and_an_unread_one_is_unknown() {
+    let with = |backed_up| {
+        let mut case = sound();
+        case.facts.recovery.as_mut().unwrap().backed_up = backed_up;
+        asked(&case).into_iter().find(|f| f.check == "backup-served").unwrap()
+    };
+    let lost = with(Some(Ok(old_budget())));
+    let want = "far does not serve what backup nightly holds: \
+                policy/v1beta1 PodDisruptionBudget (removed in 1.25), use policy/v1 PodDisruptionBudget";
+    assert_eq!((lost.state, lost.observed.to_string()), (FindingState::Fail, want.to_owned()));
+    let unread = with(Some(Err("the resource list of backup nightly cannot be read: timed out".into())));
+    assert!(unread.state == FindingState::Unknown && unread.refuses(), "{unread:?}");
+    let none = with(None);
+    assert!(none.state == FindingState::Unknown && !none.refuses(), "{none:?}");
+    let mut alone = sound();
+    alone.facts.recovery = None;
+    let skipped = asked(&alone).into_iter().find(|f| f.check == "backup-served").unwrap();
+    assert_eq!(skipped.state, FindingState::Skip);
 }
 
 /// The pre-flight detects that the lost zone contains no pod of the workload. Otherwise the drill would end

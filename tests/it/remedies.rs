@@ -74,6 +74,54 @@ fn each_remedy_mends_what_it_is_for() {
     );
 }
 
+/// The names of the objects that a review proposes to create.
+fn created(text: &str, only: &str) -> Vec<String> {
+    let found = asked(text, "", only, ReviewSource::Live);
+    let remedies = found.results.iter().filter_map(|r| r.remedy.as_ref());
+    let name = |remedy: &drillmaster::model::Remedy| match &remedy.change {
+        Change::Create(object) => Some(object["metadata"]["name"].as_str().unwrap().to_owned()),
+        Change::Patch { .. } => None,
+    };
+    remedies.filter_map(name).collect()
+}
+
+fn work(kind: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: 3\n  \
+         selector: {{matchLabels: {{app: {kind}}}}}\n  template:\n    metadata: {{labels: {{app: {kind}}}}}\n    \
+         spec: {{containers: [{{name: web, image: 'i:1', ports: [{{containerPort: 80}}]}}]}}\n---\n"
+    )
+}
+
+/// Found by running the script on a real API server.
+#[test]
+fn a_budget_gets_a_name_that_is_free() {
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web, namespace: shop}\n\
+                  spec: {maxUnavailable: 1, selector: {matchLabels: {app: other}}}\n---\n";
+    assert_eq!(created(&work("Deployment"), "PDB-001"), ["web"]);
+    assert_eq!(created(&(work("Deployment") + budget), "PDB-001"), ["web-deployment"]);
+    assert_eq!(
+        created(&(work("Deployment") + budget + &budget.replace("name: web", "name: web-deployment")), "PDB-001").len(),
+        0
+    );
+    let mut both = created(&(work("Deployment") + &work("StatefulSet")), "PDB-001");
+    both.sort();
+    assert_eq!(both, ["web-deployment", "web-statefulset"]);
+}
+
+/// Found by a review of what the script leaves: nobody could reach the Services any more.
+#[test]
+fn what_serves_is_not_isolated_without_its_callers() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n\
+                   spec: {selector: {app: Deployment}, ports: [{port: 80}]}\n---\n";
+    assert_eq!(created(&work("Deployment"), "NET-001"), ["default-deny-ingress"]);
+    assert_eq!(created(&(work("Deployment") + service), "NET-001").len(), 0);
+    let narrow = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+                  metadata: {name: default-deny-ingress, namespace: shop}\n\
+                  spec: {podSelector: {matchLabels: {app: other}}, policyTypes: [Ingress]}\n---\n";
+    assert_eq!(created(&(work("Deployment") + narrow), "NET-001").len(), 0);
+}
+
 #[test]
 fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
     let folder = tempfile::tempdir().unwrap();

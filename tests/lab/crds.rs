@@ -240,7 +240,7 @@ fn is_of_one_cluster(text: &str) -> bool {
 }
 
 /// The objects of a part of an example. None if it contains something that an API server cannot hold.
-fn objects(text: &str) -> Option<Vec<Value>> {
+pub fn objects(text: &str) -> Option<Vec<Value>> {
     let mut all = vec![];
     for document in text.split("\n---\n").filter(|d| !d.trim().is_empty()) {
         let value: Value = serde_saphyr::from_str(document).ok()?;
@@ -254,7 +254,7 @@ fn objects(text: &str) -> Option<Vec<Value>> {
     Some(all)
 }
 
-fn part<'a>(text: &'a str, head: &str) -> &'a str {
+pub fn part<'a>(text: &'a str, head: &str) -> &'a str {
     let Some((_, rest)) = text.split_once(&format!("# {head}\n")) else { return "" };
     let ends = ["# target\n", "# fails\n", "# passes\n"];
     ends.iter().map(|next| rest.split_once(next).map_or(rest, |(own, _)| own)).min_by_key(|s| s.len()).unwrap()

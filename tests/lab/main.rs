@@ -7,16 +7,20 @@
     reason = "a lab test stops at the first surprise, runs programs and prints what it does"
 )]
 
+mod asked;
 mod drill;
 mod hollow;
 mod responder;
+mod shuffled;
 
+mod admission;
 mod budgets;
 mod cluster;
 mod conformance;
 mod crashes;
 mod crds;
 mod fidelity;
+mod fix_plans;
 mod hands;
 mod kind;
 mod losses;
@@ -27,6 +31,8 @@ mod people;
 mod positive;
 mod refusals;
 mod review;
+mod rights;
 mod scraping;
 mod truth;
 mod twins;
+mod versions;

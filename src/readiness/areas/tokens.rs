@@ -11,7 +11,7 @@ use crate::{
     readiness::{
         check::{Check, Needs, Say},
         picture::Picture,
-        rights::{GROUP, Subject, is_everything},
+        rights::{Caller, GROUP, Subject, is_everything},
         values::{list, text},
     },
 };
@@ -114,7 +114,8 @@ fn tokens(p: &Picture<'_>, say: &mut Say) {
                 namespace: &secret.metadata.namespace,
                 name: account.map_or("", String::as_str),
             };
-            let (severity, may) = if mighty.iter().any(|subject| account.is(subject)) {
+            let caller = Caller::of(&account);
+            let (severity, may) = if mighty.iter().any(|subject| caller.is(subject)) {
                 (Severity::Critical, ", which has all rights or can give them to itself")
             } else {
                 (Severity::High, "")

@@ -18,7 +18,8 @@ fn user(name: &str) -> Subject<'_> {
 }
 
 fn may(object_set: &ObjectSet, subject: &Subject<'_>, verb: &str, resource: &str, namespace: &str) -> bool {
-    Rights::of(object_set).allows(subject, &Request { verb, group: "", resource, namespace, name: "" })
+    let request = Request::Resource { verb, group: "", resource, namespace, name: "" };
+    Rights::of(object_set).allows(&Caller::of(subject), &request)
 }
 
 fn role(name: &str, rest: &str) -> String {
@@ -53,6 +54,61 @@ fn an_aggregated_role_aggregates_also_what_its_parts_aggregate() {
         + &bind("ClusterRoleBinding", "top", "{kind: ServiceAccount, name: app, namespace: shop}");
     let account = Subject { kind: "ServiceAccount", namespace: "shop", name: "app" };
     assert!(may(&object_set(&text), &account, "get", "secrets", "any"));
+}
+
+#[test]
+fn the_rules_in_the_manifest_of_an_aggregated_role_are_replaced() {
+    let with_part = |part: &str| {
+        role(
+            "top",
+            "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\n\
+             rules: [{apiGroups: [''], resources: [nodes], verbs: [get]}]",
+        ) + part
+            + &bind("ClusterRoleBinding", "top", "{kind: User, name: jane}")
+    };
+    let part = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: low, labels: {a: b}}\n\
+                rules: [{apiGroups: [''], resources: [secrets], verbs: [get]}]\n---\n";
+    let nodes = |all: &ObjectSet| may(all, &user("jane"), "get", "nodes", "");
+    let mut both = object_set(&with_part(part));
+    assert!(!nodes(&both) && may(&both, &user("jane"), "get", "secrets", ""));
+    assert!(nodes(&object_set(&with_part(""))), "without a part, the rules stay");
+    both.source = ReviewSource::Live;
+    assert!(nodes(&both), "in a cluster, they count until they are replaced");
+}
+
+#[test]
+fn a_role_without_a_namespace_is_no_cluster_role() {
+    let text = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: view}\n\
+                rules: [{apiGroups: [''], resources: [secrets], verbs: [get]}]\n---\n"
+        .to_owned()
+        + &bind("ClusterRoleBinding", "view", "{kind: User, name: jane}");
+    let all = object_set(&text);
+    assert!(!may(&all, &user("jane"), "get", "secrets", "shop") && may(&all, &user("jane"), "get", "pods", "shop"));
+}
+
+#[test]
+fn a_service_account_that_is_named_as_a_user_is_the_account() {
+    let account = "{kind: ServiceAccount, name: app, namespace: shop}";
+    let all = object_set(&bind("ClusterRoleBinding", "view", account));
+    assert!(may(&all, &user("system:serviceaccount:shop:app"), "get", "pods", "any"));
+    let as_user =
+        object_set(&bind("ClusterRoleBinding", "view", "{kind: User, name: 'system:serviceaccount:shop:app'}"));
+    let subjects = |all: &ObjectSet| -> Vec<String> {
+        Rights::of(all).bindings.iter().flat_map(|b| b.subjects().map(|(_, s)| s.to_string())).collect()
+    };
+    assert_eq!(subjects(&as_user), subjects(&all));
+}
+
+#[test]
+fn paths_are_allowed_by_cluster_role_bindings_only() {
+    let text = role("paths", "rules: [{nonResourceURLs: ['/logs/*', /version], verbs: [get]}]");
+    let ask = |binding: &str, path: &str| {
+        let all = object_set(&(text.clone() + &bind(binding, "paths", "{kind: Group, name: ops}")));
+        Rights::of(&all).allows(&Caller::user("jane", &["ops"]), &Request::Path { verb: "get", path })
+    };
+    assert!(ask("ClusterRoleBinding", "/logs/a/b") && ask("ClusterRoleBinding", "/version"));
+    assert!(!ask("ClusterRoleBinding", "/version/a") && !ask("ClusterRoleBinding", "/metrics"));
+    assert!(!ask("RoleBinding", "/version"));
 }
 
 #[test]
