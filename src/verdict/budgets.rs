@@ -2,11 +2,12 @@
 //! evictions the Eviction API allows during a fault (`degraded`), and what a drain left running. A node that loses
 //! power does not violate a budget.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Answer, History, Series,
     outside::{self, Others},
+    pods::Key,
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::{
@@ -28,18 +29,34 @@ pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer
     Answer::all(answers)
 }
 
-/// The ready pods of the only workload that a budget covers.
-fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
-    Some(history.believed(&owner_of(history, namespace, budget)?, |_| true))
-}
+/// The workloads that each budget covers, by its namespace and name. A large cluster has thousands of both.
+struct Covered<'h>(BTreeMap<(&'h str, &'h str), BTreeSet<&'h str>>);
 
-/// The only workload that a budget covers.
-fn owner_of(history: &History, namespace: &str, budget: &str) -> Option<(String, String)> {
-    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let own = covered.filter(|c| c.pod.split('/').next() == Some(namespace) && c.budgets.iter().any(|b| b == budget));
-    let owners: BTreeSet<&str> = own.map(|c| c.owner.as_str()).collect();
-    let owner = owners.first().filter(|_| owners.len() == 1)?;
-    Some((namespace.to_owned(), (*owner).to_owned()))
+impl<'h> Covered<'h> {
+    fn of(history: &'h History) -> Self {
+        let mut covered: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for pod in history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()) {
+            let namespace = pod.pod.split('/').next().unwrap_or_default();
+            for budget in &pod.budgets {
+                covered.entry((namespace, budget.as_str())).or_default().insert(pod.owner.as_str());
+            }
+        }
+        Self(covered)
+    }
+
+    /// The only workload that a budget covers.
+    fn owner(&self, namespace: &str, budget: &str) -> Option<Key> {
+        let owners = self.0.get(&(namespace, budget))?;
+        let owner = owners.first().filter(|_| owners.len() == 1)?;
+        Some((namespace.to_owned(), (*owner).to_owned()))
+    }
+
+    /// The budgets that no watch has reported.
+    fn unseen(&self, history: &History) -> Vec<String> {
+        let seen = |namespace: &str, name: &str| history.budgets.contains_key(&(namespace.to_owned(), name.to_owned()));
+        let unseen = self.0.keys().filter(|(namespace, name)| !seen(namespace, name));
+        unseen.map(|(namespace, name)| format!("budget {namespace}/{name} was not observed")).collect()
+    }
 }
 
 /// When a budget first had too few healthy pods: according to its status, or to its pods.
@@ -69,13 +86,16 @@ struct Kept {
 
 impl Kept {
     fn of(history: &History, t0: u64, end: u64) -> Self {
-        let mut kept = Self { unseen: unseen(history), ..Self::default() };
+        let covered = Covered::of(history);
+        let mut kept = Self { unseen: covered.unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
             let (Some(wanted), Some(before)) = (desired.at(t0), healthy.at(t0)) else {
                 kept.below_before.push(format!("budget {namespace}/{name} was not observed before the drain began"));
                 continue;
             };
-            let pods = pods_of(history, namespace, name);
+            // The ready pods of the only workload that the budget covers.
+            let owner = covered.owner(namespace, name);
+            let pods = owner.as_ref().map(|owner| history.believed(owner, |_| true));
             let low = fewest(healthy, pods.as_ref(), t0, end);
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
             if before < wanted {
@@ -84,7 +104,6 @@ impl Kept {
                 ));
             } else if low < wanted {
                 let first = below(healthy, pods.as_ref(), wanted, (t0, end));
-                let owner = owner_of(history, namespace, name);
                 let harm = owner.and_then(|key| outside::harm(history, &key, t0, first));
                 kept.harms.extend(harm.map(OutsideChange::timed));
                 kept.broken.push(format!("budget {namespace}/{name}: {low} healthy, but it requires {wanted}"));
@@ -92,17 +111,6 @@ impl Kept {
         }
         kept
     }
-}
-
-/// Budgets of critical pods that no watch has reported.
-fn unseen(history: &History) -> Vec<String> {
-    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let named: BTreeSet<(&str, &str)> = covered
-        .flat_map(|c| c.budgets.iter().map(|b| (c.pod.split('/').next().unwrap_or_default(), b.as_str())))
-        .collect();
-    let seen =
-        |(namespace, name): &(&str, &str)| history.budgets.contains_key(&((*namespace).to_owned(), (*name).to_owned()));
-    named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not observed")).collect()
 }
 
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
