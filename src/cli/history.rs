@@ -59,11 +59,11 @@ fn invalid(text: String) -> Failure {
 
 /// Reads the runs. The page of a run is written while its journal is in memory.
 fn made(found: &[Entry], asked: &Asked<'_>, site: Option<&Site>) -> History {
-    let read = read(found, &|dir, verified, run| {
+    let read = read(found, &|dir, verified, story, run| {
         let inside = |at| at <= asked.now && asked.period.as_ref().is_none_or(|period| period.has(at));
         let in_time = if run.rehearsal { asked.period.is_none() } else { run.started.is_none_or(inside) };
         match site {
-            Some(site) if in_time && run.result != Ended::Damaged => site.page(dir, &verified.reading, run),
+            Some(site) if in_time && run.result != Ended::Damaged => site.page(dir, &verified.reading, story, run),
             _ => Ok(()),
         }
     });

@@ -14,7 +14,7 @@ use crate::{
     history::{Ended, History, Run, index, page, page_name, trends},
     journal::RunDir,
     model::Exit,
-    report::{self, Organisation},
+    report::{self, Earlier, Story},
     verdict::ReadRun,
 };
 
@@ -26,7 +26,8 @@ const MARK: &str = ".drillmaster-site";
 pub(super) struct Site {
     dir: PathBuf,
     runs: PathBuf,
-    organisation: Organisation,
+    /// The page of a run shows the drills before it, which have pages too.
+    earlier: Earlier,
 }
 
 impl Site {
@@ -34,8 +35,8 @@ impl Site {
     pub fn prepare(dir: &Path) -> Result<Self, Failure> {
         let failed =
             |error: io::Error| Failure::new(Exit::Invalid, format!("cannot write a site into {}: {error}", shown(dir)));
-        let organisation = organisation_of_environment()?;
-        let site = Self { dir: dir.to_owned(), runs: dir.join("runs"), organisation };
+        let earlier = Earlier::of(&organisation_of_environment()?);
+        let site = Self { dir: dir.to_owned(), runs: dir.join("runs"), earlier };
         for folder in [&site.dir, &site.runs] {
             match fs::symlink_metadata(folder) {
                 Ok(there) if !there.is_dir() => {
@@ -65,11 +66,11 @@ impl Site {
     }
 
     /// Writes the page of a run.
-    pub fn page(&self, dir: &RunDir, reading: &ReadRun, run: &Run) -> Result<(), String> {
+    pub fn page(&self, dir: &RunDir, reading: &ReadRun, story: &Story, run: &Run) -> Result<(), String> {
         let path = self.runs.join(page_name(&run.dir));
-        let beside = report::beside(dir, reading, &self.organisation)
-            .map_err(|error| format!("the page of {}: {error}", run.dir))?;
-        let document = report::document(&report::story_of(reading), reading, &beside);
+        self.earlier.remember(dir, story, reading);
+        let beside = self.earlier.beside(dir, reading).map_err(|error| format!("the page of {}: {error}", run.dir))?;
+        let document = report::document(story, reading, &beside);
         files::publish(&path, page(&document).as_bytes())
             .map_err(|error| format!("cannot write {}: {error}", path.display()))
     }

@@ -46,7 +46,7 @@ pub(super) async fn plan(args: &PlanArgs) -> Done {
 /// What earlier drills of this cluster say about the predictions; empty without a folder of runs.
 fn learned(runs: &Path, plan: &Plan) -> String {
     let Ok(found) = of_cluster(runs, &plan.cluster.uid, LEARNED_FROM) else { return String::new() };
-    let drills: Vec<Run> = read(&found, &|_, _, _| Ok(())).into_iter().map(|read| read.run).collect();
+    let drills: Vec<Run> = read(&found, &|_, _, _, _| Ok(())).into_iter().map(|read| read.run).collect();
     let lines: String = foresight(plan, &drills).iter().map(|line| format!("  {}\n", printable(line))).collect();
     if lines.is_empty() {
         lines

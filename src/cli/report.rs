@@ -38,7 +38,7 @@ pub(super) fn report(args: &ReportArgs) -> Done {
         }
         Output::Json => files::print_json(&report::json(&story, &document)),
     }
-    report::write_all(&dir, &reading, &organisation)
+    report::write(&dir, &story, &document, &organisation)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
     note(&format!("wrote {}", shown(dir.file("report.html"))));
     Ok(Exit::Passed)

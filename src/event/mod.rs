@@ -1,12 +1,17 @@
 //! What happened, in the past tense. An [`Event`] is one line of the journal. The live terminal, the verdict and the
 //! reports get no other input. This module does not know how an event comes about.
 
+#[cfg(test)]
+mod any;
 mod classes;
 mod ends;
 mod keepsake;
 mod kind;
+mod observation;
 mod seen;
 
+#[cfg(test)]
+pub(crate) use any::any_observation;
 pub use ends::{Actor, Continues, EndReason, StepEnd};
 pub use keepsake::Keepsake;
 pub use kind::Kind;

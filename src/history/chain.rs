@@ -2,7 +2,7 @@
 //! the last line of that run, as the list of heads in the cluster had it. Whoever removes a run from the folder leaves
 //! that name behind. Start with [`chains`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -123,16 +123,17 @@ fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, clust
     if uid.is_empty() {
         chain.unproven.push("the cluster of these runs is not known".into());
     }
+    let named = by_name(own);
     for run in shown.iter().filter(|run| !run.from_cluster) {
-        one(&mut chain, run, own, period);
+        one(&mut chain, run, own, &named, period);
     }
     for run in own.iter().filter(|run| names_inside(run, period)) {
         if let Some(head) = &run.previous {
-            follow(&mut chain, head, &run.dir, own, period);
+            follow(&mut chain, head, &run.dir, &named, period);
         }
     }
     for head in cluster.into_iter().flat_map(|cluster| heads_of(cluster, period)) {
-        follow(&mut chain, head, "the list of heads in the cluster", own, period);
+        follow(&mut chain, head, "the list of heads in the cluster", &named, period);
     }
     unnamed(&mut chain, own, shown);
     chain.missing.sort();
@@ -142,7 +143,16 @@ fn chain(uid: &str, own: &[&Run], shown: &[&Run], period: Option<&Period>, clust
     chain
 }
 
-fn one(chain: &mut Chain, run: &Run, own: &[&Run], period: Option<&Period>) {
+/// The directories of each run: its own, and that of its record in the cluster.
+type ByName<'a> = BTreeMap<&'a str, Vec<&'a Run>>;
+
+fn by_name<'a>(own: &[&'a Run]) -> ByName<'a> {
+    let mut named = ByName::new();
+    own.iter().for_each(|run| named.entry(&run.run).or_default().push(run));
+    named
+}
+
+fn one(chain: &mut Chain, run: &Run, own: &[&Run], named: &ByName<'_>, period: Option<&Period>) {
     match run.result {
         Ended::Damaged => {
             chain.unproven.push(format!("{} does not verify", run.dir));
@@ -152,7 +162,7 @@ fn one(chain: &mut Chain, run: &Run, own: &[&Run], period: Option<&Period>) {
         _ => {}
     }
     match &run.previous {
-        Some(head) => follow(chain, head, &run.dir, own, period),
+        Some(head) => follow(chain, head, &run.dir, named, period),
         None => {
             let earlier = own.iter().rev().find(|other| {
                 other.started < run.started
@@ -171,9 +181,9 @@ fn one(chain: &mut Chain, run: &Run, own: &[&Run], period: Option<&Period>) {
 }
 
 /// Looks for the run that a head belongs to.
-fn follow(chain: &mut Chain, head: &Head, by: &str, own: &[&Run], period: Option<&Period>) {
-    let named: Vec<&&Run> = own.iter().filter(|run| run.run == head.run).collect();
-    let has_end = |run: &&&Run| run.heads.iter().any(|own| own.head == head.head && own.exit == head.exit);
+fn follow(chain: &mut Chain, head: &Head, by: &str, named: &ByName<'_>, period: Option<&Period>) {
+    let named = named.get(head.run.as_str()).map_or(&[][..], Vec::as_slice);
+    let has_end = |run: &&Run| run.heads.iter().any(|own| own.head == head.head && own.exit == head.exit);
     if named.iter().any(has_end) {
         return;
     }

@@ -98,8 +98,11 @@ fn base<'a>(of: &Prediction, all: &'a [Prediction]) -> Option<&'a Prediction> {
         .find(|p| p.step == of.step && p.phase == before && (before == PhaseKind::Detected || p.subject == of.subject))
 }
 
-/// How much later each phase came after the phase before it than the model says; the median where a drill has several.
-fn lessons(drill: &[Prediction]) -> BTreeMap<PhaseKind, f64> {
+/// How much later each phase came after the phase before it than the model says.
+type Late = BTreeMap<PhaseKind, f64>;
+
+/// What one drill teaches; the median where it measured a phase several times.
+fn lessons(drill: &[Prediction]) -> Late {
     let mut found: BTreeMap<PhaseKind, Vec<f64>> = BTreeMap::new();
     for prediction in drill {
         let (Some(measured), base) = (prediction.measured, base(prediction, drill)) else { continue };
@@ -150,25 +153,9 @@ pub struct Lessons {
 }
 
 impl Lessons {
-    /// Learns from drills; a phase that fewer than `least` of them measured is not learned.
-    fn of<'a>(drills: impl Iterator<Item = &'a [Prediction]>, least: usize) -> Self {
-        let mut all: BTreeMap<PhaseKind, Vec<f64>> = BTreeMap::new();
-        for drill in drills {
-            for (phase, late) in lessons(drill) {
-                all.entry(phase).or_default().push(late);
-            }
-        }
-        let shift = |values: Vec<f64>| {
-            let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-            Some(Shift { drills: values.len(), median: median(values)?, range: (least, most) })
-        };
-        let learned = all.into_iter().filter(|(_, values)| values.len() >= least);
-        Self { by_phase: learned.filter_map(|(phase, values)| Some((phase, shift(values)?))).collect() }
-    }
-
     /// Learns from at least three drills of one cluster.
     pub fn from<'a>(drills: impl Iterator<Item = &'a [Prediction]>) -> Self {
-        Self::of(drills, LEAST)
+        All::of(drills.map(lessons).collect::<Vec<_>>().iter()).without(None)
     }
 
     /// The learned time of a phase: the model's, moved by what was learned about it and about the phases before it.
@@ -199,6 +186,39 @@ impl Lessons {
             phase = this.before();
         }
         Some((middle(prediction.measured?) - at).abs())
+    }
+}
+
+/// The values of each phase in all drills, in ascending order. What the others teach about one drill follows from them
+/// without looking at each of the others again.
+#[derive(Debug, Default)]
+struct All(BTreeMap<PhaseKind, Vec<f64>>);
+
+impl All {
+    fn of<'a>(drills: impl Iterator<Item = &'a Late>) -> Self {
+        let mut all: BTreeMap<PhaseKind, Vec<f64>> = BTreeMap::new();
+        for (phase, late) in drills.flatten() {
+            all.entry(*phase).or_default().push(*late);
+        }
+        all.values_mut().for_each(|values| values.sort_by(f64::total_cmp));
+        Self(all)
+    }
+
+    /// What all drills teach without one of them. A phase that too few drills measured is not learned.
+    fn without(&self, one: Option<&Late>) -> Lessons {
+        let shift = |(phase, values): (&PhaseKind, &Vec<f64>)| {
+            let own = one.and_then(|late| late.get(phase));
+            let left_out = own.and_then(|own| values.binary_search_by(|value| value.total_cmp(own)).ok());
+            let drills = values.len() - usize::from(left_out.is_some());
+            // The value at a place among the others.
+            let at = |place: usize| values[place + usize::from(left_out.is_some_and(|out| out <= place))];
+            (drills >= LEAST).then(|| {
+                let last = drills - 1;
+                let median = f64::midpoint(at(last / 2), at(last.div_ceil(2)));
+                (*phase, Shift { drills, median, range: (at(0), at(last)) })
+            })
+        };
+        Lessons { by_phase: self.0.iter().filter_map(shift).collect() }
     }
 }
 
@@ -240,12 +260,13 @@ impl Learned {
 
 /// The errors of a cluster's drills, and what can be learned from them.
 pub fn learn(cluster: &str, uid: &str, drills: &[&[Prediction]]) -> Vec<Learned> {
-    let lessons = Lessons::from(drills.iter().copied());
+    let late: Vec<Late> = drills.iter().map(|drill| lessons(drill)).collect();
+    let all = All::of(late.iter());
+    let lessons = all.without(None);
     let mut model: BTreeMap<PhaseKind, (usize, Vec<f64>)> = BTreeMap::new();
     let mut tested: BTreeMap<PhaseKind, Vec<f64>> = BTreeMap::new();
-    for (i, drill) in drills.iter().enumerate() {
-        let others = drills.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, other)| *other);
-        let others = Lessons::of(others, LEAST);
+    for (drill, own) in drills.iter().zip(&late) {
+        let others = all.without(Some(own));
         let measured: Vec<&Prediction> = drill.iter().filter(|p| p.measured.is_some()).collect();
         for phase in measured.iter().map(|p| p.phase).collect::<std::collections::BTreeSet<_>>() {
             model.entry(phase).or_default().0 += 1;
@@ -275,6 +296,8 @@ pub fn learn(cluster: &str, uid: &str, drills: &[&[Prediction]]) -> Vec<Learned>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn drill(detected: f64, evicted: f64) -> Vec<Prediction> {
@@ -310,6 +333,29 @@ mod tests {
         }
         let (from, to) = Lessons::from(views(3).into_iter()).predict(&drills[3][1]).expect("learned");
         assert!(from <= to && (57.0..60.0).contains(&from), "{from} {to}");
+    }
+
+    proptest! {
+        /// Leaving one drill out gives what is learned from the others alone.
+        #[test]
+        fn one_drill_left_out_is_as_if_it_had_never_been(
+            times in prop::collection::vec((0_u8..9, 0_u8..9, 0_u8..3), 0..12),
+        ) {
+            let unmeasured = |(detected, evicted, part): (u8, u8, u8)| {
+                let mut drill = drill(44.0 + f64::from(detected), 54.0 + f64::from(evicted));
+                if let Some(prediction) = drill.get_mut(usize::from(part)) {
+                    prediction.measured = None;
+                }
+                drill
+            };
+            let drills: Vec<_> = times.into_iter().map(unmeasured).collect();
+            let late: Vec<Late> = drills.iter().map(|drill| lessons(drill)).collect();
+            let all = All::of(late.iter());
+            for (i, own) in late.iter().enumerate() {
+                let others = drills.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, other)| other.as_slice());
+                prop_assert_eq!(all.without(Some(own)), Lessons::from(others));
+            }
+        }
     }
 
     #[test]

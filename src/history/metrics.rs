@@ -1,6 +1,6 @@
 //! A history in the OpenMetrics text format, for a textfile collector or a scrape. Start with [`metrics`].
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use super::{Ended, History, Run, Status};
 
@@ -103,10 +103,12 @@ fn passes(history: &History, out: &mut String) {
 /// The newest measurement of each expectation.
 fn recoveries(history: &History, out: &mut String) {
     let mut newest: Vec<(&Run, &super::Judged, crate::model::Measure)> = vec![];
+    let mut known = BTreeSet::new();
     for run in history.drills.iter().rev() {
         for judged in &run.judgements {
-            let known = newest.iter().any(|(other, j, _)| other.subject() == run.subject() && j.id == judged.id);
-            if let (Some(measure), false) = (judged.measured, known) {
+            if let Some(measure) = judged.measured
+                && known.insert((run.subject(), &judged.id))
+            {
                 newest.push((run, judged, measure));
             }
         }

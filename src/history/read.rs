@@ -13,6 +13,7 @@ use std::{
 use super::{Entry, Run};
 use crate::{
     journal::RunDir,
+    report::{Story, story_of},
     verify::{Verified, verify},
 };
 
@@ -25,9 +26,11 @@ pub struct Read {
     pub failed: Option<String>,
 }
 
-/// Reads every entry, in the order of the list. `each` is called with every run whose journal could be read, while the
-/// whole of it is in memory.
-pub fn read(entries: &[Entry], each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), String> + Sync)) -> Vec<Read> {
+/// What is done with each run whose journal could be read, while the whole of it is in memory.
+type Each<'a> = &'a (dyn Fn(&RunDir, &Verified, &Story, &Run) -> Result<(), String> + Sync);
+
+/// Reads every entry, and calls `each` with every run that could be read. The runs are in the order of the list.
+pub fn read(entries: &[Entry], each: Each<'_>) -> Vec<Read> {
     let next = AtomicUsize::new(0);
     let found: Mutex<Vec<Option<Read>>> = Mutex::new(entries.iter().map(|_| None).collect());
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(entries.len().max(1));
@@ -48,14 +51,15 @@ pub fn read(entries: &[Entry], each: &(dyn Fn(&RunDir, &Verified, &Run) -> Resul
     found.into_iter().flatten().collect()
 }
 
-fn one(entry: &Entry, each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), String> + Sync)) -> Read {
+fn one(entry: &Entry, each: Each<'_>) -> Read {
     match entry {
         Entry::Refused { name, why } => Read { run: Run::refused(name, why), failed: None },
         Entry::Run(dir) => match verify(dir) {
             Err(error) => Read { run: Run::damaged(dir, chain(&error)), failed: None },
             Ok(verified) => {
-                let run = Run::of(dir, &verified);
-                let failed = each(dir, &verified, &run).err();
+                let story = story_of(&verified.reading);
+                let run = Run::told(dir, &verified, &story);
+                let failed = each(dir, &verified, &story, &run).err();
                 Read { run, failed }
             }
         },

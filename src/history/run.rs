@@ -198,6 +198,11 @@ pub struct Run {
 impl Run {
     /// A run whose directory was checked.
     pub fn of(dir: &RunDir, verified: &Verified) -> Self {
+        Self::told(dir, verified, &story_of(&verified.reading))
+    }
+
+    /// The same, with the story of its journal.
+    pub(super) fn told(dir: &RunDir, verified: &Verified, story: &Story) -> Self {
         let reading = &verified.reading;
         let mut run = Self::named(dir);
         for event in &reading.kept {
@@ -208,7 +213,6 @@ impl Run {
             Progress::Ended(exit) | Progress::Unfinished(exit, _) => Some(exit),
             Progress::GoingOn | Progress::Dead => None,
         };
-        let story = story_of(reading);
         (run.result, run.why) = match (&verified.progress, standing) {
             _ if !verified.differs.is_empty() => (Ended::Damaged, few(verified.differs.iter(), NAMED, ("; ", "; and"))),
             (Progress::GoingOn | Progress::Dead, _) => (Ended::Open, verified.progress.open().unwrap_or_default()),
@@ -313,10 +317,10 @@ impl Run {
         }
     }
 
-    fn content(&mut self, story: Story) {
+    fn content(&mut self, story: &Story) {
         self.judgements = story.judgements.iter().map(Judged::from).collect();
         self.predictions = predictions(&story.compared);
-        self.recoveries = story.recoveries;
+        self.recoveries.clone_from(&story.recoveries);
     }
 
     /// The scenario and the cluster. Runs with the same pair can be compared.

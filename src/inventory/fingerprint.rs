@@ -187,9 +187,10 @@ fn images(workload: &Value) -> String {
 
 fn volumes(object_set: &ObjectSet, on: &RestsOn) -> Seen {
     let volumes = all(object_set, "PersistentVolume")?;
+    let volumes: BTreeMap<&str, &Object> = volumes.iter().map(|v| (v.metadata.name.as_str(), v)).rev().collect();
     of_scope(object_set, on, "PersistentVolumeClaim", |claim| {
         let spec = &claim["spec"];
-        let volume = volumes.iter().find(|v| spec["volumeName"] == v.metadata.name.as_str());
+        let volume = spec["volumeName"].as_str().and_then(|name| volumes.get(name));
         let of = |pointer: &str| volume.map_or("", |v| v.text(pointer));
         Some(format!(
             "class {}, access {}, reclaim policy {}, driver {}",

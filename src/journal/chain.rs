@@ -65,7 +65,7 @@ impl Chain {
             self.follows(event.seq, event.epoch, &event.prev)?;
             possible::check(&event)?;
             self.go_on(event.epoch, hash);
-            return Ok(Taken::Event(Box::new(event)));
+            return Ok(Taken::Event(event));
         }
         self.take_by_parts(text, hash)
     }

@@ -212,7 +212,11 @@ impl RunState {
                 self.nodes.remove(node);
             }
             Kind::PodSeen { pod, .. } => {
-                let before = self.pods.insert(pod.uid.clone(), Arc::clone(pod));
+                // Most of them are known, and then the name need not be copied.
+                let before = match self.pods.get_mut(&pod.uid) {
+                    Some(known) => Some(std::mem::replace(known, Arc::clone(pod))),
+                    None => self.pods.insert(pod.uid.clone(), Arc::clone(pod)),
+                };
                 self.moved(before.as_deref(), Some(pod));
                 self.count(before.as_deref(), Some(pod));
             }

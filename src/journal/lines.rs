@@ -26,12 +26,12 @@ pub(super) struct Line<'a> {
     /// The hash that the next line must contain.
     pub hash: String,
     /// None if the line does not have the present shape.
-    pub event: Option<Event>,
+    pub event: Option<Box<Event>>,
 }
 
 impl<'a> Line<'a> {
     pub(super) fn of(text: &'a [u8]) -> Self {
-        Self { text, hash: hash_line(text), event: serde_json::from_slice(text).ok() }
+        Self { text, hash: hash_line(text), event: Event::of_line(text).map(Box::new) }
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) enum Stopped<E> {
 struct Part {
     text: Vec<u8>,
     /// For each line, where it ends, its hash and its event.
-    lines: Vec<(usize, String, Option<Event>)>,
+    lines: Vec<(usize, String, Option<Box<Event>>)>,
 }
 
 impl Part {

@@ -1,7 +1,7 @@
 //! The changes that were made outside the drill during a run: what was seen, the authors that were found later, and
 //! which changes are still in effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     event::Kind,
@@ -90,6 +90,20 @@ impl OutsideChanges {
         let mut remaining: Vec<_> = last.into_values().filter(|change| !change.as_before).collect();
         remaining.sort_by_key(|change| change.seen_us);
         remaining
+    }
+
+    /// The objects for which [`OutsideChanges::is_deleted`] holds: their namespaces and names.
+    pub fn deleted(&self) -> BTreeSet<(&str, &str)> {
+        let mut deleted = BTreeSet::new();
+        for change in self.all.iter().filter(|c| c.part() == OutsidePart::Existence) {
+            let object = (change.namespace.as_str(), change.object.as_str());
+            if change.what == OutsideWhat::Deleted && !change.as_before {
+                deleted.insert(object);
+            } else {
+                deleted.remove(&object);
+            }
+        }
+        deleted
     }
 
     /// Whether an object was deleted outside the drill and has not been created again.

@@ -206,8 +206,9 @@ impl Journal {
             must: kind.must(),
             event: kind,
         };
-        let line = serde_json::to_string(&event).expect("events have string keys only");
-        let written = (&*self.file).write_all(format!("{line}\n").as_bytes());
+        let mut line = serde_json::to_vec(&event).expect("events have string keys only");
+        line.push(b'\n');
+        let written = (&*self.file).write_all(&line);
         self.unsynced = true;
         let synced = written.and_then(|()| if durable { self.file.sync_data() } else { Ok(()) });
         if let Err(source) = synced {
@@ -215,9 +216,11 @@ impl Journal {
         }
         self.unsynced &= !durable;
         self.seq += 1;
-        self.prev = hash_line(line.as_bytes());
-        // The live display gets the event as it was written, without secrets.
-        Ok(serde_json::from_str(&line).unwrap_or(event))
+        line.pop();
+        self.prev = hash_line(&line);
+        // Whoever follows the run gets the event as it was written, without secrets. Observations hold none and are the
+        // same after they were read again, so that is not done for a million of them.
+        if event.event.is_observation() { Ok(event) } else { Ok(Event::of_line(&line).unwrap_or(event)) }
     }
 
     /// The file, if it contains observations that are not on disk yet. The caller syncs it without holding a lock, and
@@ -240,9 +243,11 @@ impl Journal {
 /// The hash that the next line contains as `prev`.
 pub(crate) fn hash_line(line: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]].map(char::from);
     let mut hash = String::with_capacity(64);
-    Sha256::digest(line).iter().for_each(|byte| hash.extend(digits(*byte)));
+    for byte in Sha256::digest(line) {
+        hash.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        hash.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
     hash
 }
 

@@ -1,6 +1,8 @@
 //! What a story takes from the history of a run, and not from single events: the recoveries, the undo log, the changes
 //! from outside, the unexpected alerts and the caveats. Start with [`undo_log`].
 
+use std::collections::BTreeSet;
+
 use super::story::{OutsideLine, Recovery, Story, UndoLine};
 use crate::{
     event::is_alertmanager,
@@ -58,11 +60,12 @@ pub(super) fn undo_log(history: &History) -> Vec<UndoLine> {
 
 /// The changes from outside, in the order of time.
 pub(super) fn changed_outside(history: &History) -> Vec<OutsideLine> {
-    let remaining = history.state.outside.remaining();
+    let remaining: BTreeSet<*const OutsideChange> =
+        history.state.outside.remaining().into_iter().map(std::ptr::from_ref).collect();
     let line = |change: &OutsideChange| OutsideLine {
         at: change.seen_us as f64 / 1e6,
         said: change.sentence(),
-        remains: remaining.iter().any(|r| std::ptr::eq(*r, change)),
+        remains: remaining.contains(&std::ptr::from_ref(change)),
         change: change.clone(),
     };
     let mut lines: Vec<OutsideLine> = history.state.outside.iter().map(line).collect();

@@ -1,6 +1,8 @@
 //! The after-action report as one HTML file: without scripts and external content, and with all text escaped by the
 //! template engine. It is well-formed XML too, so that a strict reader can check it.
 
+use std::sync::LazyLock;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use minijinja::{AutoEscape, Environment, Value, context, value::Serde};
 
@@ -16,14 +18,23 @@ use crate::model::is_printable;
 const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
 
+/// The shipped template, which is read once: a site has a page for each of a thousand runs.
+static SHIPPED: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    // A mistake in it is noticed where the page is rendered: then there is no template.
+    let _ = environment.add_template("report", TEMPLATE);
+    environment
+});
+
 /// The report, with the shipped template.
 pub fn html(document: &Document) -> String {
-    shown(report(document, &[], TEMPLATE, STYLE))
+    shown(report(document, &[], None, STYLE))
 }
 
 /// The report as a page of a site, with links (address, text) above it.
 pub fn html_with_links(document: &Document, links: &[(&str, &str)]) -> String {
-    shown(report(document, links, TEMPLATE, STYLE))
+    shown(report(document, links, None, STYLE))
 }
 
 /// The report, with the templates of an organisation.
@@ -33,8 +44,8 @@ pub fn html_with_links(document: &Document, links: &[(&str, &str)]) -> String {
 pub(super) fn html_of(document: &Document, organisation: &Organisation) -> Result<String, String> {
     let style = organisation.css.as_deref().unwrap_or(STYLE);
     match &organisation.html {
-        Some((file, template)) => report(document, &[], template, style).map_err(|why| format!("{file}: {why}")),
-        None => report(document, &[], TEMPLATE, style),
+        Some((file, template)) => report(document, &[], Some(template), style).map_err(|why| format!("{file}: {why}")),
+        None => report(document, &[], None, style),
     }
 }
 
@@ -48,7 +59,7 @@ pub fn exercise_html(document: &Document, prefix: &str) -> String {
         foot: say!(words, w::EXERCISE_FOOT, document.run),
         links: vec![],
     };
-    shown(render(document, parts(document), &head, TEMPLATE, STYLE))
+    shown(render(document, parts(document), &head, None, STYLE))
 }
 
 /// A paper of an exercise.
@@ -67,7 +78,7 @@ pub(super) fn paper(paper: &Paper) -> String {
         context! { title => &chapter.title, sections }
     };
     let parts = paper.chapters.iter().enumerate().map(chapter).collect();
-    let text = shown(render(&document, parts, &head, TEMPLATE, STYLE));
+    let text = shown(render(&document, parts, &head, None, STYLE));
     text.chars().map(|c| if c == '\n' || is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
@@ -101,7 +112,8 @@ struct Head {
     links: Vec<Value>,
 }
 
-fn report(document: &Document, links: &[(&str, &str)], template: &str, css: &str) -> Result<String, String> {
+/// `template` is none for the shipped one.
+fn report(document: &Document, links: &[(&str, &str)], template: Option<&str>, css: &str) -> Result<String, String> {
     let words = &document.words;
     let title = if document.mark.is_empty() { w::WINDOW_TITLE } else { w::WINDOW_TITLE_REHEARSAL };
     let head = Head {
@@ -126,10 +138,35 @@ fn parts(document: &Document) -> Vec<Value> {
     document.parts.iter().map(part).collect()
 }
 
-fn render(document: &Document, parts: Vec<Value>, head: &Head, template: &str, css: &str) -> Result<String, String> {
-    let words = &document.words;
+fn render(
+    document: &Document,
+    parts: Vec<Value>,
+    head: &Head,
+    template: Option<&str>,
+    css: &str,
+) -> Result<String, String> {
+    let Some(template) = template else {
+        // It reads nothing else of the document: the parts are given apart.
+        let Document { cover, title, mark, .. } = document;
+        let d = context! { cover => Value::from(Serde(cover)), title => title, mark => mark };
+        return page(&SHIPPED, d, document, parts, head, css);
+    };
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("report", template).map_err(|e| told(&e))?;
+    page(&environment, Value::from(Serde(document)), document, parts, head, css)
+}
+
+/// `d` is what the template reads of the document.
+fn page(
+    environment: &Environment<'_>,
+    d: Value,
+    document: &Document,
+    parts: Vec<Value>,
+    head: &Head,
+    css: &str,
+) -> Result<String, String> {
+    let words = &document.words;
     let texts = context! {
         title => &head.window,
         report => &head.kind,
@@ -137,13 +174,11 @@ fn render(document: &Document, parts: Vec<Value>, head: &Head, template: &str, c
         navigation => say!(words, w::NAVIGATION),
         logo => document.cover.as_ref().map(|c| say!(words, w::LOGO, c.name)),
     };
-    environment.add_template("report", template).map_err(|e| told(&e))?;
-    let page = environment.get_template("report").map_err(|e| told(&e))?;
     let given = context! {
-        d => Value::from(Serde(document)), parts, texts, links => &head.links, lang => words.language(), logo => logo(document),
+        d, parts, texts, links => &head.links, lang => words.language(), logo => logo(document),
         style => Value::from_safe_string(style(document, &head.foot, css)),
     };
-    page.render(given).map_err(|e| told(&e))
+    environment.get_template("report").and_then(|page| page.render(given)).map_err(|e| told(&e))
 }
 
 /// The logo as the address of an image, so that the page stays one file.

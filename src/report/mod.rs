@@ -32,10 +32,11 @@ pub use document::{
 pub use html::{exercise_html, html, html_with_links, page_style};
 pub use json::{json, schema};
 pub use junit::junit;
+pub use last::Earlier;
 pub use line::line;
 pub use live::{Display, live};
 pub use markdown::{markdown, text as inert_markdown};
-pub use note::{Field, Known, NOTES, Note, beside};
+pub use note::{Field, Known, NOTES, Note};
 pub use organisation::{Organisation, OrganisationFile};
 pub use paper::{Chapter, Paper};
 pub use predicted::Compared;
@@ -53,19 +54,39 @@ use crate::{journal::RunDir, verdict::ReadRun};
 
 use story::AUDIT_LOG;
 
+/// What stands beside the journal of a run: notes, the earlier drills, and the signature if it holds. For the reports of
+/// several runs of a folder, use one [`Earlier`].
+///
+/// # Errors
+/// The notes cannot be read; the error names the line.
+pub fn beside(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> std::io::Result<Beside> {
+    Earlier::of(organisation).beside(dir, reading)
+}
+
 /// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
 /// still written.
+///
+/// # Errors
+/// A report cannot be written, or the notes beside the journal cannot be read.
 pub fn write_all(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> std::io::Result<()> {
     let story = story_of(reading);
     let document = document(&story, reading, &beside(dir, reading, organisation)?);
+    write(dir, &story, &document, organisation)
+}
+
+/// The same, from a story and a document that were made already.
+///
+/// # Errors
+/// A report cannot be written.
+pub fn write(dir: &RunDir, story: &Story, document: &Document, organisation: &Organisation) -> std::io::Result<()> {
     let results = [
-        dir.write("report.json", json(&story, &document).as_bytes()),
-        dir.write("report.md", markdown(&document).as_bytes()),
-        html::html_of(&document, organisation)
+        dir.write("report.json", json(story, document).as_bytes()),
+        dir.write("report.md", markdown(document).as_bytes()),
+        html::html_of(document, organisation)
             .map_err(std::io::Error::other)
             .and_then(|page| dir.write("report.html", page.as_bytes())),
-        dir.write("junit.xml", junit(&story).as_bytes()),
-        dir.write("report.sarif", sarif(&story).as_bytes()),
+        dir.write("junit.xml", junit(story).as_bytes()),
+        dir.write("report.sarif", sarif(story).as_bytes()),
     ];
     results.into_iter().collect()
 }

@@ -6,16 +6,7 @@ use std::{io, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Organisation,
-    document::{Beside, Signature},
-    last::last,
-};
-use crate::{
-    evidence::{Sealed, check},
-    journal::RunDir,
-    verdict::ReadRun,
-};
+use crate::journal::RunDir;
 
 /// What a note is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,21 +108,6 @@ pub struct Note {
 
 /// The file of the notes, in the run directory.
 pub const NOTES: &str = "notes.jsonl";
-
-/// What stands beside the journal of a run: notes, and the signature if it holds.
-///
-/// # Errors
-/// The notes cannot be read; the error names the line.
-pub fn beside(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> io::Result<Beside> {
-    let signature = match check(dir, reading, &[]) {
-        Sealed::Valid { key, .. } => Signature::By(key.0),
-        Sealed::Unsigned | Sealed::Broken(_) => Signature::Unsigned,
-    };
-    let organisation = organisation.clone();
-    let mut drills = last(dir, reading, &organisation).into_iter();
-    let before = drills.next();
-    Ok(Beside { notes: notes(dir)?, signature, before, earlier: drills.collect(), organisation })
-}
 
 /// The notes of a run, in the order in which they were made.
 pub(super) fn notes(dir: &RunDir) -> io::Result<Vec<Note>> {

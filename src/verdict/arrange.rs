@@ -87,9 +87,9 @@ impl History {
             Kind::RevertStarted { fault, .. } => self.reverts.push((t, fault.clone())),
             Kind::PodSeen { pod, .. } => {
                 self.pods.seen(t, pod);
-                let (namespace, owner) = (pod.namespace.clone(), pod.owner.clone());
                 let counts = pod.ready && !pod.terminating && !self.nodes_away.contains(&pod.node);
-                self.record_pod(t, &pod.uid, (!owner.is_empty()).then_some((namespace, owner)), counts);
+                let owner = (!pod.owner.is_empty()).then_some((pod.namespace.as_str(), pod.owner.as_str()));
+                self.record_pod(t, &pod.uid, owner, counts);
             }
             Kind::PodGone { uid, .. } => {
                 self.pods.gone(t, uid);
@@ -157,11 +157,15 @@ impl History {
     }
 
     /// Records a change of one pod. It changes the count of its workload by at most one.
-    fn record_pod(&mut self, t: u64, uid: &str, owner: Option<Key>, counts: bool) {
-        let now = owner.as_ref().filter(|_| counts);
-        let known = owner.as_ref().is_none_or(|owner| self.ready.contains_key(owner));
-        // Most changes of a pod do not change whether it counts.
-        if known && self.counted.get(uid) == now {
+    fn record_pod(&mut self, t: u64, uid: &str, owner: Option<(&str, &str)>, counts: bool) {
+        let before = self.counted.get(uid).map(|(namespace, owner)| (namespace.as_str(), owner.as_str()));
+        let same = before == owner.filter(|_| counts);
+        // Most changes of a pod do not change whether it counts. Names are copied only where that is needed.
+        if same && (counts || owner.is_none()) {
+            return;
+        }
+        let owner: Option<Key> = owner.map(|(namespace, owner)| (namespace.to_owned(), owner.to_owned()));
+        if same && owner.as_ref().is_none_or(|owner| self.ready.contains_key(owner)) {
             return;
         }
         let before = self.tally(uid.to_owned(), owner.clone().filter(|_| counts));

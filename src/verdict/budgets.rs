@@ -2,11 +2,12 @@
 //! evictions the Eviction API allows during a fault (`degraded`), and what a drain left running. A node that loses
 //! power does not violate a budget.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Answer, History, Series,
     outside::{self, Others},
+    pods::Key,
     proof::{Bound, Own, Part, Proof, Sight},
 };
 use crate::{
@@ -28,17 +29,37 @@ pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer
     Answer::all(answers)
 }
 
-/// The ready pods of the critical workloads that a budget covers.
-fn pods_of(history: &History, namespace: &str, budget: &str) -> Option<Series> {
-    let of_owner = |owner: &str| history.believed(&(namespace.to_owned(), owner.to_owned()), |_| true);
-    owners_of(history, namespace, budget).into_iter().map(of_owner).reduce(|all, one| all.and(&one))
-}
+/// The workloads that each budget covers, by its namespace and name. A large cluster has thousands of both.
+struct Covered<'h>(BTreeMap<(&'h str, &'h str), BTreeSet<&'h str>>);
 
-/// The critical workloads that a budget covers.
-fn owners_of<'h>(history: &'h History, namespace: &str, budget: &str) -> BTreeSet<&'h str> {
-    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let own = covered.filter(|c| c.namespace() == namespace && c.budgets.iter().any(|b| b == budget));
-    own.map(|c| c.owner.as_str()).collect()
+impl<'h> Covered<'h> {
+    fn of(history: &'h History) -> Self {
+        let mut covered: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for pod in history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()) {
+            for budget in &pod.budgets {
+                covered.entry((pod.namespace(), budget.as_str())).or_default().insert(pod.owner.as_str());
+            }
+        }
+        Self(covered)
+    }
+
+    /// The workloads that a budget covers.
+    fn owners(&self, namespace: &'h str, budget: &'h str) -> impl Iterator<Item = Key> + use<'h, '_> {
+        let owners = self.0.get(&(namespace, budget)).into_iter().flatten();
+        owners.map(move |owner| (namespace.to_owned(), (*owner).to_owned()))
+    }
+
+    /// The ready pods of the workloads that a budget covers.
+    fn pods(&self, history: &History, namespace: &'h str, budget: &'h str) -> Option<Series> {
+        self.owners(namespace, budget).map(|key| history.believed(&key, |_| true)).reduce(|all, one| all.and(&one))
+    }
+
+    /// The budgets that no watch has reported.
+    fn unseen(&self, history: &History) -> Vec<String> {
+        let seen = |namespace: &str, name: &str| history.budgets.contains_key(&(namespace.to_owned(), name.to_owned()));
+        let unseen = self.0.keys().filter(|(namespace, name)| !seen(namespace, name));
+        unseen.map(|(namespace, name)| format!("budget {namespace}/{name} was not observed")).collect()
+    }
 }
 
 /// When a budget first had too few healthy pods: according to its status, or to its pods.
@@ -71,14 +92,15 @@ struct Kept {
 
 impl Kept {
     fn of(history: &History, t0: u64, end: u64) -> Self {
-        let mut kept = Self { unseen: unseen(history), ..Self::default() };
+        let covered = Covered::of(history);
+        let mut kept = Self { unseen: covered.unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
             let said = format!("budget {namespace}/{name}");
             let (Some(wanted), Some(before)) = (desired.at(t0), healthy.at(t0)) else {
                 kept.below_before.push(format!("{said} was not observed before the drain began"));
                 continue;
             };
-            let pods = pods_of(history, namespace, name);
+            let pods = covered.pods(history, namespace, name);
             let low = fewest(healthy, pods.as_ref(), t0, end);
             kept.lowest.push(format!("{namespace}/{name} {low} of {wanted}"));
             let least = desired.min(t0, end).unwrap_or(wanted);
@@ -91,9 +113,7 @@ impl Kept {
             } else if let Some(change) = changed.filter(|c| low >= least.min(wanted) || c.seen_us <= first) {
                 kept.open.push(format!("{said}: {}, so it is open whether the drain kept it", change.timed()));
             } else if low < least {
-                let owners = owners_of(history, namespace, name).into_iter();
-                let mut keys = owners.map(|owner| (namespace.clone(), owner.to_owned()));
-                let harm = keys.find_map(|key| outside::harm(history, &key, t0, first));
+                let harm = covered.owners(namespace, name).find_map(|key| outside::harm(history, &key, t0, first));
                 kept.harms.extend(harm.map(OutsideChange::timed));
                 kept.broken.push(format!("{said}: {low} healthy, but it requires {wanted}"));
             } else if low < most {
@@ -161,16 +181,6 @@ impl Evictions {
         }
         evictions
     }
-}
-
-/// Budgets of critical pods that no watch has reported.
-fn unseen(history: &History) -> Vec<String> {
-    let covered = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
-    let named: BTreeSet<(&str, &str)> =
-        covered.flat_map(|c| c.budgets.iter().map(move |b| (c.namespace(), b.as_str()))).collect();
-    let seen =
-        |(namespace, name): &(&str, &str)| history.budgets.contains_key(&((*namespace).to_owned(), (*name).to_owned()));
-    named.into_iter().filter(|b| !seen(b)).map(|(ns, name)| format!("budget {ns}/{name} was not observed")).collect()
 }
 
 fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {

@@ -29,7 +29,7 @@ struct Asked {
 impl Asked {
     fn of(expected: &BudgetsExpectation, history: &History) -> Self {
         let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
-        let critical: Vec<&str> =
+        let critical: BTreeSet<&str> =
             history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
         // An answer after the start of the undo is about another state.
         let end = Window::of(history, expected.of.as_ref()).map_or(u64::MAX, |window| window.end);
@@ -42,7 +42,7 @@ impl Asked {
             else {
                 continue;
             };
-            if *of == step && (critical.is_empty() || critical.contains(&owner.as_str())) {
+            if *of == step && (critical.is_empty() || critical.contains(owner.as_str())) {
                 owners.insert((namespace.as_str(), owner.as_str()));
                 // Only trying until then can show that a budget did not settle.
                 if *t > end && *expected != BudgetSays::Unsettled {

@@ -160,12 +160,16 @@ impl History {
         series
     }
 
-    /// Whether the drill kept a node away at an instant.
-    pub fn is_dark(&self, node: &str, at: u64) -> bool {
-        self.state.faults.iter().any(|f| {
-            let gone = matches!(&f.revert, Revert::NodePower { node: n, .. } if n.name == node);
-            gone && f.sent_us.is_some_and(|sent| sent <= at) && f.closed.as_ref().is_none_or(|(t, _)| *t > at)
+    /// The nodes that the drill kept away at an instant.
+    pub fn nodes_away_at(&self, at: u64) -> BTreeSet<&str> {
+        let faults = self.state.faults.iter();
+        let away = faults.filter(|f| f.sent_us.is_some_and(|sent| sent <= at));
+        let away = away.filter(|f| f.closed.as_ref().is_none_or(|(t, _)| *t > at));
+        away.filter_map(|f| match &f.revert {
+            Revert::NodePower { node, .. } => Some(node.name.as_str()),
+            _ => None,
         })
+        .collect()
     }
 
     /// Whether a taint reserved a node for pods that tolerate it, at an instant.

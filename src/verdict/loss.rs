@@ -62,11 +62,6 @@ impl Log {
         self.acknowledged().any(|r| r.from_us < to && r.to_us >= from && sent(r))
     }
 
-    /// When an acknowledged line was sent.
-    fn sent_us(&self, number: u64) -> Option<u64> {
-        self.acknowledged().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number))
-    }
-
     /// The longest time without an acknowledged line before the fault.
     fn longest_gap_before(&self, t0: u64) -> u64 {
         let mut times: Vec<u64> = self.acknowledged().flat_map(|r| (r.from..=r.to).map(|n| sent_us(r, n))).collect();
@@ -79,6 +74,52 @@ impl Log {
     fn newest(&self, keep: impl Fn(u64, u64) -> bool) -> Option<(u64, u64)> {
         let lines = self.acknowledged().rev().flat_map(|r| (r.from..=r.to).rev().map(|n| (n, sent_us(r, n))));
         lines.into_iter().find(|(n, at)| keep(*n, *at))
+    }
+}
+
+/// When each acknowledged line was sent. A drill may have written millions of lines, in thousands of runs.
+struct Sent<'h> {
+    runs: Vec<&'h LineRun>,
+    /// Whether the runs follow each other, as a writer makes them. A journal may say something else.
+    ordered: bool,
+}
+
+impl<'h> Sent<'h> {
+    fn of(log: &'h Log) -> Self {
+        let runs: Vec<&LineRun> = log.acknowledged().collect();
+        let ordered = runs.iter().all(|r| r.from <= r.to) && runs.is_sorted_by(|a, b| a.to < b.from);
+        Self { runs, ordered }
+    }
+
+    /// When a line was sent; of several lines with this number, the first.
+    fn at(&self, number: u64) -> Option<u64> {
+        let has = |r: &&&LineRun| (r.from..=r.to).contains(&number);
+        let run = if self.ordered {
+            self.runs.get(self.runs.partition_point(|r| r.to < number)).filter(has)
+        } else {
+            self.runs.iter().find(has)
+        };
+        run.map(|r| sent_us(r, number))
+    }
+}
+
+/// The numbers of lost lines, as ranges that do not overlap.
+struct Lost(Vec<(u64, u64)>);
+
+impl Lost {
+    fn of(missing: &[(u64, u64)]) -> Self {
+        let mut ranges: Vec<(u64, u64)> = missing.iter().copied().filter(|(from, to)| from <= to).collect();
+        ranges.sort_unstable();
+        ranges.dedup_by(|next, kept| {
+            let overlaps = next.0 <= kept.1;
+            kept.1 = if overlaps { kept.1.max(next.1) } else { kept.1 };
+            overlaps
+        });
+        Self(ranges)
+    }
+
+    fn has(&self, number: u64) -> bool {
+        self.0.get(self.0.partition_point(|(_, to)| *to < number)).is_some_and(|(from, _)| *from <= number)
     }
 }
 
@@ -212,11 +253,11 @@ fn cut(window: &Window) -> Sight {
 /// The smallest and the largest possible time between the newest lost line and the recovery point: no line before that
 /// point is missing. None if every line is lost, or none is.
 fn age(log: &Log, read: &Reading) -> Option<(u64, u64)> {
-    let is_lost = |n: u64| read.missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
+    let lost = Lost::of(&read.missing);
     let (first, _) = *read.missing.first()?;
-    let (_, newest) = log.newest(|n, _| is_lost(n))?;
+    let (_, newest) = log.newest(|n, _| lost.has(n))?;
     let (point, at) = log.newest(|n, _| n < first)?;
-    let next = log.sent_us(point + 1).unwrap_or(newest).min(newest);
+    let next = Sent::of(log).at(point + 1).unwrap_or(newest).min(newest);
     Some((newest.saturating_sub(next), newest.saturating_sub(at)))
 }
 
@@ -239,19 +280,21 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
         };
     }
     let numbers = || missing.iter().flat_map(|(from, to)| *from..=*to);
-    let late = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| restore.is_some_and(|sent| at >= sent))).count();
+    let sent = Sent::of(log);
+    let late =
+        numbers().filter(|n| sent.at(*n).is_some_and(|at| restore.is_some_and(|restored| at >= restored))).count();
     if late > 0 {
         return Bound::Refuted(format!("{late} lines were acknowledged after the restore began, and are gone"));
     }
     // The newest line that the lost store accepted. Later lines are in another store.
-    let is_lost = |n: u64| missing.iter().any(|(from, to)| (*from..=*to).contains(&n));
-    if log.newest(|n, _| is_lost(n)).is_none() {
+    let gone = Lost::of(missing);
+    if log.newest(|n, _| gone.has(n)).is_none() {
         return Bound::Between("it is unknown when the lost lines were acknowledged".into());
     }
     let Some((least, most)) = age(log, read) else {
         return Bound::Refuted(format!("all {lost} acknowledged lines are lost"));
     };
-    let after = numbers().filter(|n| log.sent_us(*n).is_some_and(|at| at >= t0)).count();
+    let after = numbers().filter(|n| sent.at(*n).is_some_and(|at| at >= t0)).count();
     let later = if after > 0 { format!(", {after} of them acknowledged after the fault") } else { String::new() };
     let said = format!("RPO {:.1} s, {lost} acknowledged lines lost{later}", most as f64 / 1e6);
     if most <= objective.micros() {
@@ -267,6 +310,8 @@ fn decide(expected: &LossExpectation, log: &Log, (t0, restore): (u64, Option<u64
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{super::small_journal::SmallJournal, *};
     use crate::event::Kind;
 
@@ -338,5 +383,33 @@ mod tests {
         assert_eq!(of(120, &[]), Outcome::Inconclusive);
         assert_eq!(of(40, &[(38, "status 500")]), Outcome::Inconclusive, "it had no time");
         assert_eq!(of(120, &[(38, "status 500"), (110, "status 500")]), Outcome::Fail);
+    }
+
+    proptest! {
+        /// Whatever the journal says, each line is found where a look at every run finds it.
+        #[test]
+        fn lines_are_found_as_by_looking_at_every_run(
+            runs in prop::collection::vec((0_u64..30, 0_u64..6), 0..8),
+            missing in prop::collection::vec((0_u64..30, 0_u64..6), 0..8),
+            sorted: bool,
+        ) {
+            let range = |(from, length): (u64, u64)| (from, (from + length).saturating_sub(1));
+            let (mut runs, missing): (Vec<_>, Vec<_>) =
+                (runs.into_iter().map(range).collect(), missing.into_iter().map(range).collect());
+            if sorted {
+                runs.sort_unstable();
+                runs.dedup_by(|next, kept| next.0 <= kept.1);
+            }
+            let run = |(i, (from, to)): (usize, (u64, u64))| {
+                LineRun { from, to, from_us: i as u64 * 100, to_us: i as u64 * 100 + 9, error: Told::default() }
+            };
+            let log = Log { written: runs.into_iter().enumerate().map(run).collect(), ..Log::default() };
+            let (sent, lost) = (Sent::of(&log), Lost::of(&missing));
+            for number in 0..40 {
+                let found = log.written.iter().find(|r| (r.from..=r.to).contains(&number)).map(|r| sent_us(r, number));
+                prop_assert_eq!(sent.at(number), found);
+                prop_assert_eq!(lost.has(number), missing.iter().any(|(from, to)| (*from..=*to).contains(&number)));
+            }
+        }
     }
 }

@@ -150,20 +150,19 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
     // The workload cannot use a node that is reserved for others, unless its pods tolerate that.
     let used: BTreeSet<&str> = own().map(|p| &*p.node).collect();
     let usable = |node: &str, at: u64| !history.is_reserved(node, at) || used.contains(node);
-    let mut ready = ReadyAt { history, rest: history.pods.of(key), now: BTreeMap::new() };
-    let mut empty: BTreeMap<String, u32> = BTreeMap::new();
+    let mut ready = ReadyAt { rest: history.pods.of(key), now: BTreeMap::new() };
+    let (mut empty, mut away): (BTreeMap<String, u32>, BTreeSet<&str>) = Default::default();
     let mut all: Vec<Spreading> = vec![];
     for at in times {
         if turns.contains(&at) {
             // A domain without a node that is up does not count, whoever took it away.
-            let up = |node: &str, series: &Series| {
-                series.at(at) == Some(1) && !history.is_dark(node, at) && usable(node, at)
-            };
+            away = history.nodes_away_at(at);
+            let up = |node: &str, series: &Series| series.at(at) == Some(1) && !away.contains(node) && usable(node, at);
             let there = history.nodes.iter().filter(|(node, series)| up(node, series));
             empty = there.filter_map(|(node, _)| Some((domain(node)?, 0))).collect();
         }
         let mut domains = empty.clone();
-        for node in ready.at(at) {
+        for node in ready.at(at, &away) {
             if let Some(count) = domain(node).and_then(|d| domains.get_mut(&d)) {
                 *count += 1;
             }
@@ -177,21 +176,20 @@ fn spreads(history: &History, key: &(String, String), by: Spread, from: u64, to:
 
 /// The nodes of a workload's ready pods, at one instant after another.
 struct ReadyAt<'h> {
-    history: &'h History,
     /// The changes of its pods after the last instant.
     rest: &'h [PodPoint],
     now: BTreeMap<&'h str, &'h PodPoint>,
 }
 
 impl<'h> ReadyAt<'h> {
-    /// The nodes at an instant. A pod on a node that the drill took away is not running, even if the API server does
-    /// not know that yet.
-    fn at(&mut self, at: u64) -> Vec<&'h str> {
+    /// The nodes at an instant, without those that the drill keeps away: a pod on such a node is not running, even if the
+    /// API server does not know that yet.
+    fn at(&mut self, at: u64, away: &BTreeSet<&str>) -> Vec<&'h str> {
         while let Some((point, rest)) = self.rest.split_first().filter(|(point, _)| point.at <= at) {
             self.now.insert(&point.uid, point);
             self.rest = rest;
         }
-        let there = self.now.values().filter(|p| p.own && p.ready && !self.history.is_dark(&p.node, at));
+        let there = self.now.values().filter(|p| p.own && p.ready && !away.contains(&*p.node));
         there.map(|p| &*p.node).collect()
     }
 }
@@ -256,9 +254,9 @@ mod tests {
         let spread = spreads(&history, &key, Spread::Node, 20, 30);
         assert_eq!(spread.iter().map(Spreading::said).collect::<Vec<_>>(), ["b-0:1 c-0:0"]);
         // The API server still reports both as Ready.
-        let mut ready = ReadyAt { history: &history, rest: history.pods.of(&key), now: BTreeMap::new() };
-        assert_eq!(ready.at(9), ["a-0", "b-0"]);
-        assert_eq!(ready.at(10), ["b-0"]);
+        let mut ready = ReadyAt { rest: history.pods.of(&key), now: BTreeMap::new() };
+        assert_eq!(ready.at(9, &history.nodes_away_at(9)), ["a-0", "b-0"]);
+        assert_eq!(ready.at(10, &history.nodes_away_at(10)), ["b-0"]);
     }
 
     /// Nodes a, b and c, each in its own zone, until a is killed at 10 s. Web wants two pods on b and c.

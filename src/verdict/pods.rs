@@ -35,8 +35,8 @@ pub struct PodPoint {
 pub struct Pods {
     /// The place of a workload in `points`.
     places: BTreeMap<Key, usize>,
-    /// For each workload, the changes of its pods.
-    points: Vec<Vec<PodPoint>>,
+    /// For each workload, its name and the changes of its pods.
+    points: Vec<(Key, Vec<PodPoint>)>,
     /// Which pods disappeared, and when.
     gone: Vec<(u64, Arc<str>)>,
     known: HashMap<Arc<str>, Known>,
@@ -44,7 +44,7 @@ pub struct Pods {
 }
 
 /// What is known about a pod.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     /// The place of its workload.
     of: usize,
@@ -52,11 +52,23 @@ struct Known {
     bound: Option<u64>,
 }
 
+fn is_of(pod: &PodView, (namespace, owner): &Key) -> bool {
+    pod.namespace == *namespace && pod.owner == *owner
+}
+
 impl Pods {
     /// A pod was seen.
     pub(super) fn seen(&mut self, at: u64, pod: &PodView) {
-        let of = self.place(pod);
-        let uid = self.name(&pod.uid);
+        let before = self.known.get_key_value(pod.uid.as_str()).map(|(uid, known)| (Arc::clone(uid), *known));
+        // Hardly any pod changes its workload.
+        let of = match &before {
+            Some((_, known)) if is_of(pod, &self.points[known.of].0) => known.of,
+            _ => self.place(pod),
+        };
+        let (uid, before) = match before {
+            Some((uid, known)) => (uid, Some(known)),
+            None => (self.name(&pod.uid), None),
+        };
         let point = PodPoint {
             at,
             uid: Arc::clone(&uid),
@@ -66,12 +78,14 @@ impl Pods {
             evicted: pod.terminating && pod.disruption == "DeletionByTaintManager",
         };
         let bound = (!pod.node.is_empty()).then_some(at);
-        let before = self.known.get(&uid).copied();
-        self.known.insert(uid, Known { of, bound: before.and_then(|known| known.bound).or(bound) });
-        if let Some(other) = before.map(|known| known.of).filter(|other| *other != of) {
-            self.points[other].push(PodPoint { own: false, ..point.clone() });
+        let now = Known { of, bound: before.and_then(|known| known.bound).or(bound) };
+        if before != Some(now) {
+            self.known.insert(uid, now);
         }
-        self.points[of].push(point);
+        if let Some(other) = before.map(|known| known.of).filter(|other| *other != of) {
+            self.points[other].1.push(PodPoint { own: false, ..point.clone() });
+        }
+        self.points[of].1.push(point);
     }
 
     /// A pod disappeared.
@@ -79,7 +93,7 @@ impl Pods {
         let (uid, node) = (self.name(uid), self.name(""));
         if let Some(known) = self.known.get(&uid) {
             let uid = Arc::clone(&uid);
-            self.points[known.of].push(PodPoint { at, uid, node, own: false, ready: false, evicted: false });
+            self.points[known.of].1.push(PodPoint { at, uid, node, own: false, ready: false, evicted: false });
         }
         self.gone.push((at, uid));
     }
@@ -88,9 +102,9 @@ impl Pods {
     fn place(&mut self, pod: &PodView) -> usize {
         let key = (pod.namespace.clone(), pod.owner.clone());
         let next = self.points.len();
-        let place = *self.places.entry(key).or_insert(next);
+        let place = *self.places.entry(key.clone()).or_insert(next);
         if place == next {
-            self.points.push(vec![]);
+            self.points.push((key, vec![]));
         }
         place
     }
@@ -106,12 +120,12 @@ impl Pods {
 
     /// The changes of the pods of a workload, with those by which a pod stopped to be one of them.
     pub fn of(&self, key: &Key) -> &[PodPoint] {
-        self.places.get(key).map_or(&[], |place| &self.points[*place])
+        self.places.get(key).map_or(&[], |place| &self.points[*place].1)
     }
 
     /// The changes of the pods of every workload, as [`Pods::of`] gives them.
     pub fn workloads(&self) -> impl Iterator<Item = (&Key, &[PodPoint])> {
-        self.places.iter().map(|(key, place)| (key, self.points[*place].as_slice()))
+        self.places.iter().map(|(key, place)| (key, self.points[*place].1.as_slice()))
     }
 
     /// Which pods disappeared, and when.

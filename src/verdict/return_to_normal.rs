@@ -3,7 +3,7 @@
 //! drill that leaves DNS broken has not ended well.
 
 use super::{
-    History,
+    History, Series,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
@@ -59,16 +59,20 @@ impl Counts {
 }
 
 /// The workloads at an instant.
-fn counts(history: &History, armed: u64, until: u64) -> impl Iterator<Item = Counts> {
+fn counts(history: &History, armed: u64, until: u64) -> Vec<Counts> {
+    let deleted = history.state.outside.deleted();
+    let is_deleted = |key: &(String, String)| deleted.contains(&(key.0.as_str(), key.1.as_str()));
     let collateral = |key: &(String, String)| history.state.plan.iter().any(|p| p.collateral.contains(&key.0));
     // A workload that wanted no pods has none to count, but can still be deleted.
-    let idle = history.wanted.iter().filter(move |(key, wanted)| {
-        !history.ready.contains_key(*key) && wanted.at(armed).is_some() && is_deleted(history, key)
-    });
-    let all = move || history.ready.iter();
-    let scope = all().filter(move |(key, _)| !collateral(key)).map(|(key, ready)| (key, Some(ready)));
-    let others = all().filter(move |(key, _)| collateral(key)).map(|(key, ready)| (key, Some(ready)));
-    scope.chain(idle.map(|(key, _)| (key, None))).chain(others).map(move |(key, ready)| {
+    let idle = history
+        .wanted
+        .iter()
+        .filter(|(key, wanted)| !history.ready.contains_key(*key) && wanted.at(armed).is_some() && is_deleted(key));
+    let all = || history.ready.iter();
+    let scope = all().filter(|(key, _)| !collateral(key)).map(|(key, ready)| (key, Some(ready)));
+    let others = all().filter(|(key, _)| collateral(key)).map(|(key, ready)| (key, Some(ready)));
+    let every = scope.chain(idle.map(|(key, _)| (key, None))).chain(others);
+    let count = |(key, ready): (&(String, String), Option<&Series>)| {
         let at = |time| ready.and_then(|series| series.at(time)).unwrap_or(0);
         let last = (until.saturating_sub(HOLD_US).max(armed), until);
         let (namespace, workload) = key;
@@ -80,9 +84,10 @@ fn counts(history: &History, armed: u64, until: u64) -> impl Iterator<Item = Cou
             now: at(until),
             held: ready.and_then(|series| series.min(last.0, last.1)).unwrap_or(0),
             scaled_to: scaled_down(history, key, armed),
-            is_deleted: was_there && is_deleted(history, key),
+            is_deleted: was_there && is_deleted(key),
         }
-    })
+    };
+    every.map(count).collect()
 }
 
 /// The number to which an autoscaler or a person scaled a workload down. If the drill scaled it and has not put it
@@ -90,29 +95,27 @@ fn counts(history: &History, armed: u64, until: u64) -> impl Iterator<Item = Cou
 fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<i64> {
     let wanted = history.wanted.get(key)?;
     let (before, now) = (wanted.at(armed)?, wanted.at(history.end_us)?);
+    if now >= before {
+        return None;
+    }
     let ours = history.state.faults.iter().filter(|f| f.state.is_open()).any(|f| match &f.revert {
         Revert::Scale { object, .. } => {
             object.workload().is_some_and(|w| w.namespace == key.0 && w.workload.to_string() == key.1)
         }
         _ => false,
     });
-    (now < before && !ours).then_some(now)
-}
-
-/// Whether the workload was deleted from outside and does not exist again.
-fn is_deleted(history: &History, key: &(String, String)) -> bool {
-    history.state.outside.is_deleted(&key.0, &key.1)
+    (!ours).then_some(now)
 }
 
 /// Workloads with fewer ready pods than when the drill was armed, or that have as many only since a moment ago.
 fn short(history: &History, until: u64) -> Option<Vec<Counts>> {
     let wrong = |c: &Counts| c.is_short() || c.is_brief();
-    Some(counts(history, history.armed_us?, until).filter(wrong).collect())
+    Some(counts(history, history.armed_us?, until).into_iter().filter(wrong).collect())
 }
 
 /// The numbers on which the judgement is based.
 fn numbers(history: &History) -> String {
-    let all: Vec<Counts> = counts(history, history.armed_us.unwrap_or_default(), history.end_us).collect();
+    let all = counts(history, history.armed_us.unwrap_or_default(), history.end_us);
     few(all.iter().map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)), NAMED, ("; ", ";"))
 }
 
@@ -121,6 +124,7 @@ fn numbers(history: &History) -> String {
 fn scaled(history: &History) -> String {
     let all = counts(history, history.armed_us.unwrap_or_default(), history.end_us);
     let told: Vec<String> = all
+        .into_iter()
         .filter(|c| c.now < c.before)
         .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
         .collect();

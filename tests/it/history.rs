@@ -14,6 +14,8 @@ use drillmaster::{
     journal::{RunDir, read},
     model::{Head, REHEARSAL},
     plan::hash_of_written,
+    report::{self, Earlier, Organisation},
+    verdict::ReadRun,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -337,10 +339,26 @@ fn links(site: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
+/// What is remembered of earlier drills changes no page, in whatever order the runs are read.
+fn is_remembered(desk: &Desk, names: [&str; 3]) {
+    let earlier = Earlier::of(&Organisation::default());
+    for (name, before) in [(names[0], 0), (names[2], 2), (names[1], 1)] {
+        let dir = RunDir(desk.path("runs").join(name));
+        let reading = ReadRun::from(&dir).unwrap();
+        let story = report::story_of(&reading);
+        earlier.remember(&dir, &story, &reading);
+        let shared = earlier.beside(&dir, &reading).unwrap();
+        assert_eq!(usize::from(shared.before.is_some()) + shared.earlier.len(), before, "{name}");
+        let alone = report::beside(&dir, &reading, &Organisation::default()).unwrap();
+        let page = |beside| report::html(&report::document(&story, &reading, &beside));
+        assert_eq!(page(shared), page(alone), "{name}");
+    }
+}
+
 #[test]
 fn the_site_is_inert_and_its_links_lead_somewhere() {
     let desk = Desk::new();
-    desk.three();
+    is_remembered(&desk, desk.three());
     let evil = "<script>alert(1)</script>\u{1b}[2J\u{202e}'\"&";
     desk.drill("20260903t100000000-evil", "2026-09-03T10:00:00Z", None, |lines| {
         lines[0]["event"]["title"] = evil.into();

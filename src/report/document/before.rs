@@ -26,8 +26,24 @@ pub struct Before {
     pub(super) subject: (String, String, bool),
     pub(super) version: String,
     conclusive: bool,
-    judged: Vec<(Judgement, Option<Measure>)>,
+    judged: Vec<Then>,
     pub(super) actions: Vec<Carried>,
+}
+
+/// An expectation of the last drill, and its measured time.
+#[derive(Clone, Debug)]
+struct Then {
+    id: String,
+    expectation: String,
+    of: Option<String>,
+    measured: Option<Measure>,
+}
+
+impl Then {
+    fn of(judgement: &Judgement, measured: Option<Measure>) -> Self {
+        let Judgement { id, expectation, of, .. } = judgement;
+        Self { id: id.clone(), expectation: expectation.clone(), of: of.clone(), measured }
+    }
 }
 
 /// An action of the last drill.
@@ -107,7 +123,7 @@ impl Before {
             subject,
             version,
             conclusive: matches!(story.exit, Some(Exit::Passed | Exit::Failed)) && c.is_confirmed(),
-            judged: c.judged.iter().map(|j| (j.of.clone(), j.measured)).collect(),
+            judged: c.judged.iter().map(|j| Then::of(j.of, j.measured)).collect(),
             actions: carried.collect(),
         })
     }
@@ -132,10 +148,8 @@ impl Before {
             return vec![];
         }
         let pair = |j: &super::context::Judged<'_>| {
-            let same = |(old, _): &&(Judgement, Option<Measure>)| {
-                old.id == j.of.id && old.expectation == j.of.expectation && old.of == j.of.of
-            };
-            let then = self.judged.iter().find(same)?.1.as_ref()?;
+            let same = |old: &&Then| old.id == j.of.id && old.expectation == j.of.expectation && old.of == j.of.of;
+            let then = self.judged.iter().find(same)?.measured.as_ref()?;
             Some(Change { index: j.index, then, now: j.measured? })
         };
         c.judged.iter().filter_map(pair).collect()

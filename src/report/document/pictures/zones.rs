@@ -89,7 +89,8 @@ fn state(c: &Context<'_>, names: &BTreeSet<&str>, at: u64) -> Vec<Zone> {
         on.extend(ready.into_values());
     }
     let zone_of = |node: &str| c.history.zones.get(node).map_or("", String::as_str);
-    let up = |node: &str| c.history.nodes.get(node).and_then(|s| s.at(at)) == Some(1) && !c.history.is_dark(node, at);
+    let away = c.history.nodes_away_at(at);
+    let up = |node: &str| c.history.nodes.get(node).and_then(|s| s.at(at)) == Some(1) && !away.contains(node);
     let mut zones: BTreeMap<&str, Zone> = names
         .iter()
         .take(MOST)
@@ -101,7 +102,7 @@ fn state(c: &Context<'_>, names: &BTreeSet<&str>, at: u64) -> Vec<Zone> {
             zone.up += usize::from(up(node));
         }
     }
-    for node in on.into_iter().filter(|node| !c.history.is_dark(node, at)) {
+    for node in on.into_iter().filter(|node| !away.contains(node)) {
         if let Some(zone) = zones.get_mut(zone_of(node)) {
             zone.pods += 1;
         }
