@@ -13,6 +13,7 @@ use std::{
 use super::{Entry, Run};
 use crate::{
     journal::RunDir,
+    model::with_causes,
     verify::{Verified, verify},
 };
 
@@ -52,7 +53,7 @@ fn one(entry: &Entry, each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), Str
     match entry {
         Entry::Refused { name, why } => Read { run: Run::refused(name, why), failed: None },
         Entry::Run(dir) => match verify(dir) {
-            Err(error) => Read { run: Run::damaged(dir, chain(&error)), failed: None },
+            Err(error) => Read { run: Run::damaged(dir, with_causes(&error)), failed: None },
             Ok(verified) => {
                 let run = Run::of(dir, &verified);
                 let failed = each(dir, &verified, &run).err();
@@ -60,15 +61,4 @@ fn one(entry: &Entry, each: &(dyn Fn(&RunDir, &Verified, &Run) -> Result<(), Str
             }
         },
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

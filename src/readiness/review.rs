@@ -6,8 +6,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{
     areas::operated::CHECKS as OPERATED,
     catalogue::{AREAS, Area},
@@ -22,7 +20,7 @@ use crate::{
     inventory::{ObjectSet, ReviewSource},
     model::{
         CheckSummary, Class, Coverage, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally,
-        Unjudged,
+        Unjudged, sha256,
     },
 };
 
@@ -308,8 +306,8 @@ fn blocks(check: &Check, severity: Severity, settings: &ReviewSettings) -> bool 
 
 fn fingerprint(id: &str, found: &CheckFinding) -> String {
     let s = &found.subject;
-    let print = Sha256::digest(format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer));
-    print.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    let parts = format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer);
+    sha256(parts)[..32].to_owned()
 }
 
 /// Worst first, then by check and object, so that the order never changes.
