@@ -5,13 +5,12 @@
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::{
     cli::read_plan,
     inventory::{ObjectSet, ReviewSource, parse_scans, read_capture, read_text},
     journal::{ReadJournal, RunState, read_str},
-    model::{Review, is_printable},
+    model::{Review, is_printable, sha256},
     plan,
     readiness::{self, ReviewSettings, VOCABULARY},
     report,
@@ -131,7 +130,7 @@ pub fn chained(text: &str) -> String {
             }
             _ => line.to_owned(),
         };
-        prev = Sha256::digest(line.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        prev = sha256(&line);
         seq += 1;
         out.push_str(&line);
         out.push('\n');

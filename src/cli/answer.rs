@@ -1,6 +1,6 @@
 //! `drillmaster answer`: answers a gate or a hold of a run from another terminal.
 
-use super::{Done, Failure, args::AnswerArgs, print, record_args::YesNo};
+use super::{Done, Failure, args::AnswerArgs, print, record_args::YesNo, shown};
 use crate::{
     event::Kind,
     journal::{Answer, RunDir, follow},
@@ -11,8 +11,9 @@ use crate::{
 pub(super) fn answer(args: &AnswerArgs) -> Done {
     let dir = RunDir(args.dir.clone());
     let invalid = |why: String| Failure::new(Exit::Invalid, why);
-    let (mut open, mut asked) = (vec![], vec![]);
+    let (mut open, mut asked, mut gates) = (vec![], vec![], vec![]);
     follow(&dir, |event, _| match event.event {
+        Kind::PlanFrozen { plan } => gates.extend(plan.steps.into_iter().map(|step| step.name.0)),
         Kind::GateOpened { step, .. } => {
             asked.push(step.0.clone());
             open.push(step.0);
@@ -31,15 +32,25 @@ pub(super) fn answer(args: &AnswerArgs) -> Done {
         };
         return Err(invalid(format!("gate `{}` is not open: {why}", printable(&args.gate))));
     }
+    let approve = args.answer == YesNo::Yes;
+    // A gate is a step; the name of a hold is not that of a step.
+    if !approve && !gates.contains(&args.gate) {
+        return Err(invalid(format!(
+            "`{}` is a hold, which nobody can refuse: without a yes the drill waits until the time limit, and then continues. Nothing was written. To end the drill, run: drillmaster stop {}",
+            printable(&args.gate),
+            shown(&args.dir)
+        )));
+    }
     let by = match &args.by {
         Some(name) => format!("{} (asserted)", printable(name)),
         None => format!("{} (account of the machine)", super::place::operator()),
     };
-    let answer = Answer { gate: args.gate.clone(), approve: args.answer == YesNo::Yes, by };
+    let answer = Answer { gate: args.gate.clone(), approve, by };
     answer.give(&dir).map_err(|e| invalid(format!("gate `{}` cannot be answered: {e}", printable(&args.gate))))?;
     print(&format!(
-        "answered {}; a run that was started with --wait-for-answers or --hold notices within a second\n",
-        printable(&args.gate)
+        "answered {} with {}; a later answer does not count. A run that was started with --wait-for-answers or --hold notices this within a second\n",
+        printable(&args.gate),
+        if approve { "yes" } else { "no" }
     ));
     Ok(Exit::Passed)
 }

@@ -21,7 +21,7 @@ pub(super) fn keygen(args: &KeygenArgs) -> Done {
     let name = shown(&args.name);
     print(&format!("{}\n", public.fingerprint()));
     note(&format!(
-        "wrote {name}.key (private: keep it secret) and {name}.pub (public: give it to whoever verifies). The line above is the fingerprint of the key"
+        "wrote {name}.key (private: keep it secret) and {name}.pub (public: give it to those who verify). The line above is the fingerprint of the key"
     ));
     Ok(Exit::Passed)
 }
@@ -90,7 +90,7 @@ pub(super) fn said(sealed: &Sealed) -> String {
         }
         Sealed::Valid { key, trusted: false, files } => {
             format!(
-                "valid for key {key}, which nobody vouched for: give it with --key or --trust; {files} files as they were signed"
+                "valid for key {key}, which was not compared with a key that you trust (give one with --key or --trust); {files} files as they were signed"
             )
         }
         Sealed::Broken(_) => "does not hold".to_owned(),

@@ -24,7 +24,7 @@ fn role(text: &str) -> Result<Role, String> {
 pub(super) enum ExerciseCommand {
     /// Freeze a playbook, its scenarios and its people in a directory, and write the papers
     Prepare(PrepareArgs),
-    /// Authorise the exercise over its hash (sponsor)
+    /// Authorise the exercise by its hash (sponsor)
     Authorise(AuthoriseArgs),
     /// Start the exercise (director), or let a policy run it without people
     Start(StartArgs),
@@ -48,19 +48,19 @@ pub(super) enum ExerciseCommand {
     Hotwash(HotwashArgs),
     /// Record that a role is absent, so that its deputy may act
     Absent(AbsentArgs),
-    /// Stop the clocks of people; refused while something is broken (director)
+    /// Pause: the clocks of people stop; refused while a drill has something broken (director)
     Pause(ReasonArgs),
-    /// Go on after a pause (director)
+    /// Continue after a pause (director)
     Resume(WhoArgs),
-    /// Stop the exercise; its drill puts everything back. Everybody may
+    /// Stop the exercise; its drill puts everything back (everybody may do that)
     Stop(StopExerciseArgs),
-    /// Sign the report over its hash
+    /// Sign the report by its hash
     Sign(SignArgs),
     /// Close the exercise (director)
     Close(WhoArgs),
     /// Write the after-action report
     Report(DirArgs),
-    /// The improvement plan
+    /// List, add, change or print the actions of the improvement plan
     #[command(subcommand)]
     Actions(ActionsCommand),
     /// Forget the name of a person; the journal stays valid
@@ -87,10 +87,10 @@ pub(super) struct ClaimArgs {
     /// Who you are [default: the person with the account of this machine]
     #[arg(long = "as", value_name = "NAME")]
     pub name: Option<String>,
-    /// Act for another role: the scribe for everybody, a deputy for who is absent; needs --because
+    /// Act for another role: the scribe may act for every role, a deputy for the absent one; needs --because
     #[arg(long = "for-role", value_name = "ROLE", value_parser = role)]
     pub for_role: Option<Role>,
-    /// Why
+    /// The reason, for commands that need one
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub because: String,
 }
@@ -221,9 +221,9 @@ pub(super) struct DoneArgs {
 pub(super) struct NoteArgs {
     #[command(flatten)]
     pub who: WhoArgs,
-    /// The words
+    /// The text of the note
     pub text: String,
-    /// What about
+    /// What the note is about
     #[arg(long, value_enum, default_value_t)]
     pub on: NoteOnArg,
 }
@@ -335,7 +335,7 @@ pub(super) struct ReasonArgs {
 pub(super) struct StopExerciseArgs {
     #[command(flatten)]
     pub who: WhoArgs,
-    /// Why it is stopped. A real incident also pages; safety and director may say so, and everybody with --phrase
+    /// Why it is stopped. A real incident also pages: safety and director may give it, and everybody with --phrase
     #[arg(long = "for", value_enum, value_name = "WHY", default_value_t)]
     pub why: StopArg,
     /// The words of the playbook: everybody may stop for a real incident with them

@@ -19,7 +19,15 @@ use crate::{
 
 pub(super) async fn history(args: &HistoryArgs) -> Done {
     let folder = args.dir.as_ref().unwrap_or(&args.runs);
-    let found = entries(folder).map_err(|error| invalid(format!("cannot read {}: {error}", shown(folder))))?;
+    let found = entries(folder).map_err(|error| {
+        invalid(match error.kind() {
+            std::io::ErrorKind::NotFound => format!(
+                "the folder {} does not exist: run a drill first, or give the folder of your run directories (--runs DIR)",
+                shown(folder)
+            ),
+            _ => format!("cannot read {}: {error}", shown(folder)),
+        })
+    })?;
     let scenarios = args.scenarios.as_deref().map(known).transpose()?;
     let clusters = clusters(args).await?;
     let site = args.html.as_deref().map(Site::prepare).transpose()?;

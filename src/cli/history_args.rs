@@ -102,7 +102,7 @@ pub(super) struct ExportArgs {
     /// Send the result of the run as JSON to this address. Give an address with a token with --webhook-env
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
-    /// The same; the address is read from this environment variable
+    /// Like --webhook, with the address from this environment variable
     #[arg(long, value_name = "NAME", conflicts_with = "webhook")]
     pub webhook_env: Option<String>,
     /// How long to wait for the endpoint and for the webhook

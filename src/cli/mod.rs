@@ -62,7 +62,7 @@ use talk::{
 
 use crate::{
     files::{self, Printed},
-    model::Exit,
+    model::{Exit, with_causes},
 };
 
 /// What a command returns: an exit code, or an error with one.
@@ -89,16 +89,7 @@ impl Failure {
 
     /// An error with its causes. A cause that is already part of the text is left out.
     fn of(exit: Exit, error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let said = cause.to_string();
-            if !text.contains(&said) {
-                text = format!("{text}: {said}");
-            }
-            source = cause.source();
-        }
-        Self { exit, text, styled: false }
+        Self::new(exit, with_causes(error))
     }
 }
 
@@ -172,7 +163,7 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Completions { shell } => {
             let mut script = vec![];
             clap_complete::generate(shell, &mut help::command(), "drillmaster", &mut script);
-            print_whole(&String::from_utf8_lossy(&script));
+            files::print_data(&String::from_utf8_lossy(&script));
             Ok(Exit::Passed)
         }
     }
@@ -190,12 +181,14 @@ fn color(words: impl Iterator<Item = std::ffi::OsString>) -> Color {
     Color::Auto
 }
 
-/// Replaces the exit code of a successful command whose output was lost. A closed pipe is not an error: the reader
-/// closed it on purpose.
+/// Replaces the exit code of a successful command whose output was lost. If the reader of text for people closes the
+/// pipe early, nothing is lost, because the reader decided that. Data for a program is not complete then.
 fn written(code: u8) -> u8 {
     let printed = files::printed();
-    if let Printed::Failed(why) = &printed {
-        say(&format!("error: cannot write to standard output: {why}"));
+    match &printed {
+        Printed::Whole => {}
+        Printed::Cut => say("error: the reader of standard output closed it early: the output is not complete"),
+        Printed::Failed(why) => say(&format!("error: cannot write to standard output: {why}")),
     }
     let lost = printed != Printed::Whole || REPORT_LOST.load(Ordering::Relaxed);
     if lost && code == Exit::Passed.code() { UNWRITTEN } else { code }

@@ -26,9 +26,18 @@ pub(super) fn here() -> Here {
 
 /// Mistakes in a file, shown as the Rust compiler shows them: with the line and a caret.
 pub(super) fn invalid(problems: &Problems) -> Failure {
+    rendered("", problems)
+}
+
+/// The same for a scenario that is valid, but not on this cluster.
+pub(super) fn impossible(problems: &Problems) -> Failure {
+    rendered("this scenario is not possible on this cluster: ", problems)
+}
+
+fn rendered(heading: &str, problems: &Problems) -> Failure {
     let count = problems.list.len();
     let noun = if count == 1 { "problem" } else { "problems" };
-    let text = format!("{count} {noun}\n{}", problems.render_in(colours(), files::columns()));
+    let text = format!("{heading}{count} {noun}\n{}", problems.render_in(colours(), files::columns()));
     Failure { styled: true, ..Failure::new(Exit::Invalid, text) }
 }
 

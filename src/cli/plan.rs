@@ -57,11 +57,17 @@ fn learned(runs: &Path, plan: &Plan) -> String {
 
 /// Prepares a drill. An unreachable cluster and an invalid scenario get different exit codes.
 pub(super) async fn prepared(loaded: &Loaded, place: &crate::engine::ClusterAccess) -> Result<Prepared, Failure> {
-    prepare(loaded, place).await.map_err(|error| match &error {
-        PrepareError::Plan(_) | PrepareError::Readiness(_) => Failure::of(Exit::Invalid, &error),
+    prepare(loaded, place).await.map_err(|error| unprepared(&error))
+}
+
+/// Why a drill cannot be prepared, with the places in the scenario.
+pub(super) fn unprepared(error: &PrepareError) -> Failure {
+    match error {
+        PrepareError::Plan(problems) => place::impossible(problems),
+        PrepareError::Readiness(problems) => place::invalid(problems),
         // Unreachable, expired credentials or forbidden: nothing was read, so the run is refused.
         PrepareError::Open(error) => place::not_opened(error, Exit::Refused),
-    })
+    }
 }
 
 /// The findings that refuse a run, as lines. `run` and `rehearse` print them for those who did not use `plan`.

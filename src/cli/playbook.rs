@@ -28,19 +28,15 @@ pub(super) fn read(path: &std::path::Path, set: &[String]) -> Result<LoadedPlayb
 }
 
 fn render(args: &RenderArgs) -> Done {
-    if args.format == PaperFormat::Pdf {
-        let text =
-            "this version writes no PDF: open the HTML file in a browser and print it to PDF; it has a style for paper";
-        return Err(Failure::new(Exit::Invalid, text));
-    }
     let loaded = read(&args.playbook, &args.set)?;
     let people = match &args.people {
         Some(path) => Some(People::of(&load_people(path, Some(&loaded.playbook)).map_err(|p| place::invalid(&p))?)),
         None => None,
     };
+    let formats = PaperFormat::each(args.format);
     for audience in args.audience.each() {
         let folder = args.out.join(audience.word());
-        let written = write_papers_for(&folder, &loaded, people.as_ref(), args.at, audience);
+        let written = write_papers_for(&folder, &loaded, people.as_ref(), args.at, audience, &formats);
         let written =
             written.map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&folder))))?;
         for name in written {

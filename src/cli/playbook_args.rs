@@ -6,7 +6,7 @@ use clap::{Args as Group, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use super::exercise_args::time;
-use crate::exercise::Audience;
+use crate::exercise::{Audience, PaperFile};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PlaybookCommand {
@@ -18,13 +18,13 @@ pub(super) enum PlaybookCommand {
 pub(super) struct RenderArgs {
     /// The playbook: a file, or the name of a shipped one (`list playbooks`)
     pub playbook: PathBuf,
-    /// For whom
+    /// For whom the papers are
     #[arg(long = "for", value_enum, value_name = "WHO")]
     pub audience: AudienceArg,
-    /// The people file: names in the papers
+    /// The people file, to have names in the papers
     #[arg(long, value_name = "FILE")]
     pub people: Option<PathBuf>,
-    /// When the exercise begins: clock times and the calendar file
+    /// When the exercise begins. With it, the papers have times of day, and there is a calendar file
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub at: Option<Timestamp>,
     /// Set a variable of the playbook; may be repeated
@@ -33,9 +33,9 @@ pub(super) struct RenderArgs {
     /// The folder in which a folder for each audience is created
     #[arg(long, value_name = "DIR", default_value = "papers")]
     pub out: PathBuf,
-    /// The format; HTML and Markdown are always written
-    #[arg(long, value_enum, default_value_t)]
-    pub format: PaperFormat,
+    /// Write each paper in this format only [default: in both]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<PaperFormat>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -60,10 +60,21 @@ impl AudienceArg {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum PaperFormat {
-    #[default]
+    /// One page without scripts, with a style for paper: print it from a browser to get PDF
     Html,
+    /// Text to edit, or to keep beside the playbook in a repository
     Md,
-    Pdf,
+}
+
+impl PaperFormat {
+    /// The formats to write.
+    pub fn each(chosen: Option<Self>) -> Vec<PaperFile> {
+        match chosen {
+            Some(Self::Html) => vec![PaperFile::Html],
+            Some(Self::Md) => vec![PaperFile::Markdown],
+            None => PaperFile::ALL.to_vec(),
+        }
+    }
 }

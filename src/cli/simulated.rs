@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, interrupt::Interrupts};
+use super::{Failure, interrupt::Interrupts, plan::unprepared};
 use crate::{
     engine::{self, Options, Prepared, begin, prepare_in},
     event::{Event, Kind},
@@ -91,9 +91,7 @@ pub(super) async fn prepared(
     run: String,
     catalogue: bool,
 ) -> Result<Prepared, Failure> {
-    prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue)
-        .await
-        .map_err(|e| Failure::of(Exit::Invalid, &e))
+    prepare_in(simulation.world(), &Default::default(), None, loaded, run, catalogue).await.map_err(|e| unprepared(&e))
 }
 
 /// A rehearsal is worthless if the simulated controllers stopped during it.

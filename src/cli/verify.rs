@@ -82,7 +82,7 @@ fn result(verified: &Verified, sealed: &Sealed, exit: Exit) -> String {
         (_, Some(open), _) => format!("nothing differs so far; {open}"),
         (_, None, Some(words)) => format!("nothing differs; {words}"),
         (Exit::Inconclusive, None, None) if matches!(sealed, Sealed::Valid { trusted: false, .. }) => {
-            "nothing differs; the evidence is signed, and nobody vouched for the key".to_owned()
+            "nothing differs; the evidence is signed, but its key was not compared with a key that you trust".to_owned()
         }
         (Exit::Inconclusive, None, None) => {
             "nothing differs; the verdict was made by the rules of another version".to_owned()

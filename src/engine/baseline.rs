@@ -39,7 +39,7 @@ pub(super) async fn baseline(recorder: &Recorder, plan: &Plan) -> Vec<Finding> {
             return vec![Finding::fail(
                 "baseline",
                 said.join(", "),
-                "the service must be up before the fault: check the service and the URL of the probe",
+                "every service must be up before the fault: check the service, and the address and the expected answer of its probe",
             )];
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -74,7 +74,8 @@ fn missing(state: &RunState, plan: &Plan) -> Vec<String> {
 fn probe(state: Option<&ProbeState>, spec: &ProbeSpec) -> Option<String> {
     let name = &spec.name;
     let Some(seen) = state else { return Some(format!("{name} (no sample)")) };
-    let counted = format!("{} of {} samples failed", seen.failures, seen.samples);
+    let error = if seen.error.is_empty() { String::new() } else { format!(": {}", seen.error) };
+    let counted = format!("{} of {} samples failed{error}", seen.failures, seen.samples);
     if spec.starts_down {
         // A service that must come up after the fault must be down now, or coming up would show nothing.
         let down = seen.up_since.is_none() && seen.samples >= 8 && seen.failures == seen.samples;

@@ -8,13 +8,11 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{ClusterAccess, Interrupts, Prepared, RunError, preflight::Catalogue, way_back::resolved};
 use crate::{
     event::{Actor, FORMAT, Kind},
     journal::{Journal, Recorder, RunDir, RunState},
-    model::{ClockMark, Dur, Head, Plan, RunVerdict, StepClass, Verb, WayBack},
+    model::{ClockMark, Dur, Head, Plan, RunVerdict, StepClass, Verb, WayBack, sha256},
     scenario::Loaded,
     steps::{Approvals, Asking, Direction, StepContext, Wheel, asking},
     told,
@@ -200,7 +198,7 @@ fn lasts(plan: &Plan, options: &Options) -> Result<(), RunError> {
 pub(super) fn claim(dir: &RunDir, run: &str, epoch: u64) -> Claim {
     let host = nix::unistd::gethostname().unwrap_or_default();
     let place = format!("{} {}", host.to_string_lossy(), dir.0.display());
-    let session = Sha256::digest(place.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let session = sha256(place)[..16].to_owned();
     Claim { run: run.to_owned(), epoch, session }
 }
 

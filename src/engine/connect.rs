@@ -14,7 +14,7 @@ use super::{
 use crate::{
     event::{Actor, Kind},
     journal::RunState,
-    model::Revert,
+    model::{Revert, with_causes},
     told,
     world::{ApiError, ConnectError, NodeHost, World},
 };
@@ -50,7 +50,7 @@ impl Session {
                 }
                 Err(error) => error,
             };
-            let mut why = chain(&error);
+            let mut why = with_causes(&error);
             if let Some(host) = &host {
                 why.extend(self.give_back(host).await.map(|failed| format!("; {failed}")));
             }
@@ -81,7 +81,7 @@ impl Session {
             if let Revert::NodePower { node, machine, .. } = &fault.revert
                 && let Err(error) = host.give_back(&node.name, machine).await
             {
-                failed = failed.or(Some(chain(&error)));
+                failed = failed.or(Some(with_causes(&error)));
             }
         }
         failed
@@ -110,19 +110,6 @@ impl Refusals {
         }
         now.duration_since(*self.since.get_or_insert(now)) >= STARTING
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

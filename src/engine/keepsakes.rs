@@ -6,7 +6,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{Interrupts, preflight::Catalogue};
@@ -14,7 +13,7 @@ use crate::{
     event::{Keepsake, Kind},
     inventory::scope_objects,
     journal::RunDir,
-    model::StepResult,
+    model::{StepResult, sha256},
     steps::StepContext,
     told,
 };
@@ -112,7 +111,7 @@ impl Keeper<'_> {
         let clean = self.context.world.redactor.clean(text).into_string();
         match self.dir.keep(file, clean.as_bytes()) {
             Ok(()) => {
-                let sha256: String = Sha256::digest(&clean).iter().map(|b| format!("{b:02x}")).collect();
+                let sha256 = sha256(&clean);
                 recorder.observe(Kind::EvidenceKept { what, file: file.to_owned(), size: clean.len() as u64, sha256 });
             }
             Err(error) => self.missing(what, &format!("cannot write {file}: {error}")),

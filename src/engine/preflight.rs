@@ -170,7 +170,8 @@ fn findings(review: &Review, environment: Environment) -> Vec<Finding> {
     } else {
         let ids = rest.into_iter().collect::<Vec<_>>().join(", ");
         let fix = format!("drillmaster check --context {} --profile preflight", review.target);
-        Finding::fail(last, format!("{asked}: not blocking, but should be fixed: {ids}"), fix).advisory()
+        let what = format!("{asked}: these found something to fix, which does not refuse the drill: {ids}");
+        Finding::fail(last, what, fix).advisory()
     });
     findings
 }

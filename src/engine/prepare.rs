@@ -42,8 +42,8 @@ pub enum PrepareError {
     #[error(transparent)]
     Readiness(#[from] Problems),
     /// The scenario is not possible on this cluster.
-    #[error("this scenario is not possible on this cluster:\n  {}", .0.join("\n  "))]
-    Plan(Vec<String>),
+    #[error("this scenario is not possible on this cluster:\n{0}")]
+    Plan(Problems),
 }
 
 /// Reads the cluster, plans and checks. It only reads (except for Velero's own request objects).
@@ -97,7 +97,7 @@ async fn read_cluster(
         run: &run,
         recovery: world.recovery.as_ref().map(|w| &w.identity),
     };
-    let mut plan = build(&request).map_err(PrepareError::Plan)?;
+    let mut plan = build(&request).map_err(|mistakes| PrepareError::Plan(loaded.placed(mistakes)))?;
     if plan.cluster.is_simulated() {
         plan.title = format!("{REHEARSAL}: {}", plan.title);
     }

@@ -125,7 +125,12 @@ async fn confirm(context: &StepContext) -> Result<(), String> {
 /// Whether findings refuse the run. Records which ones.
 fn refuses(recorder: &Recorder, findings: &[Finding]) -> bool {
     for finding in findings.iter().filter(|f| f.refuses()) {
-        recorder.observe(Kind::Noted { text: told!(recorder, "refused by {}: {}", finding.check, finding.observed) });
+        // What was observed is in the finding itself.
+        let text = match finding.fix.as_str() {
+            "" => told!(recorder, "refused by {}: {}", finding.check, finding.observed),
+            fix => told!(recorder, "refused by {}. Fix: {fix}", finding.check),
+        };
+        recorder.observe(Kind::Noted { text });
     }
     findings.iter().any(Finding::refuses)
 }

@@ -3,17 +3,16 @@
 use std::{collections::BTreeSet, fs, io, path::Path};
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     EVIDENCE,
     dsse::Envelope,
-    key::{Fingerprint, Public, hex},
+    key::{Fingerprint, Public},
     manifest::{Manifest, content, names, sum},
     seal::{KEY, end},
     statement::{DRILL, MANIFEST, TEST_RESULT},
 };
-use crate::{files, journal::RunDir, verdict::ReadRun};
+use crate::{files, journal::RunDir, model::sha256, verdict::ReadRun};
 
 /// A file of the evidence is not larger.
 const LARGEST: u64 = 16 << 20;
@@ -83,7 +82,7 @@ fn check_signatures(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: 
         return None;
     };
     let candidates: Vec<&Public> = if trusted.is_empty() { vec![own] } else { trusted.iter().collect() };
-    let digest = hex(&Sha256::digest(&text));
+    let digest = sha256(&text);
     let mut signer = None;
     for (name, kind) in [("test-result.dsse.json", TEST_RESULT), ("drill.dsse.json", DRILL)] {
         let bytes = read(name, wrong)?;

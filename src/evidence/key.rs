@@ -7,11 +7,10 @@ use ring::{
     rand::{SecureRandom, SystemRandom},
     signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     files,
-    model::{Secret, SecretRef},
+    model::{Secret, SecretRef, hex, sha256},
 };
 
 /// What stands before the 32 bytes of a private key (PKCS #8, RFC 8410).
@@ -56,7 +55,7 @@ pub enum KeyError {
     #[error("{0} exists: drillmaster does not replace a key. Give another name, or move the old key away")]
     Exists(String),
     /// The machine has no random numbers.
-    #[error("this machine gives no random numbers")]
+    #[error("cannot get random numbers from the system")]
     Random,
 }
 
@@ -108,7 +107,7 @@ impl Public {
 
     /// Its fingerprint.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(hex(&Sha256::digest(self.der())))
+        Fingerprint(sha256(self.der()))
     }
 
     /// Whether this key made the signature.
@@ -191,10 +190,6 @@ pub fn keygen(name: &Path) -> Result<Public, KeyError> {
 
 fn encode(tag: &str, bytes: Vec<u8>) -> String {
     pem::encode_config(&Pem::new(tag, bytes), EncodeConfig::new().set_line_ending(LineEnding::LF))
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

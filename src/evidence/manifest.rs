@@ -9,11 +9,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::key::hex;
 use crate::{
     event::{Event, Keepsake, Kind},
     files::own_file,
     journal::{KEPT, RunDir},
+    model::hex,
 };
 
 /// The version of the format.
@@ -98,7 +98,7 @@ pub(super) fn sum(file: impl Read) -> io::Result<(u64, String)> {
     loop {
         let part = reader.fill_buf()?;
         if part.is_empty() {
-            return Ok((size, hex(&sum.finalize())));
+            return Ok((size, hex(sum.finalize())));
         }
         sum.update(part);
         let length = part.len();

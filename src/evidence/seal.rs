@@ -20,7 +20,7 @@ use crate::{event::Kind, files, journal::RunDir, verdict::ReadRun};
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     /// It is not a drill.
-    #[error("this was a rehearsal: nothing real was tested, so there is nothing to give evidence of")]
+    #[error("this was a rehearsal: nothing real was tested, so there is nothing to sign")]
     Rehearsal,
     /// It has no verdict or no end.
     #[error("the run has no verdict or no end: run `drillmaster recover` first")]

@@ -2,12 +2,11 @@
 //! inconclusive; the other is our own, with every outcome. <https://in-toto.io/attestation/test-result/v0.1>
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::{key::hex, manifest::Manifest};
+use super::manifest::Manifest;
 use crate::{
     event::Kind,
-    model::{Exit, Judgement, Outcome},
+    model::{Exit, Judgement, Outcome, sha256},
     verdict::ReadRun,
 };
 
@@ -70,7 +69,7 @@ impl<'a> Facts<'a> {
 
 /// Both statements, with the name of their file.
 pub(super) fn statements(manifest: &Manifest, facts: &Facts<'_>) -> [(&'static str, Value); 2] {
-    let digest = hex(&Sha256::digest(manifest.text()));
+    let digest = sha256(manifest.text());
     let statement = |kind: &str, predicate: Value| {
         json!({
             "_type": "https://in-toto.io/Statement/v1",

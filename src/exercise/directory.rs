@@ -15,7 +15,7 @@ use super::{
     lint::lint,
     load::{LoadedPlaybook, playbook_schema},
     papers::{Audience, Content, papers},
-    people::{People, PeopleFile, hash},
+    people::{People, PeopleFile},
     state::State,
     use_of::{Use, set},
     what::{Carried, ClusterAccess, FORMAT, Seat, What},
@@ -23,6 +23,8 @@ use super::{
 use crate::{
     files,
     journal::RunDir,
+    model::sha256,
+    report::Paper,
     scenario::{LARGEST, Problems, Sources, document_with_vars, load_str},
     verdict::TOOL,
 };
@@ -65,7 +67,7 @@ pub fn prepare(root: &Path, prepare: &Prepare<'_>) -> io::Result<(PathBuf, State
         let Ok(scenario) = &used.scenario else { continue };
         let file = scenario_file(&p.stages[*i].id);
         files::replace(&path.join(&file), scenario.text.as_bytes())?;
-        scenarios.insert(file, hash(&scenario.text));
+        scenarios.insert(file, sha256(&scenario.text));
     }
     let people = People::of(people);
     people.write(&path)?;
@@ -76,7 +78,7 @@ pub fn prepare(root: &Path, prepare: &Prepare<'_>) -> io::Result<(PathBuf, State
         format: FORMAT.into(),
         exercise: name,
         tool: TOOL.into(),
-        playbook_hash: hash(&loaded.text),
+        playbook_hash: sha256(&loaded.text),
         set: loaded.set.clone(),
         scenarios,
         seats: seats.collect(),
@@ -120,9 +122,30 @@ pub fn write_papers(
     planned: Option<Timestamp>,
 ) -> io::Result<()> {
     for audience in Audience::ALL {
-        write_papers_for(&dir.join("papers").join(audience.word()), loaded, Some(people), planned, audience)?;
+        let folder = dir.join("papers").join(audience.word());
+        write_papers_for(&folder, loaded, Some(people), planned, audience, &PaperFile::ALL)?;
     }
     Ok(())
+}
+
+/// A format of a paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum PaperFile {
+    Html,
+    Markdown,
+}
+
+impl PaperFile {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Html, Self::Markdown];
+
+    fn of(self, paper: &Paper) -> (&'static str, String) {
+        match self {
+            Self::Html => ("html", paper.html()),
+            Self::Markdown => ("md", paper.markdown()),
+        }
+    }
 }
 
 /// Writes the papers of one audience into a folder, and returns the names of the files.
@@ -135,12 +158,13 @@ pub fn write_papers_for(
     people: Option<&People>,
     planned: Option<Timestamp>,
     audience: Audience,
+    formats: &[PaperFile],
 ) -> io::Result<Vec<String>> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut written = vec![];
     for file in papers(loaded, people, planned, audience) {
         let formats: Vec<(&str, String)> = match &file.content {
-            Content::Paper(paper) => vec![("html", paper.html()), ("md", paper.markdown())],
+            Content::Paper(paper) => formats.iter().map(|format| format.of(paper)).collect(),
             Content::Calendar(text) => vec![("ics", text.clone())],
         };
         for (extension, text) in formats {
@@ -188,7 +212,7 @@ fn own(path: &Path, frozen: &str) -> Result<String, String> {
     let wrong = |why: String| format!("{}: {why}", path.display());
     let bytes = files::own(path, LARGEST).map_err(|e| wrong(e.to_string()))?;
     let text = files::text_of_bytes(bytes).map_err(|e| wrong(e.to_string()))?;
-    if hash(&text) == frozen {
+    if sha256(&text) == frozen {
         return Ok(text);
     }
     Err(wrong(

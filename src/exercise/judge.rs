@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
-    playbook::{Judged, Objective, Playbook},
+    playbook::{JudgedBy, Objective, Playbook},
     stage::Stage,
     state::{ItemEnd, State},
     time::{between, long},
@@ -63,10 +63,10 @@ impl Judgement {
 pub fn judge(playbook: &Playbook, state: &State, objective: &Objective) -> Judgement {
     let rating = state.ratings.get(&objective.id).map(|(rating, ..)| *rating);
     let (measured, because) = match objective.judge.one() {
-        Some(Judged::Expect(ids)) => expected(state, ids),
-        Some(Judged::Time { from, to, within }) => timed(playbook, state, from, to, within),
-        Some(Judged::Rating(role)) if rating.is_some() => (Measured::Rated, format!("rated by the {role}")),
-        Some(Judged::Rating(role)) => (Measured::Unrated, format!("the {role} has not rated it")),
+        Some(JudgedBy::Expect(ids)) => expected(state, ids),
+        Some(JudgedBy::Time { from, to, within }) => timed(playbook, state, from, to, within),
+        Some(JudgedBy::Rating(role)) if rating.is_some() => (Measured::Rated, format!("rated by the {role}")),
+        Some(JudgedBy::Rating(role)) => (Measured::Unrated, format!("the {role} has not rated it")),
         None => (Measured::Unproven, "nothing judges it".into()),
     };
     Judgement { measured, because, rating }
@@ -107,7 +107,7 @@ fn timed(playbook: &Playbook, state: &State, from: &str, to: &str, within: Dur) 
     };
     match end(playbook, state, to) {
         // Otherwise two moments in the wrong order would meet every limit.
-        End::At(at) if at < began => (Measured::Unproven, format!("`{to}` was before `{from}`")),
+        End::At(at) if at < began => (Measured::Unproven, format!("`{to}` happened before `{from}`")),
         End::At(at) => {
             let took = between(began, at);
             let measured = if took <= within { Measured::Met } else { Measured::Missed };
@@ -213,7 +213,7 @@ pub fn times_of_people(playbook: &Playbook, state: &State) -> Vec<(&'static str,
                 "not recorded: nobody noted it (`exercise note --on declared`)",
             ),
         ),
-        ("decided", decided, said(decided, "the first decision", "not recorded: people decided nothing")),
+        ("decided", decided, said(decided, "the first decision", "not recorded: nobody made a decision")),
         (
             "communicated",
             communicated,

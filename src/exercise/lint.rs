@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     lint_drills, lint_time,
-    playbook::{Judged, Kind, Playbook, Role},
+    playbook::{JudgedBy, Kind, Playbook, Role},
     points::{Point, Points},
     stage::{Act, Does, Effect, Item, Moment, Stage},
     use_of::Use,
@@ -109,7 +109,11 @@ impl Lint<'_> {
         }
         for (role, spec) in self.playbook.roles.each() {
             if spec.min == Some(0) {
-                self.say(way!["roles", role, "min"], "a role for nobody", "write 1 or more, or remove the role");
+                self.say(
+                    way!["roles", role, "min"],
+                    "`min: 0` is a role without people",
+                    "write 1 or more, or remove the role",
+                );
             }
             if let Some(deputy) = spec.deputy {
                 self.role(way!["roles", role, "deputy"], deputy);
@@ -184,7 +188,7 @@ impl Lint<'_> {
                 Act::Gate(gate) => {
                     self.role(way!["stages", i, "gate", "ask"], gate.ask);
                     if gate.default.is_none() {
-                        let help = "add `default: refuse` or `default: go`: nobody may be there to answer";
+                        let help = "add `default: refuse` or `default: go`: it counts if nobody answers in time";
                         self.say(way!["stages", i, "gate"], format!("gate `{}` has no default", stage.id), help);
                     }
                 }
@@ -198,7 +202,7 @@ impl Lint<'_> {
                 Act::SignOff(sign) => {
                     sign.roles.iter().for_each(|role| self.role(way!["stages", i, "signOff", "roles"], *role));
                     if !sign.keep.is_empty() && !is_keep(&sign.keep) {
-                        let what = format!("`{}` is not a time for which evidence is kept", sign.keep);
+                        let what = format!("`{}` does not say how long evidence is kept", sign.keep);
                         self.say(way!["stages", i, "signOff", "keep"], what, "write a number with d or y, such as 5y");
                     }
                 }
@@ -246,7 +250,7 @@ impl Lint<'_> {
                 None => self.say(
                     at("decide"),
                     format!("decision `{}` has no default", item.id),
-                    format!("add `default:` with one of {}: nobody may be there to decide", options.join(", ")),
+                    format!("add `default:` with one of {}: it counts if nobody decides in time", options.join(", ")),
                 ),
                 Some(default) if !options.contains(&default.as_str()) => {
                     let help = format!("{}options: {}", meant(default, options.iter().copied()), options.join(", "));
@@ -281,15 +285,15 @@ impl Lint<'_> {
                     format!("nothing judges objective `{}`", objective.id),
                     "write exactly one of: expect: [ID], rating: ROLE, or from, to and within together",
                 ),
-                Some(Judged::Rating(role)) => {
+                Some(JudgedBy::Rating(role)) => {
                     self.role(way!["objectives", i, "judge", "rating"], role);
                     self.rated(i, &objective.id);
                 }
-                Some(Judged::Time { from, to, .. }) => {
+                Some(JudgedBy::Time { from, to, .. }) => {
                     self.point(way!["objectives", i, "judge", "from"], from);
                     self.point(way!["objectives", i, "judge", "to"], to);
                 }
-                Some(Judged::Expect(ids)) => lint_drills::expectations(self, i, ids),
+                Some(JudgedBy::Expect(ids)) => lint_drills::expectations(self, i, ids),
             }
         }
     }

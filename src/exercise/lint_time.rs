@@ -68,7 +68,7 @@ fn holds(
             let together = Dur(down.0 + most.0);
             if together.0 > abort.down_for.0 {
                 let what = format!(
-                    "`abort: downFor: {}` of probe `{}` would stop the drill: the hold takes up to {most}, and the service is down for {down} besides, by prediction",
+                    "`abort: downFor: {}` of probe `{}` would stop the drill: the hold takes up to {most}, and by prediction the service is down for {down} in addition",
                     abort.down_for, abort.probe
                 );
                 let help = "shorten `within` of the decision, or raise `downFor` in the scenario";
@@ -99,7 +99,10 @@ fn happens(lint: &mut Lint<'_>, i: usize, stage: &Stage, forecast: &Forecast) {
         let at = way!["stages", i, "during", j, "after"];
         match item.after.moment() {
             Some(Moment::Alert(step)) if forecast.begins(step).is_some() && forecast.alert_after(step).is_none() => {
-                let what = format!("item `{}` waits for an alert after `{step}`, and the rehearsal has none", item.id);
+                let what = format!(
+                    "item `{}` waits for an alert after `{step}`, but no alert fires in the rehearsal",
+                    item.id
+                );
                 lint.warn(at, what, "make sure that an alert fires in this drill, or let the item be due after a step");
             }
             Some(Moment::Step(step)) if forecast.done(step).is_none() => {

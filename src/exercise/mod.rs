@@ -13,6 +13,7 @@ mod lint;
 mod lint_drills;
 mod lint_time;
 mod load;
+mod next_move;
 mod papers;
 mod parts;
 mod people;
@@ -33,7 +34,7 @@ mod what;
 mod who;
 mod words;
 
-pub use directory::{Prepare, frozen, prepare, scenario_file, write_papers, write_papers_for};
+pub use directory::{PaperFile, Prepare, frozen, prepare, scenario_file, write_papers, write_papers_for};
 pub use drill::{At, Drill, End, Timing, Waits};
 pub use forecast::Forecast;
 pub use journal::{JournalError, Lines, Open, create, open, read};
@@ -45,18 +46,18 @@ pub use people::{
     ERASED, Entry, PEOPLE, People, PeopleFile, Person, PersonId, load_people, load_people_str, people_schema,
 };
 pub use playbook::{
-    Judge, Judged as JudgedBy, Kind, Metadata, Objective, Playbook, Role, RoleSpec, Roles, Scope, Stop, TestedPlan,
+    Judge, JudgedBy, Kind, Metadata, Objective, Playbook, Role, RoleSpec, Roles, Scope, Stop, TestedPlan,
 };
 pub use points::{Point, Points};
-pub use policy::{Answer, Otherwise, POLICIES, Policy, Rate, load_policy_str, policy_schema};
+pub use policy::{Otherwise, POLICIES, Policy, PolicyAnswer, Rate, load_policy_str, policy_schema};
 pub use report::{actions_csv, actions_json, actions_markdown, report, report_hash};
 pub use schedule::{Slot, schedule};
-pub use session::{ExerciseError, Known as KnownExercise, Session, watched};
+pub use session::{ExerciseError, KnownExercise, Session, watched};
 pub use stage::{
     Act, After, Brief, Check, Decide, Discuss, Does, Drill as DrillStage, DrillKind, Effect, Evidence, Gate,
     GateDefault, Hold, Inject, Item, Manual, Moment, Require, Review, SignOff, Stage,
 };
-pub use state::{Action, Added, DrillEnd, ItemEnd, ItemState, Note, Phase, Seen, StageState, State};
+pub use state::{Action, Added, DrillEnd, ExercisePhase, ItemEnd, ItemState, Note, Seen, StageState, State};
 pub use tick::{Watched, due_at, next_due, open_stage, tick};
 pub use time::{between, clock, date_time, deadline, long, plus};
 pub use unattended::{Jumps, Time, unattended};

@@ -7,12 +7,11 @@ use std::path::Path;
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::playbook::{Playbook, Role};
 use crate::{
     files,
-    model::printable,
+    model::{hex, printable, sha256},
     scenario::{LARGEST, Mistake, Problems, document, meant, schema_of},
 };
 
@@ -103,7 +102,7 @@ impl People {
         let person = |entry: &Entry| {
             let salt = random_hex();
             Person {
-                id: PersonId(format!("p-{}", &hash(&format!("{salt}\0{}", entry.name))[..16])),
+                id: PersonId(format!("p-{}", &sha256(format!("{salt}\0{}", entry.name))[..16])),
                 name: entry.name.trim().to_owned(),
                 roles: entry.roles.clone(),
                 contact: entry.contact.clone(),
@@ -255,7 +254,7 @@ fn lint(file: &PeopleFile, playbook: Option<&Playbook>) -> Vec<Mistake> {
                 found.push(mistake(
                     &[&"people", &i],
                     format!("`{given}` names two people"),
-                    "give each person an own name and account, such as with a middle initial",
+                    "give each person a different name and account, for example with a middle initial",
                 ));
             }
         }
@@ -321,21 +320,20 @@ fn beside(file: &PeopleFile, playbook: &Playbook) -> Vec<Mistake> {
             }
             if !entry.roles.is_empty() {
                 let what = format!("`{}` is absent and has a role", entry.name);
-                found.push(mistake(&[&"people", &i, &"roles"], what, "somebody who is kept out has no role"));
+                found.push(mistake(
+                    &[&"people", &i, &"roles"],
+                    what,
+                    "remove the roles: a person who is kept out cannot have one",
+                ));
             }
         }
     }
     found
 }
 
-/// SHA-256 as text.
-pub(super) fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// 128 random bits as text.
 pub(super) fn random_hex() -> String {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).expect("the system has random numbers");
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    hex(bytes)
 }

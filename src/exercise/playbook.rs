@@ -171,11 +171,11 @@ impl Role {
     /// What the role does, for the papers.
     pub fn duty(self) -> &'static str {
         match self {
-            Self::Sponsor => "wants the exercise, authorises it, and accepts its report",
+            Self::Sponsor => "asks for the exercise, authorises it, and accepts its report",
             Self::Director => "leads the exercise and starts each stage",
             Self::Controller => "gives the injects, and keeps the players inside the scenario",
             Self::Evaluator => "observes and rates the objectives; people are never rated",
-            Self::Safety => "watches that nothing real is harmed, and may stop at any time",
+            Self::Safety => "makes sure that nothing real is harmed, and may stop at any time",
             Self::Scribe => "writes down what happens and when",
             Self::Player => "responds to what happens, with the plan that is tested",
         }
@@ -292,7 +292,7 @@ pub struct Judge {
 
 /// What decides about an objective, with nothing that contradicts it.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Judged<'a> {
+pub enum JudgedBy<'a> {
     /// Expectations of the scenarios.
     Expect(&'a [String]),
     /// A time between two moments.
@@ -310,11 +310,11 @@ pub enum Judged<'a> {
 
 impl Judge {
     /// What decides; none if nothing does, or if several things do.
-    pub fn one(&self) -> Option<Judged<'_>> {
+    pub fn one(&self) -> Option<JudgedBy<'_>> {
         match (&self.expect[..], &self.from, &self.to, self.within, self.rating) {
-            (all @ [_, ..], None, None, None, None) => Some(Judged::Expect(all)),
-            ([], Some(from), Some(to), Some(within), None) => Some(Judged::Time { from, to, within }),
-            ([], None, None, None, Some(role)) => Some(Judged::Rating(role)),
+            (all @ [_, ..], None, None, None, None) => Some(JudgedBy::Expect(all)),
+            ([], Some(from), Some(to), Some(within), None) => Some(JudgedBy::Time { from, to, within }),
+            ([], None, None, None, Some(role)) => Some(JudgedBy::Rating(role)),
             _ => None,
         }
     }

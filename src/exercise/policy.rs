@@ -36,7 +36,7 @@ pub struct Policy {
     pub otherwise: Otherwise,
     /// Own answers, by the id of an item or of a gate. Default: none.
     #[serde(default)]
-    pub answers: BTreeMap<String, Answer>,
+    pub answers: BTreeMap<String, PolicyAnswer>,
     /// Ratings, by objective. Default P.
     #[serde(default)]
     pub ratings: BTreeMap<String, Rate>,
@@ -45,7 +45,7 @@ pub struct Policy {
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Answer {
+pub struct PolicyAnswer {
     /// An option of a decision; yes or no at a gate. Default: the default of the item.
     pub choose: Option<String>,
     /// How long the answer takes. Default: that of the policy.

@@ -15,7 +15,7 @@ use super::{
     people::People,
     playbook::Role,
     stage::{Does, Effect, Stage},
-    state::{ItemEnd, Phase, State},
+    state::{ExercisePhase, ItemEnd, State},
     tick::{Watched, open_stage, tick},
     time::between,
     verbs::{Day, Verb, decide},
@@ -45,7 +45,7 @@ pub enum ExerciseError {
 
 /// What is known of an exercise from its directory.
 #[derive(Debug)]
-pub struct Known {
+pub struct KnownExercise {
     /// The playbook and its scenarios.
     pub loaded: LoadedPlaybook,
     /// The people.
@@ -58,7 +58,7 @@ pub struct Known {
     pub stray: usize,
 }
 
-impl Known {
+impl KnownExercise {
     /// Reads a directory, without changing anything. What is due now is in the state, and not written.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ pub fn watched(dir: &Path, loaded: &LoadedPlaybook, state: &State) -> Result<Opt
 #[derive(Debug)]
 pub struct Session {
     /// What is known.
-    pub known: Known,
+    pub known: KnownExercise,
     dir: std::path::PathBuf,
     open: Open,
     /// Messages about what followed outside the journal.
@@ -119,7 +119,7 @@ impl Session {
     /// Another command works on the exercise, or a file is missing or damaged.
     pub fn open(dir: &Path) -> Result<Self, ExerciseError> {
         let open = open(&RunDir(dir.to_owned()))?;
-        let known = Known::of(dir, &open.read)?;
+        let known = KnownExercise::of(dir, &open.read)?;
         Ok(Self { known, dir: dir.to_owned(), open, said: vec![], child: None })
     }
 
@@ -202,10 +202,10 @@ impl Session {
         now: Timestamp,
     ) -> Option<Result<(), ExerciseError>> {
         let Verb::Next { skip: None } = verb else { return None };
-        let Known { loaded, people, state, .. } = &self.known;
+        let KnownExercise { loaded, people, state, .. } = &self.known;
         let (_, stage) = open_stage(&loaded.playbook, state)?;
         let waits = self.waits();
-        if state.phase != Phase::Running || !waits && watched.is_none_or(|w| w.drill.dir.is_some()) {
+        if state.phase != ExercisePhase::Running || !waits && watched.is_none_or(|w| w.drill.dir.is_some()) {
             return None;
         }
         if let Err(why) = who(&loaded.playbook, state, people, claim, &[Role::Director]) {
@@ -227,7 +227,7 @@ impl Session {
     /// Whether the open stage has a drill that no command has started yet.
     fn waits(&self) -> bool {
         let state = &self.known.state;
-        let open = open_stage(&self.known.loaded.playbook, state).filter(|_| state.phase == Phase::Running);
+        let open = open_stage(&self.known.loaded.playbook, state).filter(|_| state.phase == ExercisePhase::Running);
         open.is_some_and(|(_, stage)| stage.scenario.is_some() && state.stage_of(&stage.id).folder.is_none())
     }
 

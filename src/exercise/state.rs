@@ -15,7 +15,7 @@ use crate::model::Told;
 
 /// How far an exercise is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
+pub enum ExercisePhase {
     /// Nobody authorised it yet.
     #[default]
     Prepared,
@@ -33,7 +33,7 @@ pub enum Phase {
     Closed,
 }
 
-impl Phase {
+impl ExercisePhase {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ pub struct State {
     pub seats: Vec<Seat>,
     pub place: ClusterAccess,
     pub planned: Option<Timestamp>,
-    pub phase: Phase,
+    pub phase: ExercisePhase,
     pub authorised: Option<(Timestamp, By, String)>,
     pub started: Option<(Timestamp, By)>,
     pub unattended: bool,
@@ -96,12 +96,12 @@ impl State {
             What::SessionOpened { .. } => self.sessions += 1,
             What::Authorised { by, hash } => {
                 self.authorised = Some((at, by.clone(), hash.clone()));
-                self.phase = Phase::Authorised;
+                self.phase = ExercisePhase::Authorised;
             }
             What::Started { by, unattended } => {
                 self.started = Some((at, by.clone()));
                 self.unattended = *unattended;
-                self.phase = Phase::Running;
+                self.phase = ExercisePhase::Running;
             }
             What::StageOpened { .. }
             | What::StageClosed { .. }
@@ -133,23 +133,23 @@ impl State {
             What::RoleAbsent { role, why, .. } => self.absent.push((*role, why.clone())),
             What::Paused { why, .. } => {
                 self.pauses.push((at, None, why.clone()));
-                self.phase = Phase::Paused;
+                self.phase = ExercisePhase::Paused;
             }
             What::Resumed { .. } => {
                 if let Some((_, to, _)) = self.pauses.last_mut() {
                     *to = Some(at);
                 }
-                self.phase = Phase::Running;
+                self.phase = ExercisePhase::Running;
             }
             What::Stopped { by, how, why, .. } => {
                 self.stopped = Some((at, *how, why.clone(), by.clone()));
-                self.phase = Phase::Stopped;
+                self.phase = ExercisePhase::Stopped;
             }
-            What::Reviewed { .. } => self.phase = Phase::Reviewed,
+            What::Reviewed { .. } => self.phase = ExercisePhase::Reviewed,
             What::ActionAdded { .. } | What::ActionChanged { .. } => self.action(event),
             What::Signed { by, head, report } => self.signed.push((at, by.clone(), head.clone(), report.clone())),
             What::Closed { .. } => {
-                self.phase = Phase::Closed;
+                self.phase = ExercisePhase::Closed;
                 self.ended = Some(at);
             }
             What::Erased { person } => self.erased.push(person.clone()),

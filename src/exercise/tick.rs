@@ -7,7 +7,7 @@ use super::{
     drill::{Drill, Timing},
     playbook::Playbook,
     stage::{Does, GateDefault, Item, Moment, Stage},
-    state::{Phase, StageState, State},
+    state::{ExercisePhase, StageState, State},
     time::{deadline, plus},
     what::{DrillMoment, StageEnd, StopFor, What},
 };
@@ -44,10 +44,10 @@ pub fn open_stage<'a>(playbook: &'a Playbook, state: &State) -> Option<(usize, &
 fn next(playbook: &Playbook, state: &State, watched: Option<&Watched>, now: Timestamp) -> Option<What> {
     let (_, stage) = open_stage(playbook, state)?;
     let own = state.stage_of(&stage.id);
-    if state.phase == Phase::Stopped && stage.review.is_none() && stage.sign_off.is_none() {
+    if state.phase == ExercisePhase::Stopped && stage.review.is_none() && stage.sign_off.is_none() {
         return cut(state, stage, watched, now);
     }
-    if state.phase == Phase::Paused {
+    if state.phase == ExercisePhase::Paused {
         return None;
     }
     moment(state, stage, watched, now)
@@ -135,7 +135,7 @@ fn gate(state: &State, stage: &Stage, own: &StageState, now: Timestamp) -> Optio
         let detail = "nobody answered in time, and the default is to go";
         return Some(closed(stage, StageEnd::Defaulted, over, detail.into()));
     }
-    (state.phase != Phase::Stopped).then(|| What::Stopped {
+    (state.phase != ExercisePhase::Stopped).then(|| What::Stopped {
         by: None,
         how: StopFor::Gate,
         why: told!(Redactor::default(), "nobody answered gate {} in time, and the default is to refuse", stage.id),
@@ -152,10 +152,14 @@ fn ended(state: &State, stage: &Stage, own: &StageState, now: Timestamp) -> Opti
         match known.ended {
             Some(at) => ended = ended.max(at),
             None if known.due.is_some() => return None,
-            // Its moment may come only with time.
+            // It may still become due with time.
             None if due_at(state, stage, own, item).is_some() => return None,
             None => {
-                return Some(What::Skipped { item: item.id.clone(), by: None, why: "its moment did not come".into() });
+                return Some(What::Skipped {
+                    item: item.id.clone(),
+                    by: None,
+                    why: "what it waits for did not happen".into(),
+                });
             }
         }
     }

@@ -14,4 +14,4 @@ pub use folder::{Entry, below};
 pub use limited::Limited;
 pub use out::{Printed, columns, columns_out, json_for_terminal, print, print_data, print_json, printed};
 pub use read::{own, own_file, regular, text, text_of_bytes};
-pub use write::{private, publish, replace, write_private};
+pub use write::{create, private, publish, replace, write_private};

@@ -16,8 +16,8 @@ pub enum Printed {
     /// All text was written.
     #[default]
     Whole,
-    /// The reader closed the pipe.
-    Unread,
+    /// The reader of a pipe closed it before it had all data of a program.
+    Cut,
     /// Writing failed.
     Failed(String),
 }
@@ -39,30 +39,46 @@ fn width(to: &(impl IsTerminal + AsFd)) -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// Writes to standard output without any change.
+/// Writes text for people to standard output without any change. A reader that closes the pipe early, such as `head`,
+/// has read what it wanted: that is not an error.
 pub fn print(text: &str) {
+    if let Err(error) = write(text)
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        note(Printed::Failed(error.to_string()));
+    }
+}
+
+/// Writes a text that is of use only as a whole. If the reader closes the pipe early, the result is lost.
+fn print_result(text: &str) {
+    if let Err(error) = write(text) {
+        note(match error.kind() {
+            io::ErrorKind::BrokenPipe => Printed::Cut,
+            _ => Printed::Failed(error.to_string()),
+        });
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     // Flush now: an error while the program exits would go unnoticed.
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    if let Err(error) = written {
-        let mut printed = PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        *printed = match error.kind() {
-            io::ErrorKind::BrokenPipe => Printed::Unread,
-            _ => Printed::Failed(error.to_string()),
-        };
-    }
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+fn note(what: Printed) {
+    *PRINTED.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = what;
 }
 
 /// Writes JSON to standard output. On a terminal, characters that could drive it are written as JSON escapes, which
 /// mean the same.
 pub fn print_json(text: &str) {
-    if io::stdout().is_terminal() { print(&json_for_terminal(text)) } else { print(text) }
+    if io::stdout().is_terminal() { print_result(&json_for_terminal(text)) } else { print_result(text) }
 }
 
 /// Writes text for programs to standard output, exactly as a file would contain it. Only on a terminal are characters
 /// replaced that could drive it.
 pub fn print_data(text: &str) {
-    if io::stdout().is_terminal() { print(&printable_lines(text)) } else { print(text) }
+    if io::stdout().is_terminal() { print_result(&printable_lines(text)) } else { print_result(text) }
 }
 
 /// JSON without characters that could drive a terminal.

@@ -34,6 +34,10 @@ fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
         return Err(io::Error::other("something exists there that is not a regular file"));
     }
+    temporary(path)
+}
+
+fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // A new file with mode 0600 from the start: a link that somebody placed under its name is not followed.
     tempfile::Builder::new().prefix(".").suffix(".next").tempfile_in(folder)
@@ -45,6 +49,18 @@ fn beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
 /// As [`write_private`].
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     write_private(path, |file| file.write_all(content))
+}
+
+/// Writes a new file, complete or not at all. If two writers try at the same moment, one of them gets the error.
+///
+/// # Errors
+/// Something has this name already ([`io::ErrorKind::AlreadyExists`]), or the file cannot be written.
+pub fn create(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = temporary(path)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Writes a file that can be made again at any time: complete or absent, but not synced to the disk, because a site has

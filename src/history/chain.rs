@@ -62,7 +62,7 @@ impl Chain {
         let count = format!("{} {}", self.runs, if self.runs == 1 { "run" } else { "runs" });
         let missing = match (self.exit(), self.missing.len()) {
             (Exit::Passed, _) => "none missing".to_owned(),
-            (_, 0) => "not shown that none is missing".to_owned(),
+            (_, 0) => "not shown that no run is missing".to_owned(),
             (_, n) => format!("{n} missing"),
         };
         let rest =
@@ -196,7 +196,9 @@ fn follow(chain: &mut Chain, head: &Head, by: &str, named: &ByName<'_>, period: 
             head.exit.code()
         ));
     } else if !named.is_empty() {
-        chain.differs.push(format!("{}: {by} names another end of it than its directory has", head.run));
+        chain
+            .differs
+            .push(format!("{}: {by} names an end of this run that differs from the end in its directory", head.run));
     } else if day_of(&head.run).is_none_or(|at| period.is_none_or(|p| !p.is_after(at))) {
         chain.missing.push(Link { run: head.run.clone(), exit: head.exit.code(), named_by: by.to_owned() });
     }

@@ -126,7 +126,11 @@ fn scenarios(history: &History) -> String {
     };
     let rows: Vec<Vec<String>> = history.scenarios.iter().map(row).collect();
     let mut out = String::from("\nScenarios\n");
-    out.push_str(&table(&["standing", "scenario", "cluster", "last drill", "last pass", "every", "due"], &rows));
+    if rows.is_empty() && history.scenarios_given {
+        out.push_str("the folder has no scenario, and no run has one\n");
+    } else if !rows.is_empty() {
+        out.push_str(&table(&["standing", "scenario", "cluster", "last drill", "last pass", "every", "due"], &rows));
+    }
     for unread in &history.unread_scenarios {
         let _ = writeln!(out, "not counted: {}: {}", printable(&unread.file), short(&unread.why));
     }
@@ -140,7 +144,7 @@ fn completeness(history: &History) -> String {
     let mut out = String::from("\nCompleteness\n");
     if history.completeness.is_empty() {
         return match &history.period {
-            Some(period) => format!("{out}not shown that none is missing: no drill in {period} is known\n"),
+            Some(period) => format!("{out}not shown that no run is missing: no drill in {period} is known\n"),
             None => String::new(),
         };
     }

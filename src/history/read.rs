@@ -13,6 +13,7 @@ use std::{
 use super::{Entry, Run};
 use crate::{
     journal::RunDir,
+    model::with_causes,
     report::{Story, story_of},
     verify::{Verified, verify},
 };
@@ -55,7 +56,7 @@ fn one(entry: &Entry, each: Each<'_>) -> Read {
     match entry {
         Entry::Refused { name, why } => Read { run: Run::refused(name, why), failed: None },
         Entry::Run(dir) => match verify(dir) {
-            Err(error) => Read { run: Run::damaged(dir, chain(&error)), failed: None },
+            Err(error) => Read { run: Run::damaged(dir, with_causes(&error)), failed: None },
             Ok(verified) => {
                 let story = story_of(&verified.reading);
                 let run = Run::told(dir, &verified, &story);
@@ -64,15 +65,4 @@ fn one(entry: &Entry, each: Each<'_>) -> Read {
             }
         },
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{Object, allowed::reduced, archive::whole, object_set::ObjectSet};
-use crate::model::{Fingerprint, Part, Redactor, RestsOn, Traits};
+use crate::model::{Fingerprint, Part, Redactor, RestsOn, Traits, sha256};
 
 const WORKLOADS: [&str; 3] = ["Deployment.apps", "StatefulSet.apps", "DaemonSet.apps"];
 const PROBES: [&str; 3] = ["readinessProbe", "livenessProbe", "startupProbe"];
@@ -64,9 +63,8 @@ fn short(value: &str) -> String {
     if value.chars().count() <= LONGEST {
         return value.to_owned();
     }
-    let hash: String = Sha256::digest(value.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect();
     let begin: String = value.chars().take(LONGEST).collect();
-    format!("{begin}… (sha256 {hash})")
+    format!("{begin}… (sha256 {})", &sha256(value)[..16])
 }
 
 /// Canonical, because the maps of JSON values are sorted.

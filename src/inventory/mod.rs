@@ -68,7 +68,7 @@ use crate::{
         objects::{Budget, Claim, Meta, Named, Node, Pod, Volume, Workload},
         uncopied,
     },
-    model::{Capture, ClusterIdentity, Names, WorkloadRef},
+    model::{Capture, ClusterIdentity, Names, WorkloadRef, some},
 };
 
 /// The objects of a kind, or the reason why they are unknown.
@@ -143,6 +143,18 @@ impl Inventory {
         let all = self.workloads.get().map_err(|why| format!("cannot list the workloads: {why}"))?;
         let is_it = |w: &&Workload| w.metadata.namespace == namespace && w.reference().as_ref() == Some(reference);
         Ok(all.iter().find(is_it))
+    }
+
+    /// What to say about a workload that a namespace does not have: which ones it has.
+    pub fn lacks(&self, namespace: &str, reference: &WorkloadRef) -> String {
+        format!("namespace {namespace} has no {reference}; it has {}", self.workloads_of(namespace))
+    }
+
+    /// The workloads of a namespace, in words.
+    pub fn workloads_of(&self, namespace: &str) -> String {
+        let all = self.workloads.get().unwrap_or_default().iter().filter(|w| w.metadata.namespace == namespace);
+        let names: Vec<String> = all.filter_map(Workload::reference).map(|name| name.to_string()).collect();
+        if names.is_empty() { "no workload".to_owned() } else { some(&names) }
     }
 
     /// Nodes of a zone.

@@ -16,7 +16,10 @@ use super::{
     object_set::{ObjectSet, ReviewSource},
     older::mark_unread_kinds,
 };
-use crate::files::{self, Limited};
+use crate::{
+    files::{self, Limited},
+    model::causes,
+};
 
 /// The limit for one object. etcd accepts at most 1.5 MiB.
 const LINE: u64 = 16 << 20;
@@ -103,11 +106,7 @@ fn objects(entry: impl Read, name: &str, object_set: &mut ObjectSet) -> Result<(
 
 /// The innermost cause: the archive's reader adds its own text around it.
 fn root(error: &io::Error) -> String {
-    let mut at: &dyn std::error::Error = error;
-    while let Some(below) = at.source() {
-        at = below;
-    }
-    at.to_string()
+    causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

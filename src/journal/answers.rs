@@ -6,7 +6,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::{RunDir, write::hash_line};
-use crate::files;
+use crate::{files, model::printable};
 
 /// The folder of the answers, in the run directory.
 const FOLDER: &str = "answers";
@@ -39,11 +39,20 @@ impl Answer {
         if std::fs::symlink_metadata(&folder)?.is_symlink() {
             return Err(io::Error::other("the directory `answers` is a symbolic link"));
         }
-        let path = dir.file(&file(&self.gate));
-        if path.exists() {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "this gate was answered already"));
-        }
-        files::replace(&path, &serde_json::to_vec(self).unwrap_or_default())
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        files::create(&dir.file(&file(&self.gate)), &text).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => io::Error::new(error.kind(), self.first(dir)),
+            _ => error,
+        })
+    }
+
+    /// What is said to who answers later.
+    fn first(&self, dir: &RunDir) -> String {
+        let first = Self::to(dir, &self.gate).ok().flatten();
+        let first = first.map_or_else(String::new, |first| {
+            format!(": {} by {}", if first.approve { "yes" } else { "no" }, printable(&first.by))
+        });
+        format!("it was answered already{first}. The first answer counts")
     }
 
     /// The answer to a gate; none if there is none yet.
@@ -80,10 +89,33 @@ mod tests {
         for gate in ["go", "../../etc/passwd", "\u{1b}[31m\0", ""] {
             assert_eq!(Answer::to(&dir, gate).expect("none"), None);
             answer(gate, false).give(&dir).expect("given");
-            assert!(answer(gate, true).give(&dir).is_err(), "{gate}");
+            let late = answer(gate, true).give(&dir).expect_err("it was answered").to_string();
+            assert!(late.contains("answered already: no by Ada. The first answer counts"), "{gate}: {late}");
             assert_eq!(Answer::to(&dir, gate).expect("read"), Some(answer(gate, false)));
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+
+    /// Two people answer in the same moment: one of them is told that the other one was first.
+    #[test]
+    fn of_two_answers_at_once_one_counts() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let dir = RunDir(folder.path().to_owned());
+        for round in 0..50 {
+            let gate = format!("go {round}");
+            let start = std::sync::Barrier::new(2);
+            let give = |approve: bool| {
+                start.wait();
+                answer(&gate, approve).give(&dir).is_ok()
+            };
+            let (yes, no) = std::thread::scope(|scope| {
+                let yes = scope.spawn(|| give(true));
+                let no = give(false);
+                (yes.join().expect("no panic"), no)
+            });
+            assert!(yes != no, "{round}: {yes} {no}");
+            assert_eq!(Answer::to(&dir, &gate).expect("read").map(|first| first.approve), Some(yes));
+        }
     }
 
     #[test]

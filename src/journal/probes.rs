@@ -1,7 +1,10 @@
 //! The only state machine for up, down and recovered. `wait` and `abort` use it during the run, and the verdict uses
 //! it on the journal.
 
-use crate::{event::ProbeRun, model::UpRule};
+use crate::{
+    event::ProbeRun,
+    model::{Told, UpRule},
+};
 
 /// What is known about the service of a probe.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub struct ProbeState {
     pub samples: u64,
     /// Failures so far.
     pub failures: u64,
+    /// What went wrong in the last one.
+    pub error: Told,
     streak_from: Option<u64>,
     streak: u32,
 }
@@ -44,6 +49,7 @@ impl ProbeState {
         self.samples += u64::from(run.n);
         if !run.ok {
             self.failures += u64::from(run.n);
+            self.error.clone_from(&run.error);
             self.streak = 0;
             self.streak_from = None;
             self.up_since = None;

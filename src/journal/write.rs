@@ -12,7 +12,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::{
     JournalError, Lock, LockError, RunDir,
@@ -21,7 +20,10 @@ use super::{
     segment,
     tail::{Late, Tail},
 };
-use crate::event::{Continues, Event, Kind};
+use crate::{
+    event::{Continues, Event, Kind},
+    model::sha256,
+};
 
 /// Why an event could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -242,13 +244,7 @@ impl Journal {
 
 /// The hash that the next line contains as `prev`.
 pub(crate) fn hash_line(line: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut hash = String::with_capacity(64);
-    for byte in Sha256::digest(line) {
-        hash.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        hash.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    hash
+    sha256(line)
 }
 
 fn io_error(dir: &RunDir, number: u64, source: io::Error) -> WriteError {

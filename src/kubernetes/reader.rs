@@ -2,13 +2,12 @@
 //! pre-flight and the step use the same code, so that they agree.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     OwnPod, PodPlace, identities,
     objects::{Claim, Node, Volume},
 };
-use crate::model::ROLE_LABEL;
+use crate::model::{ROLE_LABEL, sha256};
 
 /// Long enough for the volumes of a drill. A drill does not read a terabyte.
 const SECONDS: u64 = 180;
@@ -43,8 +42,7 @@ impl Reader {
     /// The reader pod of a claim.
     pub fn of(claim: &Claim, around: &Around<'_>) -> Self {
         let own = claim.metadata.name.as_str();
-        let hash = Sha256::digest(format!("{} {own}", around.run));
-        let name = hash.iter().take(6).fold("drill-read-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let name = format!("drill-read-{}", &sha256(format!("{} {own}", around.run))[..12]);
         let user = around.pods.iter().find(|pod| uses(pod, own));
         let node = user.and_then(|p| p.pointer("/spec/nodeName")).and_then(Value::as_str);
         let node = node.and_then(|name| around.nodes.iter().find(|n| n.metadata.name == name));

@@ -30,6 +30,20 @@ pub enum Expectation {
 }
 
 impl Expectation {
+    /// The word for it in a scenario.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Replicas(_) => "replicas",
+            Self::Budgets(_) => "budgets",
+            Self::Service(_) => "service",
+            Self::Alert(_) => "alert",
+            Self::Restore(_) => "restore",
+            Self::Reprotected(_) => "reprotected",
+            Self::Loss(_) => "loss",
+            Self::Placement(_) => "placement",
+        }
+    }
+
     /// The fault or step that it refers to.
     pub fn of(&self) -> Option<&StepName> {
         match self {

@@ -42,7 +42,7 @@ fn encoded(text: &str) -> Vec<String> {
     ];
     out.extend(percent(text));
     out.extend(base64_forms(text.as_bytes()));
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = super::hex(text);
     out.push(hex.to_uppercase());
     out.push(hex);
     out

@@ -4,6 +4,7 @@
 mod about;
 mod bindings;
 mod body;
+mod causes;
 mod clock;
 mod compared;
 mod controls;
@@ -14,6 +15,7 @@ mod few;
 mod finding;
 mod fingerprint;
 mod forms;
+mod hash;
 mod head;
 mod ids;
 mod left;
@@ -47,6 +49,7 @@ pub use bindings::{
     Bindings, Capture, ClocksSpec, DatadogSpec, ExecHost, KindHost, NodeHostSpec, VolumeMethod, is_address,
 };
 pub use body::{BodyCheck, BodyMatch, BodyRule, JsonMatch};
+pub use causes::{causes, with_causes};
 pub use clock::ClockMark;
 pub use compared::{Compared, Novelty};
 pub use controls::{FRAMEWORKS, Framework};
@@ -60,6 +63,7 @@ pub use expect::{
 pub use few::{few, some};
 pub use finding::{Finding, FindingState};
 pub use fingerprint::{Drift, Fingerprint, Part, RestsOn, Traits};
+pub use hash::{hex, sha256};
 pub use head::Head;
 pub use ids::{DRILLED_LABELS, FaultId, ROLE_LABEL, RUN_LABEL, RunId, StepName, backup_name, is_run_name, run_name};
 pub use left::LeftBecause;

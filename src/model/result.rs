@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AcceptedLoss, Capture, Difference, MayBeLost, StepName, few};
+use super::{AcceptedLoss, Capture, Difference, MayBeLost, StepName, Told, few};
 
 /// At most this many losses of a deletion are named.
 const NAMED: usize = 40;
@@ -114,6 +114,9 @@ pub struct Reprotected {
     pub used: String,
     /// The labels that were observed on that backup afterwards: run, verdict on the restore, date.
     pub labels: BTreeMap<String, String>,
+    /// Why that backup has no labels of this run, although the new backup is complete; none if it has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<Told>,
 }
 
 /// What a backup contains of one volume.
@@ -289,7 +292,7 @@ pub struct PodLeft {
     /// Its name.
     pub pod: String,
     /// Why it is still there.
-    pub why: super::Told,
+    pub why: Told,
 }
 
 impl std::fmt::Display for PodLeft {

@@ -1,10 +1,10 @@
 //! Tests a service once, with a new connection each time. It distinguishes what the service did from problems of this
 //! machine that prevented the test.
 
-use std::{error::Error, io::ErrorKind, time::Duration};
+use std::{io::ErrorKind, time::Duration};
 
 use crate::{
-    model::{BodyCheck, ProbeKind},
+    model::{BodyCheck, ProbeKind, causes},
     world::{ExecError, Outside, Program, ReadyProbe, WebRequest},
 };
 
@@ -124,14 +124,10 @@ async fn connect(outside: &Outside, address: &str) -> std::io::Result<()> {
 }
 
 fn http(error: &reqwest::Error) -> Unreachable {
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(cause) = cause.downcast_ref::<std::io::Error>()
-            && let Unreachable::FromHere(why) = io(cause)
-        {
+    for cause in causes(error).filter_map(|cause| cause.downcast_ref()) {
+        if let Unreachable::FromHere(why) = io(cause) {
             return Unreachable::FromHere(why);
         }
-        source = cause.source();
     }
     Unreachable::Service(
         if error.is_timeout() {

@@ -10,11 +10,10 @@ use std::{
     thread::JoinHandle,
 };
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     event::{Kind, ProbeRun},
     journal::Recorder,
+    model::sha256,
 };
 
 /// Consecutive samples of one probe.
@@ -72,7 +71,7 @@ impl Keeper {
         self.recorder.observe(Kind::ProbeSegment {
             probe: of.probe.clone(),
             file,
-            sha256: Sha256::digest(&segment.bytes).iter().map(|b| format!("{b:02x}")).collect(),
+            sha256: sha256(&segment.bytes),
             from_us,
             to_us,
             n: segment.runs.iter().map(|r| r.n).sum(),

@@ -11,9 +11,9 @@ use crate::{
     kubernetes::budgets_of,
     model::{
         Bindings, ClusterIdentity, CoveredPod, Expectation, Limits, OrNewer, Plan, PlannedStep, Prediction, ProbeKind,
-        ProbeSpec, Step, Verb,
+        ProbeSpec, Step, StepName, Verb, WorkloadRef, some,
     },
-    scenario::{Loaded, ProbeEntry, Scenario},
+    scenario::{Loaded, Mistake, ProbeEntry, Scenario},
     steps::{self, PlanInput},
     verdict::RULES,
     world::{Machine, NodeHost},
@@ -38,8 +38,8 @@ pub struct Request<'a> {
     pub recovery: Option<&'a ClusterIdentity>,
 }
 
-/// Builds the plan, or returns everything that prevents it.
-pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
+/// Builds the plan, or returns everything that prevents it, with the parts of the scenario that it is about.
+pub fn build(request: &Request<'_>) -> Result<Plan, Vec<Mistake>> {
     let scenario = &request.loaded.scenario;
     let input = PlanInput {
         inventory: request.inventory,
@@ -57,6 +57,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         return Err(wrong);
     }
     let mut wrong = expectations(request, &input);
+    wrong.extend(backed_by(request));
     let mut planned = vec![];
     let mut failed = BTreeSet::new();
     let mut lost = false;
@@ -69,7 +70,7 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
                 let follows =
                     rests_on(step).is_some_and(|name| failed.contains(&name)) || lost && step.restore.is_some();
                 if !follows {
-                    wrong.push(format!("step `{}`: {why}", step.name));
+                    wrong.push(at_step(scenario, &step.name, format!("step `{}`: {why}", step.name)));
                 }
                 lost |= step.delete_namespace.is_some();
                 failed.insert(step.name.0.clone());
@@ -82,9 +83,9 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
         namespaces: scenario.limits.namespaces,
         duration: scenario.limits.duration,
     };
-    wrong.extend(limits::exceeded(&planned, &limits, request.inventory));
+    let exceeded = limits::exceeded(&planned, &limits, request.inventory);
     let (blast_radius, undeclared) = radius::of(&planned, request);
-    wrong.extend(undeclared);
+    wrong.extend(exceeded.into_iter().chain(undeclared).map(|(step, what)| at_step(scenario, &step, what)));
     if !wrong.is_empty() {
         return Err(wrong);
     }
@@ -123,6 +124,18 @@ pub fn build(request: &Request<'_>) -> Result<Plan, Vec<String>> {
     Ok(plan)
 }
 
+fn mistake(path: &[&str], what: String) -> Mistake {
+    Mistake { path: path.iter().map(|part| (*part).to_owned()).collect(), what, ..Mistake::default() }
+}
+
+/// A mistake that shows at a step: its place is that of the verb.
+fn at_step(scenario: &Scenario, name: &StepName, what: String) -> Mistake {
+    let step = scenario.steps.iter().enumerate().find(|(_, step)| step.name == *name);
+    let Some((i, step)) = step else { return mistake(&["steps"], what) };
+    let verb = step.verb().map_or("name", |verb| verb.name());
+    mistake(&["steps", &i.to_string(), verb], what)
+}
+
 /// The earlier step that a step names. Without that one it cannot be planned, which is not a mistake of its own.
 fn rests_on(step: &Step) -> Option<String> {
     match step.verb()? {
@@ -131,6 +144,7 @@ fn rests_on(step: &Step) -> Option<String> {
         Verb::ForceDeletePods(forced) => Some(forced.fault),
         Verb::DeleteNamespace(delete) => Some(delete.covered_by),
         Verb::Restore(restore) => restore.backup,
+        Verb::Reprotected(reprotected) => Some(reprotected.of.0),
         _ => None,
     }
 }
@@ -141,25 +155,30 @@ fn predictions(planned: &[PlannedStep], input: &PlanInput<'_>, scenario: &Scenar
     all
 }
 
-fn scope(request: &Request<'_>) -> Vec<String> {
+fn scope(request: &Request<'_>) -> Vec<Mistake> {
     let scope = &request.loaded.scenario.scope;
     let mut wrong = vec![];
-    for namespace in &scope.namespaces {
+    for (i, namespace) in scope.namespaces.iter().enumerate() {
         if !request.inventory.scope.contains_key(namespace) {
-            wrong.push(match request.inventory.namespaces.get() {
-                Ok(_) => format!("scope: namespace `{namespace}` does not exist"),
+            let what = match request.inventory.namespaces.get() {
+                Ok(all) => {
+                    let names: Vec<&str> = all.iter().map(|one| one.metadata.name.as_str()).collect();
+                    format!("scope: namespace `{namespace}` does not exist; the namespaces are {}", some(&names))
+                }
                 Err(why) => format!("scope: cannot list the namespaces: {why}"),
-            });
+            };
+            wrong.push(mistake(&["scope", "namespaces", &i.to_string()], what));
         }
     }
     // A workload of a namespace that does not exist is not a second mistake.
     let missing = !wrong.is_empty();
-    for workload in scope.critical.iter().filter(|_| !missing) {
+    for (i, workload) in scope.critical.iter().enumerate().filter(|_| !missing) {
+        let mut say = |what: String| wrong.push(mistake(&["scope", "critical", &i.to_string()], what));
         let found = scope.namespaces.iter().map(|ns| request.inventory.workload(ns, workload));
         match found.collect::<Result<Vec<_>, _>>() {
-            Err(why) => wrong.push(format!("scope: {workload}: {why}")),
+            Err(why) => say(format!("scope: {workload}: {why}")),
             Ok(found) if found.iter().all(Option::is_none) => {
-                wrong.push(format!("scope: no namespace in the scope has {workload}"));
+                say(format!("scope: {}", lacking(request, workload)));
             }
             Ok(_) => {}
         }
@@ -167,32 +186,61 @@ fn scope(request: &Request<'_>) -> Vec<String> {
     wrong
 }
 
-fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<String> {
+fn expectations(request: &Request<'_>, input: &PlanInput<'_>) -> Vec<Mistake> {
     let mut wrong = vec![];
-    for expectation in &request.loaded.scenario.expect {
+    for (i, expectation) in request.loaded.scenario.expect.iter().enumerate() {
+        let mut say = |part: &str, what: String| {
+            wrong.push(mistake(&["expect", &i.to_string(), expectation.name(), part], what));
+        };
         let (workload, namespace) = match expectation {
             Expectation::Replicas(e) => (&e.workload, &e.namespace),
             Expectation::Placement(e) => (&e.workload, &e.namespace),
             Expectation::Alert(_) if request.bindings.prometheus.is_none() => {
-                wrong.push("expect alert: the bindings name no `prometheus`".into());
+                say("name", "expect alert: the bindings name no `prometheus`".into());
                 continue;
             }
             Expectation::Alert(_) if request.bindings.alertmanager.is_empty() => {
-                wrong.push("expect alert: the bindings name no `alertmanager`".into());
+                say("name", "expect alert: the bindings name no `alertmanager`".into());
                 continue;
             }
             _ => continue,
         };
         match input.namespace(namespace.as_ref()) {
-            Err(why) => wrong.push(format!("expect {workload}: {why}")),
+            Err(why) => say("workload", format!("expect {workload}: {why}")),
             Ok(ns) => match request.inventory.workload(&ns, workload) {
-                Err(why) => wrong.push(format!("expect {workload}: {why}")),
-                Ok(None) => wrong.push(format!("expect: namespace {ns} has no {workload}")),
+                Err(why) => say("workload", format!("expect {workload}: {why}")),
+                Ok(None) => say("workload", format!("expect: {}", request.inventory.lacks(&ns, workload))),
                 Ok(Some(_)) => {}
             },
         }
     }
     wrong
+}
+
+/// The workloads behind the probes. A name that nothing has would prove nothing about a recovery.
+fn backed_by(request: &Request<'_>) -> Vec<Mistake> {
+    let Loaded { scenario, .. } = request.loaded;
+    let mut wrong = vec![];
+    for (i, probe) in scenario.probes.iter().enumerate() {
+        for (n, workload) in probe.backed_by.iter().enumerate() {
+            let found = scenario.scope.namespaces.iter().map(|ns| request.inventory.workload(ns, workload));
+            let what = match found.collect::<Result<Vec<_>, _>>() {
+                Err(why) => why,
+                Ok(found) if found.iter().all(Option::is_none) => lacking(request, workload),
+                Ok(_) => continue,
+            };
+            let what = format!("probe `{}`: {what}", probe.name);
+            wrong.push(mistake(&["probes", &i.to_string(), "backedBy", &n.to_string()], what));
+        }
+    }
+    wrong
+}
+
+/// That no namespace in the scope has a workload, and which ones they have.
+fn lacking(request: &Request<'_>, workload: &WorkloadRef) -> String {
+    let namespaces = &request.loaded.scenario.scope.namespaces;
+    let has = namespaces.iter().map(|ns| format!("{ns} has {}", request.inventory.workloads_of(ns)));
+    format!("no namespace in the scope has {workload}; {}", has.collect::<Vec<_>>().join("; "))
 }
 
 /// Critical pods and the budgets that apply to them, by the budgets' selectors.

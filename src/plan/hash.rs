@@ -5,9 +5,8 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::model::{Bindings, Plan};
+use crate::model::{Bindings, Plan, sha256};
 
 /// Replaces the run's id in names of objects, because an approval is given before the run has an id.
 const RUN: &str = "{run}";
@@ -84,5 +83,5 @@ pub fn of_bindings(bindings: &Bindings) -> String {
 fn digest(what: &impl Serialize) -> String {
     // The maps of serde_json are sorted, so the text is canonical.
     let text = serde_json::to_value(what).unwrap_or_default().to_string();
-    Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    sha256(text)
 }

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 
 use super::Request;
-use crate::{kubernetes::objects::Pod, model::PlannedStep};
+use crate::{
+    kubernetes::objects::Pod,
+    model::{PlannedStep, StepName},
+};
 
 /// What people should know, and what the scenario must declare first.
-pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, Vec<String>) {
+pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, Vec<(StepName, String)>) {
     let scenario = &request.loaded.scenario;
     let velero = request.bindings.velero.as_deref().unwrap_or("velero");
     let mut known = vec![];
@@ -30,10 +33,11 @@ pub(super) fn of(steps: &[PlannedStep], request: &Request<'_>) -> (Vec<String>, 
                 let blind = blind(namespace, velero, &pods);
                 known.push(format!("step `{}` also affects pods of namespace {namespace}: {names}{blind}", step.name));
             } else {
-                undeclared.push(format!(
+                let what = format!(
                     "step `{}` would also affect pods of namespace {namespace}: {names}. If this is intended, add `{namespace}` to `collateral`; if not, move the pods to other nodes",
                     step.name
-                ));
+                );
+                undeclared.push((step.name.clone(), what));
             }
         }
     }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::Case;
 use crate::{
     kubernetes::{Clocks, detection},
-    model::{AlertExpectation, Expectation, Finding, ForEach, Plan},
+    model::{AlertExpectation, Expectation, Finding, ForEach, Plan, some},
+    scenario::meant,
     world::{ActiveAlert, RuleInfo},
 };
 
@@ -92,14 +93,17 @@ pub(super) fn rules(case: &Case<'_>, expected: &[AlertExpectation]) -> Finding {
         Finding::fail(
             "alert-rules",
             wrong.join("; "),
-            "load the rule, shorten its `for`, or allow more time (firesWithin)",
+            "correct the name of the alert, load the rule, shorten its `for`, or allow more time (firesWithin)",
         )
     }
 }
 
 fn wrong_rule(case: &Case<'_>, alert: &AlertExpectation, rules: &[RuleInfo]) -> Option<String> {
     let Some(rule) = rules.iter().find(|r| r.name == alert.name) else {
-        return Some(format!("Prometheus has no rule {}", alert.name));
+        let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
+        let known = if names.is_empty() { "no rule at all".to_owned() } else { some(&names) };
+        let near = meant(&alert.name, names.iter().copied());
+        return Some(format!("Prometheus has no rule {}; {near}it has {known}", alert.name));
     };
     if !rule.healthy {
         return Some(format!("rule {} fails: {}", rule.name, rule.last_error));

@@ -7,8 +7,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{
     areas::operated::CHECKS as OPERATED,
     catalogue::{AREAS, Area},
@@ -23,7 +21,7 @@ use crate::{
     inventory::{ObjectSet, ReviewSource},
     model::{
         CheckSummary, Class, Coverage, Environment, Readiness, Review, Ruling, Severity, State, Subject, Tally,
-        Unjudged,
+        Unjudged, sha256,
     },
 };
 
@@ -325,8 +323,8 @@ fn blocked(check: &Check, settings: &ReviewSettings) -> Vec<Cow<'static, str>> {
 
 fn fingerprint(id: &str, found: &CheckFinding) -> String {
     let s = &found.subject;
-    let print = Sha256::digest(format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer));
-    print.iter().take(16).map(|b| format!("{b:02x}")).collect()
+    let parts = format!("{id}\n{}\n{}\n{}\n{}\n{}", s.kind, s.namespace, s.name, s.part, found.pointer);
+    sha256(parts)[..32].to_owned()
 }
 
 /// Worst first, then by check and object, so that the order never changes.

@@ -37,6 +37,10 @@ pub(super) struct Brief {
     unready: BTreeSet<String>,
     /// Alerts that an Alertmanager has received.
     received: BTreeSet<(String, String)>,
+    /// Whether the API server cannot be reached. Until it is back, what fails because of that is not shown.
+    out_of_contact: bool,
+    /// When each watch was last shown as broken.
+    broken: BTreeMap<String, u64>,
     /// Changes that will share lines, one for each sort.
     groups: Vec<Group>,
 }
@@ -160,8 +164,29 @@ impl Brief {
                 vec![at(t, &format!("  waiting since {since:.1} s for {waiting_for}; last seen: {last_seen}"))]
             }
             Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } if self.in_step => vec![],
+            Kind::ContactLost { .. } | Kind::ContactRegained { .. } => {
+                self.out_of_contact = matches!(event.event, Kind::ContactLost { .. });
+                whole()
+            }
+            Kind::WatchGap { what, .. } => {
+                self.watch_broke(t, what);
+                vec![]
+            }
+            Kind::OutsideUnseen(_) | Kind::MirrorFailed { .. } | Kind::LeaseTrouble { .. } if self.out_of_contact => {
+                vec![]
+            }
             kind if is_detail(kind) => vec![],
             _ => whole(),
+        }
+    }
+
+    /// A watch that breaks again and again is shown now and then, and not while the API server is away.
+    fn watch_broke(&mut self, t: u64, what: &str) {
+        let is_known = |shown: &u64| self.out_of_contact || t < shown + EVERY_US;
+        if !self.broken.get(what).is_some_and(is_known) {
+            self.broken.insert(what.to_owned(), t);
+            let kind = what.rsplit('/').next().unwrap_or(what).to_owned();
+            self.together(t, "watch broke (observation gap)".to_owned(), kind);
         }
     }
 
@@ -169,7 +194,9 @@ impl Brief {
     fn together(&mut self, t_us: u64, what: String, name: String) {
         match self.groups.iter_mut().find(|group| group.what == what) {
             Some(group) => {
-                group.names.push(name);
+                if !group.names.contains(&name) {
+                    group.names.push(name);
+                }
                 group.last_us = t_us;
             }
             None => self.groups.push(Group { first_us: t_us, last_us: t_us, what, names: vec![name] }),
@@ -288,6 +315,22 @@ mod tests {
         let later = brief.lines(&event(70, node("node-0", "True")));
         assert_eq!(later.len(), 1);
         assert!(later[0].contains("not Ready: node-0, ") && later[0].ends_with("and 12 more"), "{later:?}");
+    }
+
+    #[test]
+    fn watches_that_break_with_the_api_server_share_a_line() {
+        let mut brief = Brief::default();
+        let told = crate::model::Told::default;
+        let gap = |what: &str| Kind::WatchGap { what: what.into(), from_us: 0, why: told() };
+        let pods = |namespace: &str| gap(&format!("/api/v1/namespaces/{namespace}/pods"));
+        let lost = Kind::ContactLost { cluster: String::new(), last_proof_us: 0, why: told() };
+        let all = [(5, pods("shop")), (5, pods("velero")), (5, gap("/api/v1/nodes")), (6, lost), (17, pods("shop"))];
+        let mut shown: Vec<String> = all.into_iter().flat_map(|(t, kind)| brief.lines(&event(t, kind))).collect();
+        shown.extend(brief.lines(&event(40, pods("shop"))));
+        shown.extend(brief.rest());
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown[0].ends_with("watch broke (observation gap): pods, nodes"), "{shown:?}");
+        assert!(shown[1].contains("the API server cannot be reached"), "{shown:?}");
     }
 
     #[test]

@@ -32,7 +32,10 @@ fn below(kind: &Kind) -> Vec<String> {
         Kind::PreflightDone { findings, .. } => findings
             .iter()
             .filter(|f| matches!(f.state, FindingState::Fail | FindingState::Unknown))
-            .map(|f| format!("{:?} {}: {}", f.state, f.check, f.observed))
+            .map(|f| match (f.state, f.blocking) {
+                (FindingState::Fail, false) => format!("Warning {}: {}", f.check, f.observed),
+                (state, _) => format!("{state:?} {}: {}", f.check, f.observed),
+            })
             .collect(),
         Kind::Judged { judgements, .. } => judgements
             .iter()
@@ -65,6 +68,7 @@ fn describe(kind: &Kind) -> Option<String> {
             format!("pre-flight: {}", counts(findings))
         }
         Kind::Armed { .. } => "armed: the baseline is complete, and the steps begin".into(),
+        Kind::RunWoken { why, detail } if detail.is_empty() => format!("steps ended ({why:?})"),
         Kind::RunWoken { why, detail } => format!("steps ended ({why:?}): {detail}"),
         Kind::Judged { outcome, .. } => format!("VERDICT {outcome}"),
         Kind::RunEnded { exit, detail } => format!("ended with {}: {detail}", exit.code()),

@@ -2,12 +2,11 @@
 //! becomes a result for the scenario file. What passed is only counted.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Story;
 use crate::{
     event::StepEnd,
-    model::{FindingState, Outcome, REHEARSAL},
+    model::{FindingState, Outcome, REHEARSAL, sha256},
 };
 
 const RULES: [(&str, &str, &str); 5] = [
@@ -66,8 +65,7 @@ pub fn sarif(story: &Story) -> String {
 fn result(story: &Story, rule: &str, what: &str, why: &str) -> Value {
     let level = RULES.iter().find(|(id, ..)| *id == rule).map_or("error", |(_, level, _)| level);
     // The same finding in the next drill must be the same alert, so its fingerprint contains no numbers.
-    let print = Sha256::digest(format!("{}\n{rule}\n{what}", story.scenario));
-    let print: String = print.iter().take(16).map(|b| format!("{b:02x}")).collect();
+    let print = sha256(format!("{}\n{rule}\n{what}", story.scenario))[..32].to_owned();
     let file = if story.scenario_file.is_empty() { "scenario.yaml" } else { story.scenario_file.as_str() };
     json!({
         "ruleId": rule, "level": level,

@@ -11,7 +11,7 @@ use super::{
     tree::{Node, problem},
     unjudged,
 };
-use crate::model::{Dur, Expectation, MOST_LINES, SecretRef, Verb};
+use crate::model::{Dur, Expectation, MOST_LINES, SecretRef, Verb, WorkloadRef};
 
 /// The shortest interval of a probe or an append log. More frequent requests would be a load test.
 const OFTENEST: Dur = Dur(Duration::from_millis(10));
@@ -181,7 +181,7 @@ impl Lint<'_> {
         let logs: Vec<String> = scenario.data.iter().map(|d| d.name.clone()).collect();
         for (i, expectation) in scenario.expect.iter().enumerate() {
             let i = i.to_string();
-            let word = word(expectation);
+            let word = expectation.name();
             let either: Vec<String> = faults.iter().chain(&restores).cloned().collect();
             let candidates = match expectation {
                 Expectation::Restore(_) => &restores,
@@ -192,6 +192,18 @@ impl Lint<'_> {
             };
             let needs_fault = !matches!(expectation, Expectation::Budgets(b) if b.while_degraded.is_none() && b.during_drain.is_none());
             match expectation.of() {
+                Some(of) if of.0.parse::<WorkloadRef>().is_ok() && !candidates.contains(&of.0) => {
+                    let help = match candidates.as_slice() {
+                        [] => "remove `of`".to_owned(),
+                        all => format!("write one of: {}. A workload belongs under `workload`", all.join(", ")),
+                    };
+                    let what = format!("`{of}` is a workload, but `of` is the name of a step");
+                    // Without a `workload`, the message about that says so.
+                    let map = self.root.locate(&["expect", i.as_str(), word].map(str::to_owned)).clone();
+                    if !self.damage.explains(&problem(self.file, &map, "", "")) {
+                        self.say(&["expect", &i, word, "of"], what, help);
+                    }
+                }
                 Some(of) => self.refers(&["expect", &i, word, "of"], &of.0, candidates, "step"),
                 None if self.damage.touches("steps") => {}
                 None if needs_fault && faults.len() > 1 => self.say(
@@ -269,18 +281,5 @@ impl Lint<'_> {
             format!("write one of: {}", names.join(", "))
         };
         self.say(path, format!("there is no {what} with the name `{name}`"), format!("{meant}{known}"));
-    }
-}
-
-fn word(expectation: &Expectation) -> &'static str {
-    match expectation {
-        Expectation::Replicas(_) => "replicas",
-        Expectation::Budgets(_) => "budgets",
-        Expectation::Service(_) => "service",
-        Expectation::Alert(_) => "alert",
-        Expectation::Restore(_) => "restore",
-        Expectation::Reprotected(_) => "reprotected",
-        Expectation::Loss(_) => "loss",
-        Expectation::Placement(_) => "placement",
     }
 }

@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     Problem, Problems, Scenario, lint,
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     files,
-    model::{Bindings, SecretRef},
+    model::{Bindings, SecretRef, sha256},
 };
 
 /// The size limit for files that a person writes.
@@ -60,6 +59,23 @@ pub struct Loaded {
     pub warnings: Problems,
 }
 
+impl Loaded {
+    /// Mistakes that show only on a certain cluster, with their places in the file. What is not written in the file,
+    /// such as a limit that has its default, is shown at the steps.
+    pub fn placed(&self, mistakes: Vec<Mistake>) -> Problems {
+        let place = |root: &Node, mistake: Mistake| {
+            let written = mistake.path.first().is_some_and(|part| root.get(part).is_some());
+            let path = if written { mistake.path } else { vec!["steps".to_owned()] };
+            Mistake { path, ..mistake }.placed(&self.file, root)
+        };
+        let list = match tree::parse(&self.file, &self.text) {
+            Ok(root) => mistakes.into_iter().map(|mistake| place(&root, mistake)).collect(),
+            Err(problems) => problems,
+        };
+        Problems { list, text: self.text.clone() }
+    }
+}
+
 /// Reads a scenario file, or a shipped scenario that is given by its name.
 pub fn load(path: &Path, sources: &Sources) -> Result<Loaded, Problems> {
     let file = path.display().to_string();
@@ -97,7 +113,7 @@ pub fn load_str(file: &str, text: &str, sources: &Sources) -> Result<Loaded, Pro
     Ok(Loaded {
         scenario,
         secrets: values.secrets,
-        hash: Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect(),
+        hash: sha256(text),
         text: text.to_owned(),
         file: file.to_owned(),
         variables: given(text, sources),

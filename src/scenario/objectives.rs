@@ -17,9 +17,13 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
             Expectation::Replicas(e) => {
                 let main =
                     one_form(e.unharmed, e.ready.is_some() && e.within.is_some(), "`ready` and `within`", e.after);
-                let half = (e.ready.is_some() != e.within.is_some()).then(|| {
-                    ("`ready` and `within` must be given together".to_owned(), "add the missing one".to_owned())
-                });
+                let missing = match (e.ready, e.within) {
+                    (Some(_), None) => Some("add `within`, such as `within: 5m`"),
+                    (None, Some(_)) => Some("add `ready`: the number of pods, such as `ready: 3`"),
+                    _ => None,
+                };
+                let half =
+                    missing.map(|help| ("`ready` and `within` must be given together".to_owned(), help.to_owned()));
                 let zero = (e.ready == Some(0)).then(|| {
                     (
                         "`ready: 0` would accept a workload that never recovers".to_owned(),

@@ -256,7 +256,12 @@ impl<'a> Checker<'a> {
         // A key with another name or a typing error is reported as such, and not as missing too.
         let meant: BTreeSet<&str> = unknown.filter_map(|(key, ..)| did_you_mean(key, names.iter().copied())).collect();
         for key in missing.into_iter().filter(|key| !meant.contains(key)) {
-            let help = self.needed(key, properties);
+            let of = entries.iter().find(|(other, ..)| key == "workload" && other == "of").map(|(.., of)| of.value());
+            let of = of.as_ref().and_then(Value::as_str).filter(|of| of.parse::<crate::model::WorkloadRef>().is_ok());
+            let help = match of {
+                Some(of) => format!("write `workload: {of}` in place of `of: {of}`: `of` is the name of a step"),
+                None => self.needed(key, properties),
+            };
             self.complain(&node.at, format!("{name} needs `{key}`"), help);
             let schema = properties.and_then(|p| p.get(key)).cloned().unwrap_or_default();
             if let Some(last) = self.found.last_mut() {

@@ -27,10 +27,13 @@ pub(super) fn lint(file: &str, root: &Node, scenario: &Scenario) -> Vec<Problem>
         .collect()
 }
 
-/// A step that waits for the workload fails if it does not recover.
+/// A step that waits for the workload fails if it does not recover. A wait for a name that nothing has is a mistake of its
+/// own, and may be meant for the workload.
 fn is_waited_for(workload: &WorkloadRef, scenario: &Scenario) -> bool {
     let name = workload.to_string();
-    let waits = |verb: Verb| matches!(verb, Verb::Wait(wait) if wait.of.contains(&name));
+    let is_probe = |of: &String| scenario.probes.iter().any(|probe| probe.name == *of);
+    let may_mean = |of: &String| *of == name || !is_probe(of) && of.parse::<WorkloadRef>().is_err();
+    let waits = |verb: Verb| matches!(verb, Verb::Wait(wait) if wait.of.iter().any(may_mean));
     scenario.steps.iter().filter_map(Step::verb).any(waits)
 }
 

@@ -19,7 +19,7 @@ pub(super) fn plan(spec: &DeletePodsStep, input: &PlanInput<'_>) -> Result<Draft
     let workload = input
         .inventory
         .workload(&namespace, &spec.workload)?
-        .ok_or_else(|| format!("namespace {namespace} has no {}", spec.workload))?;
+        .ok_or_else(|| input.inventory.lacks(&namespace, &spec.workload))?;
     let ready = input.inventory.ready(&namespace, &spec.workload);
     let count = count(spec, ready);
     if count == 0 {

@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{
     Progress, StepContext,
@@ -21,7 +20,7 @@ use crate::{
         Identity, OwnPod, PodPlace,
         objects::{Node, Pod},
     },
-    model::{Isolation, ROLE_LABEL, some},
+    model::{Isolation, ROLE_LABEL, sha256, some},
 };
 
 /// How long a test from one node may take.
@@ -255,8 +254,8 @@ async fn attempt(
 }
 
 fn task(context: &StepContext, one: &Try<'_>) -> Task {
-    let hash = Sha256::digest(format!("{} {} {}", context.run, one.label, one.node.metadata.name));
-    let name = hash.iter().take(6).fold("drill-reach-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+    let hash = sha256(format!("{} {} {}", context.run, one.label, one.node.metadata.name));
+    let name = format!("drill-reach-{}", &hash[..12]);
     let image = context.world.bindings.volumes.reader_image.clone().unwrap_or_default();
     let pod = OwnPod {
         name: &name,

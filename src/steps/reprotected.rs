@@ -16,6 +16,7 @@ use crate::{
         BackupStep, DRILLED_LABELS, PlannedStep, Reprotected, ReprotectedStep, RestoreStep, StepClass, StepResult,
         Verb, backup_name, shell,
     },
+    told,
     world::ApiCall,
 };
 
@@ -97,8 +98,14 @@ pub(super) async fn apply(context: &StepContext, spec: &ReprotectedStep) -> Resu
     let made = backup::take(context, &backup).await?;
     let completed_us = context.recorder.now_us();
     backup::prove_volumes(context, &backup, &made.volumes).await?;
-    let labels = label(context, spec, &restored.backup).await?;
-    let said = format!("{}; {} is labelled {}", backup::told(&made), restored.backup, in_words(&labels));
+    // The new backup is proven, whatever becomes of the labels: its result is written in both cases.
+    let (used, new) = (restored.backup.clone(), made.backup.clone());
+    let done = backup::told(&made);
+    let (labels, failed) = match label(context, spec, &used).await {
+        Ok(labels) => (labels, None),
+        Err(error) => (BTreeMap::new(), Some(error)),
+    };
+    let said = format!("{done}; {used} is labelled {}", in_words(&labels));
     context.result(StepResult::Reprotected(Reprotected {
         after: spec.of.clone(),
         made,
@@ -106,8 +113,15 @@ pub(super) async fn apply(context: &StepContext, spec: &ReprotectedStep) -> Resu
         completed_us,
         used: restored.backup,
         labels,
+        unlabelled: failed.as_ref().map(|error| told!(context.recorder, "{error}")),
     }))?;
-    Ok(said)
+    match failed {
+        None => Ok(said),
+        Some(StepError::Failed(why)) => Err(StepError::Failed(format!(
+            "the new backup {new} is complete, but {used}, which the restore used, could not be labelled: {why}"
+        ))),
+        Some(other) => Err(other),
+    }
 }
 
 /// Labels the backup that was used, and reads the labels back. What it will leave behind is written down before.
@@ -123,7 +137,7 @@ async fn label(
     let wanted: BTreeMap<String, String> =
         DRILLED_LABELS.map(str::to_owned).into_iter().zip([context.run.clone(), verdict, date]).collect();
     let found = velero.find("backups", used).await.map_err(StepError::failed)?;
-    let found = found.ok_or_else(|| StepError::Failed(format!("backup {used} is gone, so it was not labelled")))?;
+    let found = found.ok_or_else(|| StepError::Failed(format!("Velero has no backup {used} any more")))?;
     context.leaves(
         &format!("labels drillmaster.dev/… of Velero backup {used}"),
         back(&velero.namespace, used, &found),

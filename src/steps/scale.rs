@@ -21,7 +21,7 @@ pub(super) fn plan(spec: &ScaleStep, input: &PlanInput<'_>) -> Result<Draft, Str
     let workload = input
         .inventory
         .workload(&namespace, &spec.workload)?
-        .ok_or_else(|| format!("namespace {namespace} has no {}", spec.workload))?;
+        .ok_or_else(|| input.inventory.lacks(&namespace, &spec.workload))?;
     let object = ObjectRef { path: workload.path(), uid: workload.metadata.uid.clone() };
     let before = workload.wanted();
     if before == spec.to {

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     ATTEMPT, Closing, PlanInput, Progress, StepContext, StepError, isolation,
@@ -18,7 +17,9 @@ use crate::{
         objects::{Named, Volume, Workload},
         policy_enforcers,
     },
-    model::{CleanUp, Isolation, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef, backup_name},
+    model::{
+        CleanUp, Isolation, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef, backup_name, sha256,
+    },
     world::{ApiCall, Archived},
 };
 
@@ -29,8 +30,7 @@ const _: () = assert!(GONE.as_secs() + VOLUMES_GONE.as_secs() < ATTEMPT.as_secs(
 
 /// The name of the namespace for a step of a run. It is unique for each run and step.
 pub(super) fn name(run: &str, step: &str) -> String {
-    let hash = Sha256::digest(format!("{run} {step}"));
-    hash.iter().take(5).fold("drill-scratch-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+    format!("drill-scratch-{}", &sha256(format!("{run} {step}"))[..10])
 }
 
 /// What people should know in advance.

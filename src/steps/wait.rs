@@ -35,7 +35,7 @@ pub(super) fn plan(spec: &WaitStep, input: &PlanInput<'_>, so_far: &[PlannedStep
     for workload in spec.of.iter().filter_map(|w| w.parse::<WorkloadRef>().ok()) {
         let namespace = input.namespace(None)?;
         if input.inventory.workload(&namespace, &workload)?.is_none() {
-            return Err(format!("namespace {namespace} has no {workload}"));
+            return Err(input.inventory.lacks(&namespace, &workload));
         }
         if so_far.iter().any(PlannedStep::takes_control_plane) && !healed(so_far) {
             return Err(format!(

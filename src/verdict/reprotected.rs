@@ -18,7 +18,7 @@ pub(super) fn answer(expected: &ReprotectedExpectation, history: &History) -> An
     let (Some(after), Some(restored)) = (result, restored) else {
         let ended = history.steps.get(&expected.of).is_some_and(|span| span.to().is_some());
         return if ended {
-            Answer::new(Outcome::Fail, format!("step `{}` failed: no new backup is proven", expected.of))
+            Answer::new(Outcome::Fail, format!("step `{}` ended without proving a new backup", expected.of))
         } else {
             Answer::new(Outcome::Inconclusive, format!("step `{}` did not run to its end", expected.of))
         };
@@ -43,16 +43,24 @@ pub(super) fn answer(expected: &ReprotectedExpectation, history: &History) -> An
     proof.conclude(&format!("backup {}", after.made.backup)).measuring(measured).with(Evidence {
         source: "Velero's Backup objects and its record of the volumes".into(),
         observed: Told::of_journal(format!(
-            "{} Completed after {}; {} carries {}",
+            "{} Completed after {}; {}",
             after.made.backup,
             seconds(after.completed_us.saturating_sub(after.sent_us)),
-            after.used,
-            after.labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+            labelled(after)
         )),
         from_us: Some(after.sent_us),
         to_us: Some(after.completed_us),
         uncertainty_us: None,
     })
+}
+
+/// What became of the labels. They are not part of the protection: without them, the step itself fails.
+fn labelled(after: &Reprotected) -> String {
+    if let Some(why) = &after.unlabelled {
+        return format!("{}, which the restore used, could not be labelled: {why}", after.used);
+    }
+    let labels: Vec<String> = after.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    format!("{} carries {}", after.used, labels.join(", "))
 }
 
 /// Whether the backup holds the content of every claim that existed before, except of those that may be lost.

@@ -1,7 +1,6 @@
 //! What was checked, and what differs.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 /// Something that differs from what the run wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,9 +37,4 @@ impl Differences {
             self.checked.push(name.into());
         }
     }
-}
-
-/// SHA-256 in hexadecimal digits.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -3,11 +3,8 @@
 
 use std::{collections::BTreeMap, fs, io};
 
-use super::{
-    directory::RunFiles,
-    found::{Differences, sha256},
-};
-use crate::{event::Kind, journal::KEPT};
+use super::{directory::RunFiles, found::Differences};
+use crate::{event::Kind, journal::KEPT, model::sha256};
 
 pub(super) fn check(looked: &RunFiles<'_>, found: &mut Differences) {
     let mut described: BTreeMap<&str, (u64, &str, u64)> = BTreeMap::new();

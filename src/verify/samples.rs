@@ -9,13 +9,11 @@ use std::{
     path::Path,
 };
 
-use super::{
-    directory::RunFiles,
-    found::{Differences, sha256},
-};
+use super::{directory::RunFiles, found::Differences};
 use crate::{
     event::{Event, Kind, ProbeRun, ProbeSample},
     journal::{EventPlace, RunDir},
+    model::sha256,
 };
 
 /// The place and the description of a difference.

@@ -2,13 +2,10 @@
 
 use serde::Serialize;
 
-use super::{
-    directory::RunFiles,
-    found::{Differences, sha256},
-};
+use super::{directory::RunFiles, found::Differences};
 use crate::{
     event::Kind,
-    model::{OrNewer, Plan},
+    model::{OrNewer, Plan, sha256},
     scenario::{Sources, load_str},
 };
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{SimBackend, WebRequest};
 use crate::{
     files::Limited,
-    model::{Raw, Redactor, Told, WebhookUrl},
+    model::{Raw, Redactor, Told, WebhookUrl, causes},
 };
 
 /// Why an HTTP request failed.
@@ -184,14 +184,11 @@ impl Http {
 const LARGEST: usize = 1 << 30;
 
 fn chain(error: reqwest::Error) -> String {
-    let mut parts = vec![];
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        parts.push(cause.to_string());
-        source = cause.source();
-    }
     if error.is_timeout() {
         return "no answer in time".into();
     }
-    parts.pop().unwrap_or_else(|| error.without_url().to_string())
+    match causes(&error).last() {
+        Some(root) => root.to_string(),
+        None => error.without_url().to_string(),
+    }
 }

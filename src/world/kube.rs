@@ -16,7 +16,7 @@ use super::{
     api::{ApiCall, ApiError},
     watch::WatchLines,
 };
-use crate::model::{Permission, Raw, Redactor, Told};
+use crate::model::{Permission, Raw, Redactor, Told, with_causes};
 
 /// The time limit of a request. A frozen API server accepts connections but never answers.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
@@ -269,19 +269,10 @@ impl Kube {
     }
 
     pub(super) fn unreachable(&self, method: &Method, path: &str, error: &dyn std::error::Error) -> ApiError {
-        let mut why = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !why.contains(&text) {
-                why = format!("{why}: {text}");
-            }
-            source = cause.source();
-        }
         ApiError::Unreachable {
             verb: method.to_string(),
             path: path.to_owned(),
-            why: Raw::new(why).told(&self.redactor),
+            why: Raw::new(with_causes(error)).told(&self.redactor),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! How to recognise a cluster that `cluster up` made: by an annotation of its namespace kube-system, in which kind's
-//! name of the cluster stands. For such a cluster, bindings are built in, and the application is spread again after a
+//! How to recognise a cluster that `cluster up` made: by an annotation of its namespace kube-system, whose value is
+//! the cluster's name in kind. For such a cluster, bindings are built in, and the application is spread again after a
 //! drill. Start with [`own_cluster`].
 
 use std::collections::BTreeMap;

@@ -185,6 +185,21 @@ fn colours_are_chosen_by_the_flag_and_the_environment() {
     assert!(!coloured("--color sometimes --no-such-flag", None));
 }
 
+/// Nothing was run yet: each command says so, and what to give or to do.
+#[test]
+fn an_empty_folder_is_explained() {
+    let desk = Desk::new();
+    for (args, wanted) in [
+        ("history", "the folder runs does not exist: run a drill first"),
+        ("report", "runs contains no run: give a run directory"),
+        ("status", "runs contains no run: give a run directory"),
+        ("exercise status here", "does not contain an exercise; `drillmaster exercise prepare` makes one"),
+    ] {
+        let (code, _, said) = desk.run(args);
+        assert!(code == 2 && said.contains(wanted), "{args}: {said}");
+    }
+}
+
 #[test]
 fn the_first_rehearsal_fits_a_screen() {
     let (code, _, said) = Desk::new().run("rehearse");

@@ -97,6 +97,14 @@ fn the_table_of_contents_is_complete_and_pages_link_each_other() {
     }
 }
 
+/// What drillmaster is, a first run and the next steps: without scrolling.
+#[test]
+fn the_first_screen_of_the_readme_fits_forty_lines() {
+    let readme = &pages()["README.md"];
+    let first = readme.lines().position(|line| line == "## Status").expect("the part after the first screen");
+    assert!(first <= 40, "{first} lines");
+}
+
 /// 74 is not the result of a command: its output could not be written.
 #[test]
 fn the_readme_lists_every_exit_code() {

@@ -173,7 +173,7 @@ fn a_missing_run_leaves_its_name_behind() {
     let (code, out, _) = desk.run("history --period 2026-Q2");
     assert!(code == 1 && out.contains("0 runs, 1 missing"), "{out}");
     let (code, out, _) = desk.run("history --period 2025");
-    assert!(code == 4 && out.contains("not shown that none is missing"), "{out}");
+    assert!(code == 4 && out.contains("not shown that no run is missing"), "{out}");
     // Another run in its place is noticed.
     desk.drill(names[1], "2026-06-01T11:00:00Z", None, |_| ());
     let (code, out, _) = desk.run("history --period 2026");

@@ -55,6 +55,47 @@ fn the_third_attempt_is_a_rehearsal() {
     assert!(said.contains("exit 0: passed"), "{said}");
 }
 
+/// One typing error at a time in a scenario that works: one message, with the line and with what would be right.
+#[test]
+fn one_typing_error_has_one_message() {
+    let right =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/newcomer/drill-3.yaml")).unwrap();
+    let has = "it has deployment/api, deployment/web, statefulset/db";
+    for (from, to, line, wanted) in [
+        ("workload: deployment/api", "workload: deployment/apo", 23, format!("has no deployment/apo; {has}")),
+        ("deployment/api], atMost", "deployment/apo], atMost", 17, format!("has no deployment/apo; {has}")),
+        ("deployment/api], atMost", "api], atMost", 17, "did you mean `deployment/api`?".into()),
+        ("critical: [deployment/web", "critical: [deployment/wbe", 7, "shop has deployment/api, deployment/web".into()),
+        ("namespaces: [shop]", "namespaces: [shoop]", 6, "namespace `shoop` does not exist; the namespaces are".into()),
+        ("rto: 5m}", "rto: 5m, of: deployment/web}", 21, "is a workload, but `of` is the name of a step".into()),
+        ("{workload: deployment/web,", "{of: deployment/web,", 22, "write `workload: deployment/web` in place".into()),
+        (
+            "backedBy: [deployment/web]",
+            "backedBy: [deployment/webb]",
+            12,
+            "shop has deployment/api, deployment/web".into(),
+        ),
+        ("zone: a,", "zone: c,", 15, "zone `c` has no worker nodes; zones with nodes: a, b".into()),
+        ("nodes: 50%", "nodes: 10%", 15, "the limit is 10% (limits.nodes)".into()),
+        ("{probe: shop,", "{probe: shp,", 21, "did you mean `shop`?".into()),
+        ("fault: zone down", "fault: zone dwon", 19, "did you mean `zone down`?".into()),
+        ("ready: 2, within: 5m", "ready: 2", 23, "add `within`".into()),
+        ("atMost: 5m", "atMost: 5", 17, "unit".into()),
+    ] {
+        let desk = Desk::with(&[("cluster-3.yaml", "cluster.yaml")]);
+        assert!(right.contains(from), "{from}");
+        std::fs::write(desk.0.path().join("drill.yaml"), right.replacen(from, to, 1)).unwrap();
+        let said = desk.says(&["rehearse", "drill.yaml", "--cluster", "cluster.yaml"]);
+        assert!(said.contains("exit 2") && said.contains("1 problem\n"), "{to}: {said}");
+        assert!(said.contains(&format!("drill.yaml:{line}:")), "{to}: {said}");
+        // A message may be folded.
+        let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(flat.contains(&wanted), "{to}: {said}");
+        // Without the cluster, lint can only say that nothing judges such a workload.
+        assert_eq!(said.contains("warning"), to.starts_with("critical"), "{to}: {said}");
+    }
+}
+
 /// Files in the wrong place, and names that do not exist: one message each, that says what to do.
 #[test]
 fn a_file_in_the_wrong_place() {

@@ -102,7 +102,7 @@ fn loaded(name: &str, set: &[(&str, &str)]) -> Loaded {
 fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Result<Plan, Vec<String>> {
     let host = bindings.node_host.as_ref().map(|spec| NodeHost::new(spec, &Here::now()));
     let machines = BTreeMap::new();
-    build(&Request {
+    let planned = build(&Request {
         recovery: None,
         loaded,
         inventory,
@@ -110,7 +110,8 @@ fn planned(loaded: &Loaded, inventory: &Inventory, bindings: &Bindings) -> Resul
         machines: &machines,
         host: host.as_ref(),
         run: "20260101t000000000-x",
-    })
+    });
+    planned.map_err(|mistakes| loaded.placed(mistakes).list.into_iter().map(|problem| problem.what).collect())
 }
 
 pub fn plan(name: &str) -> Plan {

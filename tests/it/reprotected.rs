@@ -1,8 +1,8 @@
 //! The step and the expectation `reprotected`: a new backup after the restore, and labels on the backup that was used.
 
 use drillmaster::{
-    event::{Event, Kind},
-    model::{Exit, Outcome, StepResult},
+    event::{Event, Kind, StepEnd},
+    model::{Exit, Outcome, StepResult, backup_name},
     sim::Description,
 };
 
@@ -72,6 +72,26 @@ fn without_a_complete_new_backup_it_is_not_protected() {
         assert_eq!(outcome(&ended), Outcome::Fail, "{what}");
         assert_eq!(ended.exit, Some(Exit::Failed), "{what}");
     }
+}
+
+/// Another client deletes the backup that the restore used, so it cannot be labelled: the step fails, and what is
+/// expected of the new backup is still judged by the new backup.
+#[test]
+fn a_backup_without_a_label_does_not_take_the_new_backup_away() {
+    let used = backup_name("run", "snapshot");
+    let gone = format!(
+        "{SHOP}happens:\n  - {{after: {{step: protected again}}, what: {{delete: {{object: backup/{used}, namespace: velero}}}}}}\n"
+    );
+    let gone = Description::parse(&gone).unwrap();
+    let loaded = scenario("namespace-loss-and-restore", &gone);
+    let ended = on_paused_time(async { Rehearsal::set(&gone, 1).await.drill(&loaded, None).await });
+    assert_eq!((outcome(&ended), ended.exit), (Outcome::Pass, Some(Exit::Failed)));
+    let why = ended.events.iter().find_map(|e| match &e.event {
+        Kind::StepFinished { end: StepEnd::Failed, detail, .. } => Some(detail.to_string()),
+        _ => None,
+    });
+    let why = why.expect("the step fails");
+    assert!(why.contains("is complete, but") && why.contains("could not be labelled"), "{why}");
 }
 
 #[test]

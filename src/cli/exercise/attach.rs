@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::super::{Failure, shown};
 use crate::{
     exercise::Attached,
     files,
-    model::{Exit, Redactor, printable},
+    model::{Exit, Redactor, printable, sha256},
     told,
 };
 
@@ -29,7 +27,7 @@ pub(super) fn attach(dir: &Path, file: &Path) -> Result<Attached, Failure> {
     if bytes.len() as u64 > LARGEST {
         return Err(wrong(format!("it is larger than {} MiB, which is the limit", LARGEST >> 20)));
     }
-    let sha256: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = sha256(&bytes);
     files::replace(&folder.join(&sha256), &bytes).map_err(|e| wrong(e.to_string()))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Attached { sha256, name: told!(Redactor::default(), "{}", printable(&name)), bytes: bytes.len() as u64 })

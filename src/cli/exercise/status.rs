@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     exercise::{
-        Act, DrillStage, Judgement, KnownExercise, Measured, Phase, Rating, Stage, Watched, authorised_hash, between,
-        clock, date_time, deadline, judge, long, next_due, open_stage,
+        Act, DrillStage, ExercisePhase, Judgement, KnownExercise, Measured, Rating, Stage, Watched, authorised_hash,
+        between, clock, date_time, deadline, judge, long, next_due, open_stage,
     },
     files,
     model::{Exit, printable},
@@ -49,8 +49,8 @@ pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
     let state = &known.state;
     let mut text = format!("{}: {}\n", state.exercise, state.phase.words());
     match state.phase {
-        Phase::Prepared => text += &format!("hash           {}\n", authorised_hash(state)),
-        Phase::Closed => text += &results(&known),
+        ExercisePhase::Prepared => text += &format!("hash           {}\n", authorised_hash(state)),
+        ExercisePhase::Closed => text += &results(&known),
         _ => {
             for stage in &known.loaded.playbook.stages {
                 text += &stage_line(&known, stage, now);
@@ -61,7 +61,7 @@ pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
         text += &items(&known, stage, now);
         text += &drill(dir, stage.scenario.as_ref(), watched.as_ref());
         text += &format!("next           {}\n", next(stage));
-    } else if matches!(state.phase, Phase::Running | Phase::Stopped | Phase::Reviewed) {
+    } else if matches!(state.phase, ExercisePhase::Running | ExercisePhase::Stopped | ExercisePhase::Reviewed) {
         text += "next           exercise next, or exercise sign and exercise close\n";
     }
     if let Some(due) = next_due(&known.loaded.playbook, state, watched.as_ref()).filter(|due| *due > now) {
@@ -107,7 +107,7 @@ fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
             }
             (None, Some(due)) => {
                 let over = item.within().and_then(|within| deadline(state, own.given.unwrap_or(due), within));
-                let none = if state.phase == Phase::Paused { "its clock is stopped" } else { "no limit" };
+                let none = if state.phase == ExercisePhase::Paused { "its clock is stopped" } else { "no limit" };
                 let left = over.map_or_else(|| none.to_owned(), |over| format!("{} left", long(between(now, over))));
                 let verb = if item.decide.is_some() {
                     format!("decide {} OPTION", item.id)
@@ -150,7 +150,7 @@ fn next(stage: &Stage) -> String {
         Some(Act::Manual(manual)) => format!("{} does: {}; then exercise done {id}", manual.role, manual.task),
         Some(Act::Check(_)) => format!("drillmaster check …, then exercise done {id} --text RESULT"),
         Some(Act::Gate(gate)) => format!("{} answers: {} exercise answer {id} yes|no", gate.ask, gate.question),
-        Some(Act::Scenario(_)) => "the stage ends with its drill, when nothing beside it is open".into(),
+        Some(Act::Scenario(_)) => "the stage ends when its drill has ended and no item is open".into(),
         Some(Act::Review(_)) => "exercise hotwash, exercise rate, then exercise next".into(),
         Some(Act::SignOff(_)) => "exercise sign, then exercise close".into(),
         Some(Act::Brief(_) | Act::Discuss(_)) | None => "exercise next".into(),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{PlayersView, Whole};
 use crate::{
-    exercise::{people::hash, time::plus},
-    model::{Dur, is_printable},
+    exercise::time::plus,
+    model::{Dur, is_printable, sha256},
 };
 
 /// One entry.
@@ -50,7 +50,7 @@ pub(super) fn of_stages(whole: &Whole<'_>) -> Option<String> {
 }
 
 fn uid(name: &str, start: Timestamp, of: &str) -> String {
-    format!("{}@drillmaster.dev", &hash(&format!("{name} {start} {of}"))[..24])
+    format!("{}@drillmaster.dev", &sha256(format!("{name} {start} {of}"))[..24])
 }
 
 fn calendar(stamp: Timestamp, entries: &[Entry]) -> String {

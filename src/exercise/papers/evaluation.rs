@@ -3,7 +3,7 @@
 use super::{Whole, chapter, plan::judged, said};
 use crate::{
     exercise::{
-        playbook::{Judged, Objective},
+        playbook::{JudgedBy, Objective},
         stage::Does,
         what::Rating,
     },
@@ -17,7 +17,7 @@ pub(super) fn guide(whole: &Whole<'_>) -> Paper {
         "How to rate",
         vec![
             said(
-                "Rate objectives, never people. A rating that is better than the measurement needs a reason, and the report marks it. What you did not see, say so.",
+                "Rate objectives, never people. A rating that is better than the measurement needs a reason, and the report marks it. If you did not see something, write that.",
             ),
             Block::Table(Table::new("", ["Rating", "Meaning"], ratings.to_vec())),
         ],
@@ -46,10 +46,10 @@ fn objective(whole: &Whole<'_>, o: &Objective) -> Chapter {
 /// The injects and their expected responses, for objectives that people decide.
 fn observe(whole: &Whole<'_>, o: &Objective) -> String {
     match o.judge.one() {
-        Some(Judged::Time { from, to, .. }) => {
+        Some(JudgedBy::Time { from, to, .. }) => {
             format!("note when `{from}` happens, and when `{to}` is answered and by whom")
         }
-        Some(Judged::Rating(_)) => {
+        Some(JudgedBy::Rating(_)) => {
             let items = whole.loaded.playbook.stages.iter().flat_map(|stage| &stage.during);
             let expected: Vec<String> = items
                 .filter_map(|item| match item.does()? {

@@ -3,7 +3,7 @@
 use super::{Whole, chapter, how_to_stop, list, said};
 use crate::{
     exercise::{
-        playbook::{Judged, Objective, Playbook, RoleSpec},
+        playbook::{JudgedBy, Objective, Playbook, RoleSpec},
         time::long,
     },
     report::{Block, Paper, Row, Table},
@@ -87,9 +87,9 @@ pub(in crate::exercise) fn objective(o: &Objective) -> Row {
 /// What decides about an objective.
 pub(super) fn judged(o: &Objective) -> String {
     match o.judge.one() {
-        Some(Judged::Expect(ids)) => format!("the drill: {}", ids.join(", ")),
-        Some(Judged::Time { from, to, within }) => format!("the time from `{from}` to `{to}`, at most {within}"),
-        Some(Judged::Rating(role)) => format!("a rating by the {role}"),
+        Some(JudgedBy::Expect(ids)) => format!("the drill: {}", ids.join(", ")),
+        Some(JudgedBy::Time { from, to, within }) => format!("the time from `{from}` to `{to}`, at most {within}"),
+        Some(JudgedBy::Rating(role)) => format!("a rating by the {role}"),
         None => "nothing".into(),
     }
 }

@@ -123,10 +123,7 @@ pub(super) fn hand_out(view: &PlayersView) -> Paper {
         chapter(
             "Scope",
             vec![
-                list(
-                    view.inside.iter().map(|text| format!("Tested: {text}")),
-                    "What is tested is told at the briefing.",
-                ),
+                list(view.inside.iter().map(|text| format!("Tested: {text}")), "The briefing says what is tested."),
                 list(view.outside.iter().map(|text| format!("Not tested: {text}")), ""),
             ],
         ),

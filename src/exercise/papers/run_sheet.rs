@@ -27,7 +27,7 @@ pub(super) fn run_sheet(whole: &Whole<'_>) -> Paper {
             chapter(
                 "Times by plan",
                 vec![
-                    said("Times of items come from a rehearsal on the simulated cluster, and count each hold with its whole time limit. What cannot be predicted says so."),
+                    said("Times of items come from a rehearsal on the simulated cluster, and count each hold with its whole time limit. The others are marked “not predicted”."),
                     Block::Table(Table::new("", head, rows)),
                 ],
             ),

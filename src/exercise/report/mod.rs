@@ -15,20 +15,19 @@ use jiff::Timestamp;
 
 use super::{
     judge::{Judgement, judge},
-    people::hash,
     playbook::{Objective, Playbook},
-    session::Known,
+    session::KnownExercise,
     state::{Action, State},
     what::{ActionStatus, By, ClusterAccess, Line},
 };
 use crate::{
-    model::{REHEARSAL, is_printable, printable},
+    model::{REHEARSAL, is_printable, printable, sha256},
     report::{Block, Document, Key, List, Part, Section, Table, Text, Words},
 };
 
 /// Everything that the report is made from.
 pub(super) struct Context<'a> {
-    pub known: &'a Known,
+    pub known: &'a KnownExercise,
     pub lines: &'a [Line],
     /// When the report is made: actions become overdue with time. None for the hash that people sign, because actions
     /// go on after the signature.
@@ -66,11 +65,11 @@ impl<'a> Context<'a> {
 }
 
 /// The report of an exercise.
-pub fn report(known: &Known, lines: &[Line], now: Timestamp) -> Document {
+pub fn report(known: &KnownExercise, lines: &[Line], now: Timestamp) -> Document {
     made(known, lines, Some(now))
 }
 
-fn made(known: &Known, lines: &[Line], now: Option<Timestamp>) -> Document {
+fn made(known: &KnownExercise, lines: &[Line], now: Option<Timestamp>) -> Document {
     let objectives = &known.loaded.playbook.objectives;
     let judged = objectives.iter().map(|o| (o, judge(&known.loaded.playbook, &known.state, o))).collect();
     let context = Context { known, lines, now, judged };
@@ -120,11 +119,11 @@ fn mark(c: &Context<'_>) -> String {
 
 /// The hash that people sign: of everything in the report but the signatures, the actions, which go on afterwards, and
 /// the hashes of the evidence.
-pub fn report_hash(known: &Known, lines: &[Line]) -> String {
+pub fn report_hash(known: &KnownExercise, lines: &[Line]) -> String {
     let document = made(known, lines, None);
     let signed = document.sections().filter(|s| !matches!(s.key, Key::Actions | Key::SignOff | Key::Evidence));
     let signed: Vec<&Section> = signed.collect();
-    hash(&serde_json::to_string(&signed).unwrap_or_default())
+    sha256(serde_json::to_string(&signed).unwrap_or_default())
 }
 
 /// A list. The report of an exercise is in English.

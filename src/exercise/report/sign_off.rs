@@ -10,7 +10,7 @@ use crate::{
 /// Section 15. Whether a control was exercised and whether it was effective are two questions.
 pub(super) fn controls(c: &Context<'_>) -> Section {
     let block = if c.state().is_rehearsal() {
-        Block::Paragraph("None: a rehearsal is evidence for no control.".into())
+        Block::Paragraph("None: a rehearsal is not evidence for any control.".into())
     } else {
         let took_place = c.playbook().stages.iter().any(|stage| {
             c.state().stage_of(&stage.id).end == Some(StageEnd::Done)

@@ -5,7 +5,7 @@ use super::Context;
 use crate::{
     exercise::{
         judge::Measured,
-        playbook::Judged,
+        playbook::JudgedBy,
         state::ItemEnd,
         what::{NoteOn, Rating},
     },
@@ -107,7 +107,7 @@ pub(super) fn tone_of(
     match (result.measured, result.rating) {
         (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Tone::Bad,
         (Measured::Met, _) => Tone::Good,
-        (Measured::Rated, Some(Rating::P | Rating::S)) if matches!(o.judge.one(), Some(Judged::Rating(_))) => {
+        (Measured::Rated, Some(Rating::P | Rating::S)) if matches!(o.judge.one(), Some(JudgedBy::Rating(_))) => {
             Tone::Good
         }
         _ => Tone::Warn,

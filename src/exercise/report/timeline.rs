@@ -148,7 +148,7 @@ pub(super) fn deviations(c: &Context<'_>) -> Section {
             all.push(format!("Stage {} began {} later than planned.", stage.id, long(late)));
         }
     }
-    let all = list("", all, "Everything went by plan.");
+    let all = list("", all, "Everything went as planned.");
     Section::new(Key::Deviations, "Deviations and incidents", vec![Block::List(all)])
 }
 

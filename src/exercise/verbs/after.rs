@@ -4,18 +4,18 @@ use super::{Day, Verb};
 use crate::{
     exercise::{
         judge::judge,
-        people::hash,
-        playbook::{Judged, Role},
-        state::Phase,
+        playbook::{JudgedBy, Role},
+        state::ExercisePhase,
         what::{Rating, What},
         who::Claim,
     },
+    model::sha256,
     scenario::meant,
 };
 
 impl Day<'_> {
     pub(super) fn rate(&self, claim: &Claim, id: &str, rating: Rating, why: &str) -> Result<Vec<What>, String> {
-        self.in_phase(&[Phase::Running, Phase::Stopped, Phase::Reviewed])?;
+        self.in_phase(&[ExercisePhase::Running, ExercisePhase::Stopped, ExercisePhase::Reviewed])?;
         let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
         let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
             return Err(format!(
@@ -25,7 +25,7 @@ impl Day<'_> {
             ));
         };
         let role = match objective.judge.one() {
-            Some(Judged::Rating(role)) => role,
+            Some(JudgedBy::Rating(role)) => role,
             _ => Role::Evaluator,
         };
         let by = self.by(claim, &[role])?;
@@ -62,7 +62,7 @@ impl Day<'_> {
                 let text = self.text(text, "the action")?;
                 // The id does not depend on how many actions there are: two directors may add at once.
                 let id =
-                    format!("A-{}-{}", self.now.strftime("%Y"), &hash(&format!("{}{text}", self.state.exercise))[..6]);
+                    format!("A-{}-{}", self.now.strftime("%Y"), &sha256(format!("{}{text}", self.state.exercise))[..6]);
                 if self.state.actions.contains_key(&id) {
                     return Err(format!("action {id} says this already"));
                 }

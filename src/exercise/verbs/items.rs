@@ -5,7 +5,7 @@ use crate::{
     exercise::{
         playbook::Role,
         stage::{Act, Does, Effect, Evidence, Item, Stage},
-        state::{ItemEnd, Phase},
+        state::{ExercisePhase, ItemEnd},
         what::{Attached, NoteOn, StageEnd, What},
         who::Claim,
     },
@@ -24,7 +24,7 @@ impl<'a> Day<'a> {
     }
 
     pub(super) fn item(&self, claim: &Claim, verb: &Verb) -> Result<Vec<What>, String> {
-        self.in_phase(&[Phase::Running])?;
+        self.in_phase(&[ExercisePhase::Running])?;
         match verb {
             Verb::Decide { item, option, text } => self.choose(claim, item, option, text),
             Verb::Done { id, text, evidence } => self.done(claim, id, text, evidence.as_ref()),

@@ -8,16 +8,16 @@ mod stages;
 use jiff::Timestamp;
 
 use super::{
-    people::{People, hash},
+    people::People,
     playbook::{Playbook, Role},
     stage::Stage,
-    state::{Phase, State},
+    state::{ExercisePhase, State},
     tick::{Watched, open_stage},
     what::{ActionStatus, Attached, By, NoteOn, Rating, StageEnd, StopFor, What},
     who::{Claim, who},
 };
 use crate::{
-    model::{Redactor, Told},
+    model::{Redactor, Told, sha256},
     told,
 };
 
@@ -125,8 +125,8 @@ pub struct Day<'a> {
 /// # Errors
 /// Why this is not possible now, or not for this person, and what to do instead.
 pub fn decide(day: &Day<'_>, claim: &Claim, verb: &Verb) -> Result<Vec<What>, String> {
-    if day.state.phase == Phase::Closed && !matches!(verb, Verb::ActionUpdate { .. }) {
-        return Err("the exercise is closed; only `exercise actions update` goes on".into());
+    if day.state.phase == ExercisePhase::Closed && !matches!(verb, Verb::ActionUpdate { .. }) {
+        return Err("the exercise is closed: only `exercise actions update` is still possible".into());
     }
     match verb {
         Verb::Authorise { .. }
@@ -172,7 +172,7 @@ impl<'a> Day<'a> {
         }
     }
 
-    fn in_phase(&self, phases: &[Phase]) -> Result<(), String> {
+    fn in_phase(&self, phases: &[ExercisePhase]) -> Result<(), String> {
         if phases.contains(&self.state.phase) {
             return Ok(());
         }
@@ -183,7 +183,7 @@ impl<'a> Day<'a> {
     fn whole(&self, claim: &Claim, verb: &Verb) -> Result<Vec<What>, String> {
         match verb {
             Verb::Authorise { hash } => {
-                self.in_phase(&[Phase::Prepared])?;
+                self.in_phase(&[ExercisePhase::Prepared])?;
                 let by = self.by(claim, &[Role::Sponsor])?;
                 let whole = authorised_hash(self.state);
                 if hash.len() < 12 || !whole.starts_with(hash.as_str()) {
@@ -194,7 +194,7 @@ impl<'a> Day<'a> {
                 Ok(vec![What::Authorised { by, hash: whole }])
             }
             Verb::Start => {
-                self.in_phase(&[Phase::Authorised])?;
+                self.in_phase(&[ExercisePhase::Authorised])?;
                 let by = self.by(claim, &[Role::Director])?;
                 let first = &self.playbook.stages[0];
                 Ok(vec![
@@ -210,7 +210,7 @@ impl<'a> Day<'a> {
                 Ok(vec![What::RoleAbsent { role: *role, by, why: self.text(why, "the reason")? }])
             }
             Verb::Pause { why } => {
-                self.in_phase(&[Phase::Running])?;
+                self.in_phase(&[ExercisePhase::Running])?;
                 let by = self.by(claim, &[Role::Director])?;
                 if let Some(open) = self.watched.map(|w| w.drill.open_faults).filter(|open| *open > 0) {
                     return Err(format!(
@@ -220,15 +220,15 @@ impl<'a> Day<'a> {
                 Ok(vec![What::Paused { by, why: self.text(why, "the reason")? }])
             }
             Verb::Resume => {
-                self.in_phase(&[Phase::Paused])?;
+                self.in_phase(&[ExercisePhase::Paused])?;
                 Ok(vec![What::Resumed { by: self.by(claim, &[Role::Director])? }])
             }
             Verb::Stop { how, phrase, why } => self.stop(claim, *how, phrase.as_deref(), why),
             Verb::Sign { head, report } => {
                 let roles = self.signs();
-                if self.state.phase != Phase::Reviewed {
+                if self.state.phase != ExercisePhase::Reviewed {
                     return Err(format!(
-                        "the report is signed after the hotwash; the exercise is {}",
+                        "the report can be signed only after the hotwash; the exercise is {}",
                         self.state.phase.words()
                     ));
                 }
@@ -243,10 +243,18 @@ impl<'a> Day<'a> {
     }
 
     fn stop(&self, claim: &Claim, how: StopFor, phrase: Option<&str>, why: &str) -> Result<Vec<What>, String> {
-        self.in_phase(&[Phase::Prepared, Phase::Authorised, Phase::Running, Phase::Paused])?;
+        self.in_phase(&[
+            ExercisePhase::Prepared,
+            ExercisePhase::Authorised,
+            ExercisePhase::Running,
+            ExercisePhase::Paused,
+        ])?;
         let said = phrase.map(|words| words.trim().eq_ignore_ascii_case(self.playbook.stop.phrase.trim()));
         if said == Some(false) {
-            return Err(format!("these are not the words of the playbook; they are: {}", self.playbook.stop.phrase));
+            return Err(format!(
+                "these are not the stop words of the playbook, which are: {}",
+                self.playbook.stop.phrase
+            ));
         }
         // Everybody may stop the exercise. A real incident pages people, so it takes the words, or the roles.
         let roles: &[Role] = match (how, said) {
@@ -271,7 +279,7 @@ impl<'a> Day<'a> {
 
     fn close(&self, claim: &Claim) -> Result<Vec<What>, String> {
         let by = self.by(claim, &[Role::Director])?;
-        if self.state.phase != Phase::Reviewed {
+        if self.state.phase != ExercisePhase::Reviewed {
             return Err(format!("the exercise is {}; `exercise status` says what is left", self.state.phase.words()));
         }
         let missing: Vec<&str> = self
@@ -312,7 +320,7 @@ pub fn authorised_hash(state: &State) -> String {
         state.seats.iter().map(|seat| format!("{} {:?} {}", seat.person.0, seat.roles, seat.absent)).collect();
     let scenarios: Vec<String> = state.scenarios.iter().map(|(file, hash)| format!("{file} {hash}")).collect();
     let (scenarios, seats) = (scenarios.join("\n"), seats.join("\n"));
-    hash(&format!("{}\n{:?}\n{scenarios}\n{seats}\n{:?}", state.playbook_hash, state.set, state.place))
+    sha256(format!("{}\n{:?}\n{scenarios}\n{seats}\n{:?}", state.playbook_hash, state.set, state.place))
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::Day;
 use crate::{
     exercise::{
-        playbook::{Judged, Role},
+        playbook::{JudgedBy, Role},
         stage::{Act, Stage},
-        state::Phase,
+        state::ExercisePhase,
         what::{By, StageEnd, StopFor, What},
         who::Claim,
     },
@@ -15,7 +15,7 @@ use crate::{
 impl Day<'_> {
     /// Closes the open stage, if nothing in it is missing, and opens the next one.
     pub(super) fn next(&self, claim: &Claim, skip: Option<&str>) -> Result<Vec<What>, String> {
-        self.in_phase(&[Phase::Running, Phase::Stopped, Phase::Reviewed])?;
+        self.in_phase(&[ExercisePhase::Running, ExercisePhase::Stopped, ExercisePhase::Reviewed])?;
         let by = self.by(claim, &[Role::Director])?;
         let mut lines = vec![];
         if let Some((_, stage)) = self.open() {
@@ -24,7 +24,7 @@ impl Day<'_> {
                 None => lines.extend(self.finished(stage, &by)?),
             }
         }
-        let ends_well = self.state.phase == Phase::Running;
+        let ends_well = self.state.phase == ExercisePhase::Running;
         let comes = |stage: &&Stage| {
             let unopened = !self.state.stages.contains_key(&stage.id);
             unopened && (ends_well || stage.review.is_some() || stage.sign_off.is_some())
@@ -32,7 +32,7 @@ impl Day<'_> {
         match self.playbook.stages.iter().find(comes) {
             Some(stage) => lines.push(What::StageOpened { stage: stage.id.clone(), by }),
             None if lines.is_empty() => {
-                return Err("there is no further stage: `exercise sign`, then `exercise close`".into());
+                return Err("there are no more stages: use `exercise sign`, then `exercise close`".into());
             }
             None => {}
         }
@@ -95,7 +95,7 @@ impl Day<'_> {
             )),
             Some(Act::Gate(gate)) => Err(format!("stage `{id}` waits for {}: `exercise answer {id} yes|no`", gate.ask)),
             Some(Act::Scenario(_)) => Err(format!(
-                "the drill of stage `{id}` goes on, or something beside it is open: `exercise status` shows it"
+                "the drill of stage `{id}` has not ended, or an item beside it is open: `exercise status` shows it"
             )),
             Some(Act::SignOff(_)) => Err("the last stage ends with `exercise sign`, then `exercise close`".into()),
             Some(Act::Review(review)) => {
@@ -118,12 +118,12 @@ impl Day<'_> {
 
     fn needs_rating(&self, id: &str) -> bool {
         let objective = self.playbook.objectives.iter().find(|o| o.id == id);
-        let by_people = objective.is_some_and(|o| matches!(o.judge.one(), Some(Judged::Rating(_))));
+        let by_people = objective.is_some_and(|o| matches!(o.judge.one(), Some(JudgedBy::Rating(_))));
         by_people && !self.state.ratings.contains_key(id)
     }
 
     pub(super) fn answer(&self, claim: &Claim, id: &str, yes: bool, text: &str) -> Result<Vec<What>, String> {
-        self.in_phase(&[Phase::Running])?;
+        self.in_phase(&[ExercisePhase::Running])?;
         let open = self.open().filter(|(_, stage)| stage.id == id);
         let Some(gate) = open.and_then(|(_, stage)| stage.gate.as_ref()) else {
             let open = self.open().filter(|(_, stage)| stage.gate.is_some()).map(|(_, stage)| stage.id.as_str());

@@ -3,12 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{
     event::StepEnd,
     history::Run,
-    model::{Exit, Outcome},
+    model::{Exit, Outcome, sha256},
     report::{StepLine, Story, story_of},
     verdict::{ReadRun, TOOL},
 };
@@ -46,8 +45,8 @@ impl Clock {
 pub fn traces(run: &Run, reading: &ReadRun) -> Value {
     let story = story_of(reading);
     let clock = Clock::of(reading);
-    let trace = hex(&["trace", &run.run], 16);
-    let root = hex(&["span", &run.run], 8);
+    let trace = id(&["trace", &run.run], 16);
+    let root = id(&["span", &run.run], 8);
     let mut spans = vec![drill(run, &story, reading, &clock, &trace, &root)];
     let steps = story.steps.iter().enumerate();
     spans.extend(steps.map(|(i, step)| span(run, step, i, reading, &clock, (&trace, &root))));
@@ -113,7 +112,7 @@ fn span(run: &Run, step: &StepLine, i: usize, reading: &ReadRun, clock: &Clock, 
         _ => json!({"code": 0, "message": step.detail}),
     };
     let ended = step.end.map_or_else(|| "not ended".to_owned(), |end| format!("{end:?}").to_lowercase());
-    json!({"traceId": trace, "spanId": hex(&["step", &run.run, &i.to_string()], 8), "parentSpanId": root,
+    json!({"traceId": trace, "spanId": id(&["step", &run.run, &i.to_string()], 8), "parentSpanId": root,
         "name": format!("{} {}", step.verb, step.name), "kind": INTERNAL, "startTimeUnixNano": nanos(start),
         "endTimeUnixNano": nanos(end.max(start)), "attributes": [
             text("drillmaster.step", &step.name), text("drillmaster.verb", &step.verb), text("drillmaster.end", &ended)],
@@ -129,9 +128,9 @@ fn nanos(at: Timestamp) -> String {
     at.as_nanosecond().max(0).to_string()
 }
 
-fn hex(parts: &[&str], bytes: usize) -> String {
-    let text = parts.join("\n");
-    Sha256::digest(text.as_bytes()).iter().take(bytes).map(|b| format!("{b:02x}")).collect()
+/// An id of this many bytes that follows from its parts.
+fn id(parts: &[&str], bytes: usize) -> String {
+    sha256(parts.join("\n"))[..2 * bytes].to_owned()
 }
 
 /// The worst outcome first, for messages.

@@ -2,10 +2,9 @@
 
 use minijinja::{AutoEscape, Environment, Value, context, value::Serde};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::{
-    model::{is_run_name, printable},
+    model::{is_run_name, printable, sha256},
     report::{Tone, page_style},
 };
 
@@ -116,8 +115,7 @@ pub fn page_name(dir: &str) -> String {
     if is_run_name(dir) && dir.len() <= 120 {
         return format!("{dir}.html");
     }
-    let hash: String = Sha256::digest(dir.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
-    format!("run-{hash}.html")
+    format!("run-{}.html", &sha256(dir)[..24])
 }
 
 #[cfg(test)]

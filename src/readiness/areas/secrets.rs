@@ -6,11 +6,9 @@ use regex::Regex;
 
 use serde_json::Value;
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     inventory::{LEFT_OUT, Object, REPEATED, ReviewSource},
-    model::{Class, Severity, Subject, Unseen},
+    model::{Class, Severity, Subject, Unseen, sha256},
     readiness::{
         check::{Check, Needs, Say},
         picture::Picture,
@@ -127,8 +125,7 @@ fn is_reference(value: &str) -> bool {
 
 /// A form of the value that is enough to find it again, and not enough to use it.
 fn redacted(value: &str) -> String {
-    let print: String = Sha256::digest(value).iter().take(4).map(|b| format!("{b:02x}")).collect();
-    format!("{}… (sha256 {print})", value.chars().take(4).collect::<String>())
+    format!("{}… (sha256 {})", value.chars().take(4).collect::<String>(), &sha256(value)[..8])
 }
 
 fn literals(p: &Picture<'_>, say: &mut Say) {

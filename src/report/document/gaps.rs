@@ -221,7 +221,10 @@ pub(super) fn protected(c: &Context<'_>) -> Option<String> {
     let plan = c.plan()?;
     let restores = plan.steps.iter().any(|s| matches!(s.verb(), Some(Verb::Restore(r)) if r.into.is_none()));
     if let Some(after) = c.history.state.results.values().find_map(StepResult::reprotected) {
-        return Some(say!(c.words, w::PROTECTED, after.made.backup, after.used));
+        return Some(match &after.unlabelled {
+            None => say!(c.words, w::PROTECTED, after.made.backup, after.used),
+            Some(_) => say!(c.words, w::PROTECTED_UNLABELLED, after.made.backup, after.used),
+        });
     }
     Some(match (restores, is_unprotected(c)) {
         (false, _) => say!(c.words, w::PROTECTION_NOT_ASKED),

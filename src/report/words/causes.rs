@@ -12,7 +12,7 @@ super::words! { "causes",
     FILES_DIFFER = "files differ: {0}";
     BUDGET = "{0}/{1}: {2} healthy pods required, {3} at the lowest";
     DO_SERVICE = "Shorten the longest phase of the recovery, or agree on another objective with the owner of the function.";
-    DO_REPLICAS = "Check the room on the other nodes and the start time of the pods of {0}: `drillmaster check --for zone`.";
+    DO_REPLICAS = "Check the free capacity of the other nodes and the start time of the pods of {0}: `drillmaster check --for zone`.";
     DO_PLACEMENT = "Spread {0} with topologySpreadConstraints.";
     DO_BUDGETS = "Give each critical workload exactly one budget that allows a disruption: `drillmaster check --for drain`.";
     DO_ALERT = "Correct the rule, the route or the silence of {0}: `drillmaster check --prometheus URL --alertmanager URL`.";

@@ -2,7 +2,7 @@
 
 super::words! { "controls",
     CONTROLS = "Control mapping";
-    REHEARSAL = "None: a rehearsal is evidence for no control.";
+    REHEARSAL = "None: a rehearsal is not evidence for any control.";
     YES = "yes";
     NOT_EXERCISED = "no: the drill changed nothing";
     NOT_SHOWN = "not shown";

@@ -13,7 +13,7 @@ super::words! { "findings",
     CAUSE = "Cause";
     RECOMMENDATION = "Recommendation";
     CORRECTED_WHEN = "Corrected when";
-    NOTHING = "Nothing was found that did not go as it should.";
+    NOTHING = "There are no findings.";
     MORE = "And {0} more findings: see report.json.";
     EVENT = "event {0}";
     EVERY = "every {0}";

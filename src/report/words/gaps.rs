@@ -39,6 +39,7 @@ super::words! { "gaps",
     WAIVED_DO = "Correct it before the waiver ends; `drillmaster explain {0}` says how.";
     WAIVED_RETEST = "the check {0} holds without a waiver";
     PROTECTED = "backup {0} was Completed after the restore of {1}, which carries the labels of this run";
+    PROTECTED_UNLABELLED = "backup {0} was Completed after the restore of {1}, which could not be labelled";
     PROTECTION_NOT_ASKED = "not asked: the drill did not restore the application in place";
     PROTECTION_NOT_SEEN = "not observed: no Completed backup after the restore";
     PROTECTION_SEEN = "a backup was Completed after the restore";

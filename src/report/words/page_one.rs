@@ -18,7 +18,7 @@ super::words! { "page_one",
     CLOSEST = " The closest, {0}, used {1} of {2}.";
     ALL_PASSED = "All {0} required expectations passed.{1}";
     SOME_FAILED = "{0} of {1} required expectations failed.{2}";
-    OTHER_RULES = "The verdict was made by the rules of another version. This version did not confirm it.";
+    OTHER_RULES = "The verdict was made by the rules of another version. This version does not confirm it.";
     SOME_NOT_JUDGED = "Nothing failed, but {0} of {1} required expectations could not be judged.{2}";
     BY_A_PERSON = "A person has to do it.";
     BY_RECOVER = "Run drillmaster recover.";

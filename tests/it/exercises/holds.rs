@@ -76,7 +76,11 @@ fn another_terminal_answers() {
     assert!(lines.any(|line| line.contains("\"GateOpened\"")), "it asks");
     let run = "runs/node-power-loss-small-shop-seed-1";
     assert!(desk.bad(&["answer", run, "og", "yes"]).contains("the run waits for go"));
-    desk.good(&["answer", run, "go", "yes", "--by", "Ada\u{1b}[31m"]);
+    // A hold has no refusal, and a no must not take the place of a later yes.
+    let said = desk.bad(&["answer", run, "go", "no"]);
+    assert!(said.contains("`go` is a hold, which nobody can refuse") && said.contains("Nothing was written"), "{said}");
+    let said = desk.good(&["answer", run, "go", "yes", "--by", "Ada\u{1b}[31m"]);
+    assert!(said.contains("answered go with yes; a later answer does not count"), "{said}");
     let answered = lines.find(|line| line.contains("\"GateAnswered\"")).unwrap();
     assert!(answered.contains("(asserted)") && !answered.contains('\u{1b}'), "{answered}");
     assert!(desk.bad(&["answer", run, "go", "no"]).contains("answered already"));

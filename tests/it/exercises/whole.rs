@@ -8,7 +8,7 @@ fn whole(playbook: &str, policy: &str) -> (i32, String, String) {
     let (code, out, err) = desk.run(&["exercise", "start", &dir, "--unattended", policy]);
     let report = desk.read(&format!("{dir}/report.md"));
     assert!(report.contains("WITHOUT PEOPLE"), "{report}");
-    assert!(report.contains("None: a rehearsal is evidence for no control."), "{report}");
+    assert!(report.contains("None: a rehearsal is not evidence for any control."), "{report}");
     assert!(desk.good(&["exercise", "status", &dir]).contains(": closed"), "{err}");
     // The journal of the exercise names the head of its drill's journal.
     for line in desk.read(&format!("{dir}/journal.jsonl")).lines().filter(|line| line.contains("\"DrillEnded\"")) {

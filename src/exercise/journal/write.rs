@@ -1,83 +1,27 @@
-//! The journal of an exercise: lines with the fields, the segments and the chain of a drill's journal, and kinds of its
-//! own. There is no process that holds it open. Each command takes the lock, reads all lines, appends its own and
-//! releases the lock; so a killed command, a closed laptop or two directors at once lose nothing.
-//!
-//! A machine continues its own newest segment. A command on another machine, or after a reboot, opens the next segment,
-//! which only one process can create; what an earlier machine then still writes counts for nothing. Start with
-//! [`open`] to write and [`read`] to read.
+//! Writes the journal of an exercise: takes the lock, and appends to the segment of this machine or to a new one. Start
+//! with [`open`].
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 
-use super::what::{FORMAT, Line, What};
+use super::{
+    super::what::{Line, What},
+    error::{JournalError, PATIENCE, io_error},
+    read::{Lines, NOT_ONE, read},
+};
 use crate::{
     event::Continues,
     files,
     journal::{Holder, Lock, LockError, RunDir, hash_line, segment},
-    model::printable,
 };
 
-/// How long a command waits for another command on the same exercise.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How often it looks whether the lock is free.
+/// How often a command looks whether the lock is free.
 const LOOK: Duration = Duration::from_millis(20);
-/// The size limit of a segment. A line is written by a person.
-const LARGEST: u64 = 256 << 20;
-
-/// Why the journal of an exercise cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The directory is not that of an exercise, or a file cannot be read or written.
-    #[error("cannot use the journal {path}: {source}")]
-    Io {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A line is damaged.
-    #[error("{path}:{line}: {problem}; nothing was changed. Put back a copy of the file from before the damage")]
-    Damaged {
-        /// The file.
-        path: String,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Another command holds the lock.
-    #[error("another command has been working on this exercise for {} s{by}: wait for it, or end it, and try again", PATIENCE.as_secs())]
-    Busy {
-        /// Who holds it.
-        by: String,
-    },
-    /// The lock cannot be taken.
-    #[error(transparent)]
-    Lock(LockError),
-    /// Another machine continued the exercise at the same moment.
-    #[error("another machine continued this exercise at the same moment; nothing was written. Try again")]
-    Fenced,
-}
-
-/// The lines of a journal, and where it goes on.
-#[derive(Clone, Debug, Default)]
-pub struct Lines {
-    /// The lines that count, in order.
-    pub lines: Vec<Line>,
-    /// SHA-256 of the last one.
-    pub head: String,
-    /// Whether the last line of the newest segment is incomplete, because its writer was killed.
-    pub torn: bool,
-    /// Lines that another machine wrote after it had lost the exercise.
-    pub stray: usize,
-    at: Continues,
-    holder: Option<Holder>,
-}
 
 /// A journal that is open for writing. The lock is released when this is dropped.
 #[derive(Debug)]
@@ -88,157 +32,6 @@ pub struct Open {
     file: Option<File>,
     began: Option<Timestamp>,
     _lock: Lock,
-}
-
-/// Reads the journal of an exercise.
-///
-/// # Errors
-/// It cannot be read, or is damaged; the error names the line.
-pub fn read(dir: &RunDir) -> Result<Lines, JournalError> {
-    let numbers = segment::numbers(&dir.0).map_err(|e| io_error(dir, 1, e))?;
-    let mut files = vec![];
-    for number in numbers {
-        files.push((number, segment_lines(dir, number)?));
-    }
-    if files.first().is_none_or(|(number, _)| *number != 1) {
-        return Err(io_error(dir, 1, io::ErrorKind::NotFound.into()));
-    }
-    // The newest segment that opened a session counts, and all from which it continues.
-    let mut order: Vec<usize> = vec![];
-    let mut next = files.iter().rposition(|(number, file)| *number == 1 || !file.lines.is_empty()).unwrap_or(0);
-    loop {
-        order.push(next);
-        let (number, file) = &files[next];
-        if *number == 1 {
-            break;
-        }
-        let before = file.lines.first().and_then(|(line, _, _)| match &line.event {
-            What::SessionOpened { continues: Some(at), .. } => Some(at.segment),
-            _ => None,
-        });
-        let known = before.and_then(|before| files.iter().position(|(n, _)| *n == before)).filter(|i| *i < next);
-        let problem = "the first line of this segment does not say from which one it continues";
-        next = known.ok_or_else(|| damaged(dir, *number, 1, problem))?;
-    }
-    order.reverse();
-    let mut all = Lines::default();
-    for (i, at) in order.iter().enumerate() {
-        let upto = order.get(i + 1).and_then(|next| match &files[*next].1.lines[0].0.event {
-            What::SessionOpened { continues, .. } => continues.clone(),
-            _ => None,
-        });
-        take(&mut all, dir, files[*at].0, &files[*at].1, upto.as_ref())?;
-    }
-    all.stray +=
-        files.iter().enumerate().filter(|(i, _)| !order.contains(i)).map(|(_, (_, f))| f.lines.len()).sum::<usize>();
-    if all.lines.is_empty() {
-        return Err(damaged(
-            dir,
-            1,
-            1,
-            "the journal is empty: `exercise prepare` did not end; remove the directory and prepare the exercise again",
-        ));
-    }
-    Ok(all)
-}
-
-/// A segment: its lines, each with its hash and the byte at which it ends.
-struct Segment {
-    lines: Vec<(Line, String, u64)>,
-    torn: bool,
-}
-
-fn segment_lines(dir: &RunDir, number: u64) -> Result<Segment, JournalError> {
-    let mut bytes = vec![];
-    let file = segment::open(&dir.0, number).map_err(|e| io_error(dir, number, e))?;
-    file.take(LARGEST).read_to_end(&mut bytes).map_err(|e| io_error(dir, number, e))?;
-    let (mut lines, mut end) = (vec![], 0_u64);
-    let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    for (i, text) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
-        end += text.len() as u64;
-        let text = &text[..text.len() - 1];
-        let line = parsed(text).map_err(|problem| damaged(dir, number, i + 1, &problem))?;
-        lines.push((line, hash_line(text), end));
-    }
-    Ok(Segment { lines, torn: whole < bytes.len() })
-}
-
-/// A line, or the reason why it is not one.
-fn parsed(text: &[u8]) -> Result<Line, String> {
-    let error = match serde_json::from_slice(text) {
-        Ok(line) => return Ok(line),
-        Err(error) => error,
-    };
-    let kind = serde_json::from_slice::<serde_json::Value>(text).ok();
-    let kind = kind.as_ref().and_then(|line| line.get("event")?.get("kind")?.as_str());
-    Err(match kind {
-        Some("RunStarted") => "this is the journal of a drill, not of an exercise".into(),
-        Some(kind) => format!("this version cannot read this line of kind `{}` ({error})", printable(kind)),
-        None => format!("this is not a line of a journal ({error})"),
-    })
-}
-
-/// Adds the lines of a segment, up to where the next one continues.
-fn take(
-    all: &mut Lines,
-    dir: &RunDir,
-    number: u64,
-    file: &Segment,
-    upto: Option<&Continues>,
-) -> Result<(), JournalError> {
-    let wrong = |i: usize, problem: &str| damaged(dir, number, i + 1, problem);
-    let mut bytes = 0;
-    let (mut here, mut epoch) = (0, None);
-    for (i, (line, hash, end)) in file.lines.iter().enumerate() {
-        if upto.is_some_and(|upto| bytes >= upto.bytes) {
-            break;
-        }
-        if line.seq != all.lines.len() as u64 {
-            return Err(wrong(
-                i,
-                &format!(
-                    "this is line {}, but line {} was expected: lines are missing or were moved",
-                    line.seq,
-                    all.lines.len()
-                ),
-            ));
-        }
-        if line.prev != all.head {
-            return Err(wrong(i, "the line before was changed: its hash does not match"));
-        }
-        if *epoch.get_or_insert(line.epoch) != line.epoch {
-            return Err(wrong(i, "this line belongs to another session"));
-        }
-        if line.seq == 0 {
-            header(line).map_err(|problem| wrong(i, &problem))?;
-        }
-        if let What::SessionOpened { holder, .. } = &line.event {
-            all.holder.clone_from(holder);
-        }
-        all.lines.push(line.clone());
-        all.head.clone_from(hash);
-        bytes = *end;
-        here = i + 1;
-    }
-    all.stray += file.lines.len() - here;
-    all.torn = file.torn && upto.is_none();
-    all.at = Continues { segment: number, bytes, seq: all.lines.len() as u64, hash: all.head.clone() };
-    match upto {
-        Some(upto) if *upto != all.at => {
-            Err(wrong(here, "the next segment continues from a line that this one does not contain"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn header(line: &Line) -> Result<(), String> {
-    match &line.event {
-        What::ExercisePrepared { format, .. } if format == FORMAT => Ok(()),
-        What::ExercisePrepared { format, .. } => {
-            Err(format!("the format is `{}`, and this version reads {FORMAT}", printable(format)))
-        }
-        _ => Err("the first line is not the header of an exercise".into()),
-    }
 }
 
 /// Creates the journal of a new exercise with its first line.
@@ -263,11 +56,7 @@ pub fn create(dir: &RunDir, at: Timestamp, first: What) -> Result<Open, JournalE
 pub fn open(dir: &RunDir) -> Result<Open, JournalError> {
     // The lock file would be created in any directory.
     if !dir.journal().is_file() {
-        return Err(io_error(
-            dir,
-            1,
-            io::Error::new(io::ErrorKind::NotFound, "this directory does not contain an exercise"),
-        ));
+        return Err(io_error(dir, 1, io::Error::new(io::ErrorKind::NotFound, NOT_ONE)));
     }
     let lock = locked(dir)?;
     let read = read(dir)?;
@@ -363,18 +152,6 @@ impl Open {
     }
 }
 
-fn io_error(dir: &RunDir, number: u64, source: io::Error) -> JournalError {
-    JournalError::Io { path: segment::path(&dir.0, number).display().to_string(), source }
-}
-
-fn damaged(dir: &RunDir, number: u64, line: usize, problem: &str) -> JournalError {
-    JournalError::Damaged {
-        path: segment::path(&dir.0, number).display().to_string(),
-        line,
-        problem: problem.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,7 +159,7 @@ mod tests {
         exercise::{
             people::PersonId,
             playbook::Role,
-            what::{By, ClusterAccess, Known, NoteOn},
+            what::{By, ClusterAccess, FORMAT, Known, NoteOn},
         },
         model::Told,
     };
