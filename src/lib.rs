@@ -41,11 +41,11 @@ pub mod report;
 
 pub mod evidence;
 
+pub mod exercise;
+
 pub mod verify;
 
 pub mod history;
-
-pub mod exercise;
 
 pub mod sim;
 

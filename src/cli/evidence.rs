@@ -7,9 +7,11 @@ use super::{
     report_args::{KeygenArgs, SealArgs, TrustArgs},
     shown,
     verify::holding,
+    verify_exercise,
 };
 use crate::{
     evidence::{EVIDENCE, KeyError, Private, Public, Sealed, check, keygen as make, seal as sign},
+    exercise::{is_exercise, seal_exercise},
     journal::RunDir,
     model::{Exit, Secret, SecretRef},
     report,
@@ -29,7 +31,7 @@ pub(super) fn keygen(args: &KeygenArgs) -> Done {
 pub(super) fn seal(args: &SealArgs) -> Done {
     let organisation = super::report::organisation_of_environment()?;
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
-    let reading = holding(&dir)?.reading;
+    let exercise = is_exercise(&dir).then(|| verify_exercise::holding(&dir)).transpose()?;
     let source = match (&args.key, &args.key_env, &args.key_command) {
         (Some(path), ..) => SecretRef::File(path.to_string_lossy().into_owned()),
         (_, Some(name), _) => SecretRef::Env(name.clone()),
@@ -37,6 +39,12 @@ pub(super) fn seal(args: &SealArgs) -> Done {
         _ => return Err(Failure::new(Exit::Invalid, "no key is given: --key, --key-env or --key-command")),
     };
     let key = Private::read(&source, output).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+    if let Some(whole) = exercise {
+        let public = seal_exercise(&dir, &whole, &key).map_err(|e| Failure::of(Exit::Invalid, &e))?;
+        note(&format!("signed with key {}: {}", public.fingerprint(), shown(dir.file(EVIDENCE))));
+        return Ok(Exit::Passed);
+    }
+    let reading = holding(&dir)?.reading;
     let public = sign(&dir, &reading, &key).map_err(|e| Failure::of(Exit::Invalid, &e))?;
     report::write_all(&dir, &reading, &organisation)
         .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
@@ -67,24 +75,35 @@ fn output(argv: &[String]) -> Result<Secret, String> {
 
 /// The evidence of a run, judged by the keys that the command line names.
 pub(super) fn read_evidence(dir: &RunDir, reading: &ReadRun, trust: &TrustArgs) -> Result<Sealed, Failure> {
+    let trusted = trusted(trust)?;
+    Ok(must_be_signed(dir, check(dir, reading, &trusted), &trusted))
+}
+
+/// The public keys that the command line names.
+pub(super) fn trusted(trust: &TrustArgs) -> Result<Vec<Public>, Failure> {
     let read = |path: &Path| Public::read_all(path).map_err(|e: KeyError| Failure::of(Exit::Invalid, &e));
     let mut trusted = vec![];
     for path in [&trust.key, &trust.trust].into_iter().flatten() {
         trusted.extend(read(path)?);
     }
-    Ok(match check(dir, reading, &trusted) {
+    Ok(trusted)
+}
+
+/// Whoever gives a key expects a signature.
+pub(super) fn must_be_signed(dir: &RunDir, sealed: Sealed, trusted: &[Public]) -> Sealed {
+    match sealed {
         Sealed::Unsigned if !trusted.is_empty() => Sealed::Broken(vec![(
             shown(dir.file(EVIDENCE)),
-            "the run is UNSIGNED, but a key was given that must have signed it".into(),
+            "the directory is UNSIGNED, but a key was given that must have signed it".into(),
         )]),
         sealed => sealed,
-    })
+    }
 }
 
 /// The line about the evidence.
 pub(super) fn said(sealed: &Sealed) -> String {
     match sealed {
-        Sealed::Unsigned => "UNSIGNED: `drillmaster seal` signs a run".to_owned(),
+        Sealed::Unsigned => "UNSIGNED: `drillmaster seal` signs it".to_owned(),
         Sealed::Valid { key, trusted: true, files } => {
             format!("valid for key {key}, which you trust; {files} files as they were signed")
         }

@@ -44,13 +44,15 @@ pub(super) enum ExerciseCommand {
     Inject(InjectArgs),
     /// Rate an objective (evaluator)
     Rate(RateArgs),
+    /// Drop an objective after the authorisation; it never counts as met (director, sponsor)
+    Drop(DropArgs),
     /// Answer a question of the hotwash; without a question, go through the hotwash at the terminal
     Hotwash(HotwashArgs),
     /// Record that a role is absent, so that its deputy may act
     Absent(AbsentArgs),
     /// Pause: the clocks of people stop; refused while a drill has something broken (director)
     Pause(ReasonArgs),
-    /// Continue after a pause (director)
+    /// Go on after a pause, if the cluster is the same and nothing is broken (director)
     Resume(WhoArgs),
     /// Stop the exercise; its drill puts everything back (everybody may do that)
     Stop(StopExerciseArgs),
@@ -65,6 +67,9 @@ pub(super) enum ExerciseCommand {
     Actions(ActionsCommand),
     /// Forget the name of a person; the journal stays valid
     Erase(EraseArgs),
+    /// Make the review of a check stage and record its result; `next` starts this
+    #[command(hide = true)]
+    Review(ReviewArgs),
 }
 
 #[derive(Debug, Group)]
@@ -298,6 +303,22 @@ impl From<RatingArg> for Rating {
             RatingArg::U => Self::U,
         }
     }
+}
+
+#[derive(Debug, Group)]
+pub(super) struct DropArgs {
+    #[command(flatten)]
+    pub who: WhoArgs,
+    /// The objective
+    pub objective: String,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ReviewArgs {
+    /// The directory of the exercise
+    pub dir: PathBuf,
+    /// The stage
+    pub stage: String,
 }
 
 #[derive(Debug, Group)]

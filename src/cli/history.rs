@@ -1,6 +1,6 @@
-//! `drillmaster history`: the drills of a folder as tables, JSON, metrics and a static site.
+//! `drillmaster history`: the drills and exercises of a folder as tables, JSON, metrics and a static site.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use super::{
     Done, Failure,
@@ -11,7 +11,10 @@ use super::{
 use crate::{
     engine::open,
     files,
-    history::{Asked, Cluster, Ended, Entry, History, Known, Unread, entries, history_text, metrics, read, scenarios},
+    history::{
+        Asked, Cluster, Ended, Entry, History, Known, Unread, entries, history_text, metrics, read, read_exercises,
+        scenarios,
+    },
     inventory::{open_capture, survey_cluster},
     model::{Exit, printable},
     world::{Clock, Heads},
@@ -28,6 +31,12 @@ pub(super) async fn history(args: &HistoryArgs) -> Done {
             _ => format!("cannot read {}: {error}", shown(folder)),
         })
     })?;
+    let mut exercises: Vec<Entry> = found.iter().filter(|e| matches!(e, Entry::Exercise(_))).cloned().collect();
+    let same =
+        |other: &Path| fs::canonicalize(other).ok().is_some_and(|path| fs::canonicalize(folder).ok() == Some(path));
+    if let Some(folder) = args.exercises.as_deref().filter(|other| !same(other)) {
+        exercises.extend(entries(folder).map_err(|error| invalid(format!("cannot read {}: {error}", shown(folder))))?);
+    }
     let scenarios = args.scenarios.as_deref().map(known).transpose()?;
     let clusters = clusters(args).await?;
     let site = args.html.as_deref().map(Site::prepare).transpose()?;
@@ -36,6 +45,7 @@ pub(super) async fn history(args: &HistoryArgs) -> Done {
         now: args.as_of.unwrap_or_else(|| Clock::start().wall()),
         period: args.period.clone(),
         scenarios,
+        exercises: read_exercises(&exercises),
         clusters: &clusters,
     };
     let history = made(&found, &asked, site.as_ref());
@@ -53,6 +63,10 @@ pub(super) async fn history(args: &HistoryArgs) -> Done {
     }
     // The tables for people name them.
     if args.output != HistoryFormat::Human {
+        for exercise in history.exercises.iter().filter(|exercise| exercise.result == Ended::Damaged) {
+            let (dir, why) = (printable(&exercise.dir), printable(&exercise.why));
+            say(&format!("warning: {dir} is not proven: {why}"));
+        }
         let all = history.drills.iter().chain(&history.rehearsals);
         for run in all.filter(|run| run.result == Ended::Damaged) {
             say(&format!("warning: {} is not proven: {}", printable(&run.dir), printable(&run.why)));

@@ -24,10 +24,13 @@ pub(super) struct HistoryArgs {
     /// The directory that holds the run directories
     #[arg(long, value_name = "DIR", default_value = "runs", alias = "runs-dir")]
     pub runs: PathBuf,
+    /// Another folder with directories of exercises, such as `exercises`; those beside the runs are always listed
+    #[arg(long, value_name = "DIR")]
+    pub exercises: Option<PathBuf>,
     /// The folder with your scenarios: shows which of them are overdue, or were never run
     #[arg(long, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
-    /// Only drills of this year, quarter or month (2026, 2026-Q3, 2026-09), and whether any is missing
+    /// Only drills and exercises of this year, quarter or month (2026, 2026-Q3, 2026-09), and whether any is missing
     #[arg(long, value_name = "PERIOD")]
     pub period: Option<Period>,
     /// The time for which the history is made; later drills are left out [default: now]

@@ -47,6 +47,7 @@ mod simulated;
 mod status;
 mod talk;
 mod verify;
+mod verify_exercise;
 mod version;
 mod what_if;
 

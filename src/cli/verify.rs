@@ -5,10 +5,11 @@ use serde_json::json;
 use super::{
     Done, Failure,
     args::{Output, VerifyArgs},
-    evidence, place, print, shown,
+    evidence, place, print, shown, verify_exercise,
 };
 use crate::{
     evidence::Sealed,
+    exercise::is_exercise,
     files::print_json,
     journal::{JournalError, RunDir},
     model::{Exit, printable},
@@ -18,6 +19,9 @@ use crate::{
 
 pub(super) fn verify(args: &VerifyArgs) -> Done {
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
+    if is_exercise(&dir) {
+        return verify_exercise::verify(&dir, args);
+    }
     let verified = match verify_run(&dir) {
         Ok(verified) => verified,
         // An empty journal can also come from a run that died before its first line, so this is inconclusive and not a

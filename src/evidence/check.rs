@@ -10,7 +10,7 @@ use super::{
     key::{Fingerprint, Public},
     manifest::{Manifest, content, names, sum},
     seal::{KEY, end},
-    statement::{DRILL, MANIFEST, TEST_RESULT},
+    statement::{DRILL, MANIFEST, RESULT_FILE, TEST_RESULT},
 };
 use crate::{files, journal::RunDir, model::sha256, verdict::ReadRun};
 
@@ -38,6 +38,17 @@ pub enum Sealed {
 /// Checks the evidence. `trusted` are the keys that the caller vouches for; if there are none, the key beside the
 /// evidence is used, which shows only that whoever signed had that key.
 pub fn check(dir: &RunDir, reading: &ReadRun, trusted: &[Public]) -> Sealed {
+    let compare = |manifest: &Manifest, wrong: &mut Wrong| compared(dir, reading, manifest, wrong);
+    check_with(dir, [(RESULT_FILE, TEST_RESULT), ("drill.dsse.json", DRILL)], trusted, &compare)
+}
+
+/// Checks the statements in a directory with these names and kinds, and compares the files by a function.
+pub(super) fn check_with(
+    dir: &RunDir,
+    statements: [(&str, &str); 2],
+    trusted: &[Public],
+    compare: &dyn Fn(&Manifest, &mut Wrong),
+) -> Sealed {
     let path = dir.file(EVIDENCE);
     match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Sealed::Unsigned,
@@ -45,7 +56,7 @@ pub fn check(dir: &RunDir, reading: &ReadRun, trusted: &[Public]) -> Sealed {
         _ => return Sealed::Broken(vec![(shown(&path), "this is not a directory".into())]),
     }
     let mut wrong = vec![];
-    let found = check_signatures(dir, reading, trusted, &mut wrong);
+    let found = check_signatures(dir, statements, trusted, compare, &mut wrong);
     match found {
         Some((key, files)) if wrong.is_empty() => {
             let is_trusted = trusted.contains(&key);
@@ -59,9 +70,16 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-type Wrong = Vec<(String, String)>;
+/// What differs: the place, and how.
+pub(super) type Wrong = Vec<(String, String)>;
 
-fn check_signatures(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: &mut Wrong) -> Option<(Public, usize)> {
+fn check_signatures(
+    dir: &RunDir,
+    statements: [(&str, &str); 2],
+    trusted: &[Public],
+    compare: &dyn Fn(&Manifest, &mut Wrong),
+    wrong: &mut Wrong,
+) -> Option<(Public, usize)> {
     let place = |name: &str| shown(&dir.file(EVIDENCE).join(name));
     let read = |name: &str, wrong: &mut Wrong| match files::own(&dir.file(EVIDENCE).join(name), LARGEST) {
         Ok(bytes) => Some(bytes),
@@ -75,7 +93,7 @@ fn check_signatures(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: 
         wrong.push((place(MANIFEST), "this is not a manifest".into()));
         return None;
     };
-    compared(dir, reading, &manifest, wrong);
+    compare(&manifest, wrong);
     let beside = read(KEY, wrong).and_then(|bytes| Public::parse_all(std::str::from_utf8(&bytes).ok()?));
     let Some([own]) = beside.as_deref() else {
         wrong.push((place(KEY), "this is not one public key".into()));
@@ -84,7 +102,7 @@ fn check_signatures(dir: &RunDir, reading: &ReadRun, trusted: &[Public], wrong: 
     let candidates: Vec<&Public> = if trusted.is_empty() { vec![own] } else { trusted.iter().collect() };
     let digest = sha256(&text);
     let mut signer = None;
-    for (name, kind) in [("test-result.dsse.json", TEST_RESULT), ("drill.dsse.json", DRILL)] {
+    for (name, kind) in statements {
         let bytes = read(name, wrong)?;
         let Ok(envelope) = serde_json::from_slice::<Envelope>(&bytes) else {
             wrong.push((place(name), "this is not an envelope".into()));

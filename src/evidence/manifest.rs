@@ -31,8 +31,23 @@ pub struct Manifest {
     pub head: String,
     /// The files, by name.
     pub files: Vec<Entry>,
+    /// The drills of an exercise, which have evidence of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drills: Vec<Linked>,
     /// What is not part of the evidence.
     pub missing: Vec<String>,
+}
+
+/// A drill of an exercise, by the end of its journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Linked {
+    /// The stage of the exercise.
+    pub stage: String,
+    /// The run.
+    pub run: String,
+    /// SHA-256 of its journal's last line.
+    pub head: String,
 }
 
 /// A file.
@@ -65,7 +80,12 @@ impl Manifest {
                 missing.push(name.to_owned());
             }
         }
-        Ok(Self { format: FORMAT.into(), run: run.into(), head: head.into(), files, missing })
+        Ok(Self::with(run, head, files, vec![], missing))
+    }
+
+    /// A manifest in the format of this version.
+    pub fn with(run: &str, head: &str, files: Vec<Entry>, drills: Vec<Linked>, missing: Vec<String>) -> Self {
+        Self { format: FORMAT.into(), run: run.into(), head: head.into(), files, drills, missing }
     }
 
     /// The manifest as it is written and signed.
@@ -93,7 +113,10 @@ fn missing(events: &[Event]) -> Vec<String> {
 }
 
 /// The size of a file, and the SHA-256 of its content. A journal can be large, so it is read in parts.
-pub(super) fn sum(file: impl Read) -> io::Result<(u64, String)> {
+///
+/// # Errors
+/// The file cannot be read.
+pub fn sum(file: impl Read) -> io::Result<(u64, String)> {
     let (mut reader, mut sum, mut size) = (BufReader::new(file), Sha256::new(), 0);
     loop {
         let part = reader.fill_buf()?;

@@ -4,14 +4,16 @@
 
 mod check;
 mod dsse;
+mod exercise;
 mod key;
 mod manifest;
 mod seal;
 mod statement;
 
 pub use check::{Sealed, check};
+pub use exercise::{ExerciseFacts, check_exercise, seal_exercise};
 pub use key::{Fingerprint, KeyError, Private, Public, keygen};
-pub use manifest::{Entry, Manifest};
+pub use manifest::{Entry, Linked, Manifest, sum};
 pub use seal::{SealError, seal};
 
 /// The directory of the evidence, in the run directory.

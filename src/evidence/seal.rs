@@ -7,6 +7,8 @@ use std::{
     os::unix::fs::DirBuilderExt,
 };
 
+use serde_json::Value;
+
 use super::{
     EVIDENCE,
     dsse::Envelope,
@@ -25,6 +27,12 @@ pub enum SealError {
     /// It has no verdict or no end.
     #[error("the run has no verdict or no end: run `drillmaster recover` first")]
     Open,
+    /// The exercise goes on.
+    #[error("the exercise is not closed: `drillmaster exercise close` first")]
+    NotClosed,
+    /// A file is not what the journal says.
+    #[error("{0}: nothing was signed")]
+    Differs(String),
     /// The key cannot be used.
     #[error("the private key has no public key")]
     Key,
@@ -54,22 +62,60 @@ pub fn seal(dir: &RunDir, reading: &ReadRun, key: &Private) -> Result<Public, Se
         Some((run, false)) => run,
         None => return Err(SealError::Open),
     };
-    let public = key.public().ok_or(SealError::Key)?;
     let manifest = Manifest::of(dir, run, head, &reading.kept)?;
-    let mut all =
-        vec![(MANIFEST.to_owned(), manifest.text().into_bytes()), (KEY.to_owned(), public.pem().into_bytes())];
-    for (name, statement) in statements(&manifest, &facts) {
-        let payload = serde_json::to_vec(&statement).map_err(io::Error::other)?;
-        let envelope = Envelope::sign(&payload, key);
-        all.push((name.to_owned(), serde_json::to_vec_pretty(&envelope).map_err(io::Error::other)?));
+    let statements = statements(&manifest, &facts);
+    let open = |name: &str| content(dir, name);
+    Package { dir, manifest: &manifest, statements: &statements, open: &open }.sign(key)
+}
+
+/// A directory, and what is stated about its files.
+pub(super) struct Package<'a> {
+    pub dir: &'a RunDir,
+    pub manifest: &'a Manifest,
+    /// Each statement, with the name of its file.
+    pub statements: &'a [(&'static str, Value)],
+    /// Opens a file of the manifest.
+    pub open: &'a dyn Fn(&str) -> io::Result<fs::File>,
+}
+
+impl Package<'_> {
+    /// Writes the evidence, and returns the public key.
+    pub fn sign(&self, key: &Private) -> Result<Public, SealError> {
+        let public = key.public().ok_or(SealError::Key)?;
+        let manifest = (MANIFEST.to_owned(), self.manifest.text().into_bytes());
+        let mut all = vec![manifest, (KEY.to_owned(), public.pem().into_bytes())];
+        for (name, statement) in self.statements {
+            let payload = serde_json::to_vec(statement).map_err(io::Error::other)?;
+            let envelope = Envelope::sign(&payload, key);
+            all.push(((*name).to_owned(), serde_json::to_vec_pretty(&envelope).map_err(io::Error::other)?));
+        }
+        let archive = self.archive(&all)?;
+        all.push((SEALED.to_owned(), archive));
+        folder(self.dir)?;
+        for (name, bytes) in &all {
+            files::replace(&self.dir.file(EVIDENCE).join(name), bytes)?;
+        }
+        Ok(public)
     }
-    let archive = archive(dir, &manifest, &all)?;
-    all.push((SEALED.to_owned(), archive));
-    folder(dir)?;
-    for (name, bytes) in &all {
-        files::replace(&dir.file(EVIDENCE).join(name), bytes)?;
+
+    /// An archive with fixed times and owners, in the order of the names.
+    fn archive(&self, evidence: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
+        let mut archive = tar::Builder::new(vec![]);
+        let mut add = |name: &str, size: u64, content: &mut dyn Read| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(size);
+            header.set_mode(0o600);
+            header.set_mtime(0);
+            archive.append_data(&mut header, format!("{}/{name}", self.manifest.run), content)
+        };
+        for (name, bytes) in evidence {
+            add(&format!("{EVIDENCE}/{name}"), bytes.len() as u64, &mut bytes.as_slice())?;
+        }
+        for entry in &self.manifest.files {
+            add(&entry.name, entry.size, &mut (self.open)(&entry.name)?.take(entry.size))?;
+        }
+        archive.into_inner()
     }
-    Ok(public)
 }
 
 /// Creates the directory. A link in its place is refused.
@@ -80,25 +126,6 @@ fn folder(dir: &RunDir) -> io::Result<()> {
         Ok(_) => Err(io::Error::other(format!("{} exists and is not a directory", path.display()))),
         Err(_) => fs::DirBuilder::new().mode(0o700).create(&path),
     }
-}
-
-/// An archive with fixed times and owners, in the order of the names.
-fn archive(dir: &RunDir, manifest: &Manifest, evidence: &[(String, Vec<u8>)]) -> io::Result<Vec<u8>> {
-    let mut archive = tar::Builder::new(vec![]);
-    let mut add = |name: &str, size: u64, content: &mut dyn Read| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(size);
-        header.set_mode(0o600);
-        header.set_mtime(0);
-        archive.append_data(&mut header, format!("{}/{name}", manifest.run), content)
-    };
-    for (name, bytes) in evidence {
-        add(&format!("{EVIDENCE}/{name}"), bytes.len() as u64, &mut bytes.as_slice())?;
-    }
-    for entry in &manifest.files {
-        add(&entry.name, entry.size, &mut content(dir, &entry.name)?.take(entry.size))?;
-    }
-    archive.into_inner()
 }
 
 /// SHA-256 of the line with which the run ended. In runs of version 0.1.0, observations may follow it.

@@ -14,6 +14,8 @@ use crate::{
 pub(super) const DRILL: &str = "https://drillmaster.dev/attestation/drill/v1";
 /// The predicate of the common test result.
 pub(super) const TEST_RESULT: &str = "https://in-toto.io/attestation/test-result/v0.1";
+/// The file with the common test result.
+pub(super) const RESULT_FILE: &str = "test-result.dsse.json";
 /// The name of the manifest in the statements.
 pub(super) const MANIFEST: &str = "manifest.json";
 
@@ -69,19 +71,21 @@ impl<'a> Facts<'a> {
 
 /// Both statements, with the name of their file.
 pub(super) fn statements(manifest: &Manifest, facts: &Facts<'_>) -> [(&'static str, Value); 2] {
-    let digest = sha256(manifest.text());
-    let statement = |kind: &str, predicate: Value| {
-        json!({
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": MANIFEST, "digest": {"sha256": digest}}],
-            "predicateType": kind,
-            "predicate": predicate,
-        })
-    };
     [
-        ("test-result.dsse.json", statement(TEST_RESULT, test_result(facts))),
-        ("drill.dsse.json", statement(DRILL, drill(manifest, facts))),
+        (RESULT_FILE, statement(manifest, TEST_RESULT, test_result(facts))),
+        ("drill.dsse.json", statement(manifest, DRILL, drill(manifest, facts))),
     ]
+}
+
+/// A statement about a manifest.
+pub(super) fn statement(manifest: &Manifest, kind: &str, predicate: Value) -> Value {
+    let digest = hex(&Sha256::digest(manifest.text()));
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": MANIFEST, "digest": {"sha256": digest}}],
+        "predicateType": kind,
+        "predicate": predicate,
+    })
 }
 
 /// A test that was not proven, or whose verdict this version does not confirm, has failed for readers who know only

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// The frozen playbook.
-const PLAYBOOK: &str = "playbook.yaml";
+pub(super) const PLAYBOOK: &str = "playbook.yaml";
 
 /// What an exercise is prepared from.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub fn prepare(root: &Path, prepare: &Prepare<'_>) -> io::Result<(PathBuf, State
     write_papers(&path, loaded, &people, *planned)?;
     let seats =
         people.people.iter().map(|p| Seat { person: p.id.clone(), roles: p.roles.clone(), absent: p.absent.clone() });
+    let seats: Vec<Seat> = seats.collect();
+    let papers = write_nameless(&path, loaded, &People::of_seats(&seats), *planned)?;
     let first = What::ExercisePrepared {
         format: FORMAT.into(),
         exercise: name,
@@ -81,10 +83,11 @@ pub fn prepare(root: &Path, prepare: &Prepare<'_>) -> io::Result<(PathBuf, State
         playbook_hash: sha256(&loaded.text),
         set: loaded.set.clone(),
         scenarios,
-        seats: seats.collect(),
+        seats,
         place: place.clone(),
         planned: *planned,
         carried: carried.clone(),
+        papers,
     };
     // The journal comes last: a directory without one was not prepared to its end.
     let open = create(&RunDir(path.clone()), *now, first).map_err(io::Error::other)?;
@@ -146,6 +149,33 @@ impl PaperFile {
             Self::Markdown => ("md", paper.markdown()),
         }
     }
+}
+
+/// Where the papers are as they are without names: the evidence rests on them, and an erasure does not change them.
+const NAMELESS: &str = "papers/without-names";
+
+/// Writes the papers with hashes in place of names. Returns the SHA-256 of each file.
+fn write_nameless(
+    dir: &Path,
+    loaded: &LoadedPlaybook,
+    people: &People,
+    planned: Option<Timestamp>,
+) -> io::Result<BTreeMap<String, String>> {
+    let mut hashes = BTreeMap::new();
+    for audience in Audience::ALL {
+        let folder = format!("{NAMELESS}/{}", audience.word());
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(&folder))?;
+        for file in papers(loaded, Some(people), planned, audience) {
+            let (extension, text) = match file.content {
+                Content::Paper(paper) => ("md", paper.markdown()),
+                Content::Calendar(text) => ("ics", text),
+            };
+            let name = format!("{folder}/{}.{extension}", file.name);
+            files::replace(&dir.join(&name), text.as_bytes())?;
+            hashes.insert(name, sha256(&text));
+        }
+    }
+    Ok(hashes)
 }
 
 /// Writes the papers of one audience into a folder, and returns the names of the files.

@@ -22,6 +22,8 @@ pub struct Drill {
     pub dir: Option<PathBuf>,
     /// The run's id.
     pub run: String,
+    /// The UID of its cluster; none if it has no header, or is simulated.
+    pub cluster: Option<String>,
     /// The moments of its steps, with the time since the drill began.
     pub moments: Vec<(String, DrillMoment, At)>,
     /// The gate or hold that waits for an answer.
@@ -116,7 +118,11 @@ impl Drill {
     fn take(&mut self, event: &Event, begun: &mut Vec<(String, u64)>, open: &mut std::collections::BTreeSet<String>) {
         let at = At { wall: event.at, us: event.t_us };
         match &event.event {
-            Kind::RunStarted { run_id, .. } => self.run.clone_from(run_id),
+            Kind::RunStarted { run_id, clusters, .. } => {
+                self.run.clone_from(run_id);
+                let first = clusters.first().filter(|cluster| !cluster.is_simulated());
+                self.cluster = first.map(|cluster| cluster.uid.clone());
+            }
             Kind::StepStarted { step, .. } => {
                 begun.push((step.0.clone(), event.t_us));
                 self.moments.push((step.0.clone(), DrillMoment::Began, at));

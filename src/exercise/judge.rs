@@ -36,6 +36,8 @@ pub enum Measured {
     Unrated,
     /// Only people decide about it, and they did.
     Rated,
+    /// It was dropped after the authorisation, so nothing counts for it.
+    Dropped,
 }
 
 impl Judgement {
@@ -47,6 +49,7 @@ impl Judgement {
             (Measured::Unproven, _) => "not proven",
             (Measured::Rated, Some(rating)) => rating.words(),
             (Measured::Unrated | Measured::Rated, _) => "not rated",
+            (Measured::Dropped, _) => "dropped",
         }
     }
 
@@ -54,7 +57,7 @@ impl Judgement {
     pub fn is_better(&self, rating: Rating) -> bool {
         match self.measured {
             Measured::Missed | Measured::Unproven => rating < Rating::M,
-            Measured::Met | Measured::Unrated | Measured::Rated => false,
+            Measured::Met | Measured::Unrated | Measured::Rated | Measured::Dropped => false,
         }
     }
 }
@@ -69,7 +72,13 @@ pub fn judge(playbook: &Playbook, state: &State, objective: &Objective) -> Judge
         Some(JudgedBy::Rating(role)) => (Measured::Unrated, format!("the {role} has not rated it")),
         None => (Measured::Unproven, "nothing judges it".into()),
     };
-    Judgement { measured, because, rating }
+    let result = Judgement { measured, because, rating };
+    if !state.dropped.contains_key(&objective.id) {
+        return result;
+    }
+    // What was measured all the same is not hidden.
+    let because = format!("dropped after the authorisation; until now: {} ({})", result.words(), result.because);
+    Judgement { measured: Measured::Dropped, because, rating }
 }
 
 /// All expectations must have passed, in the newest drill that judged them.

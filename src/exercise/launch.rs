@@ -16,7 +16,7 @@ use nix::{
 use super::{
     directory::scenario_file,
     lint_time::longest,
-    stage::{Drill, Stage},
+    stage::{Check, Drill, Stage},
     use_of::set,
     what::{ClusterAccess, StopFor},
 };
@@ -76,7 +76,26 @@ pub fn arguments(dir: &Path, stage: &Stage, drill: &Drill, place: &ClusterAccess
     words
 }
 
-/// Starts a drill. It is in a process group of its own, so that Ctrl-C here does not reach it.
+/// The flags of `run` that `check` has too.
+const SHARED: [&str; 3] = ["--context", "--kubeconfig", "--bindings"];
+
+/// The command line of a readiness review; none without a real cluster.
+pub fn review_arguments(check: &Check, place: &ClusterAccess) -> Option<Vec<String>> {
+    let ClusterAccess::Real { arguments } = place else { return None };
+    let drills = check.drills.iter().map(|drill| drill.word()).collect::<Vec<_>>().join(",");
+    let mut words = vec!["check".to_owned()];
+    let shared = arguments.chunks_exact(2).filter(|pair| SHARED.contains(&pair[0].as_str()));
+    words.extend(shared.flatten().cloned());
+    words.extend(["--for".to_owned(), drills, "--output".into(), "json".into()]);
+    Some(words)
+}
+
+/// The command line of the process that makes the review of a stage and records its result.
+pub fn reviewer(dir: &Path, stage: &Stage) -> Vec<String> {
+    vec!["exercise".to_owned(), "review".into(), dir.display().to_string(), stage.id.clone()]
+}
+
+/// Starts a drill, or the review of a stage. It is in a process group of its own, so that Ctrl-C here does not reach it.
 ///
 /// # Errors
 /// The program cannot be started.

@@ -4,15 +4,16 @@
 use jiff::Timestamp;
 
 use super::{
+    check_stage::{Standing, result},
     load::LoadedPlaybook,
     playbook::Role,
     policy::Policy,
-    stage::{Act, Does, Effect, Evidence, Item, Manual, Stage},
-    state::{ExercisePhase, ItemEnd, State},
+    stage::{Act, Does, Effect, Evidence, Item, Manual, Require, Stage},
+    state::{ExercisePhase, ItemEnd, StageState, State},
     tick::open_stage,
     time::plus,
     verbs::Verb,
-    what::Attached,
+    what::{Attached, StopFor},
 };
 use crate::model::{Dur, sha256};
 
@@ -59,10 +60,7 @@ pub(super) fn next_move(
                 None => later(stage.planned(), Role::Director, skip),
             }
         }
-        Act::Check(_) => {
-            let why = "an exercise without people leaves the review to the pre-flight of each drill".to_owned();
-            later(Dur::default(), Role::Director, Verb::Next { skip: Some(why) })
-        }
+        Act::Check(_) => review_move(state, stage, &own, now),
         Act::Gate(gate) => {
             let (go, after) = policy.at_gate(&stage.id)?;
             later(after, gate.ask, Verb::Answer { gate: stage.id.clone(), yes: go, text: "by the policy".into() })
@@ -72,8 +70,10 @@ pub(super) fn next_move(
             own.folder.is_none().then_some(Move { at: now, role: Role::Director, verb: Verb::Next { skip: None } })
         }
         Act::Review(review) => {
-            let unrated =
-                review.rate.iter().find(|id| is_rated_by_people(loaded, id) && !state.ratings.contains_key(*id));
+            let unrated = review.rate.iter().find(|id| {
+                let done = state.ratings.contains_key(*id) || state.dropped.contains_key(*id);
+                is_rated_by_people(loaded, id) && !done
+            });
             match unrated {
                 Some(id) => {
                     let objective = loaded.playbook.objectives.iter().find(|o| o.id == *id)?;
@@ -95,12 +95,34 @@ pub(super) fn next_move(
     }
 }
 
+/// On a real cluster the review is made, and decides. On a simulated one it would say nothing about the real one.
+fn review_move(state: &State, stage: &Stage, own: &StageState, now: Timestamp) -> Option<Move> {
+    let verb = match Standing::of(&state.place, stage, own) {
+        Standing::ByPeople => {
+            let why = "an exercise without people leaves the review to the pre-flight of each drill".to_owned();
+            Verb::Next { skip: Some(why) }
+        }
+        Standing::Planned => Verb::Next { skip: None },
+        Standing::Runs(_) => return None,
+        // One that suffices ended its stage already.
+        Standing::Ended(end) => match stage.check.as_ref()?.require {
+            Require::Ready => Verb::Stop { how: StopFor::Safety, phrase: None, why: result(end).to_string() },
+            Require::Recorded => Verb::Next { skip: Some(result(end).to_string()) },
+        },
+    };
+    Some(Move { at: now, role: Role::Director, verb })
+}
+
+/// What stands for the file of a task, if a policy did it.
+pub(super) const NO_FILE: &str = "nothing: a policy answered";
+
 /// The output that a task asks for. A policy has none, and says so.
 fn evidence(manual: &Manual) -> Option<Attached> {
     (manual.evidence == Evidence::Output).then(|| Attached {
         sha256: sha256(""),
-        name: "nothing: a policy answered".into(),
+        name: NO_FILE.into(),
         bytes: 0,
+        review: None,
     })
 }
 

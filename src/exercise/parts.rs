@@ -1,9 +1,9 @@
 //! What the state of an exercise consists of: stages, items, notes, actions. Start with [`StageState`].
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
-use super::what::{ActionStatus, By, DrillMoment, Judged, NoteOn, StageEnd};
-use crate::model::{Exit, Told};
+use super::what::{ActionStatus, Attached, By, DrillMoment, Judged, NoteOn, StageEnd};
+use crate::model::{Exit, Readiness, Told};
 
 /// A stage.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,6 +24,8 @@ pub struct StageState {
     pub launched: Option<Timestamp>,
     /// The drill's end.
     pub drill: Option<DrillEnd>,
+    /// The review that the program made.
+    pub review: Option<ReviewState>,
 }
 
 impl StageState {
@@ -46,6 +48,52 @@ pub struct DrillEnd {
     pub at: Timestamp,
     /// What was judged.
     pub judged: Vec<Judged>,
+}
+
+/// A readiness review that the program makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewState {
+    /// When it was started.
+    pub launched: Timestamp,
+    /// Its end.
+    pub end: Option<ReviewEnd>,
+}
+
+/// The end of a review.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReviewEnd {
+    /// When it ended.
+    pub at: Timestamp,
+    /// The exit code of `check`; none if it did not end in time, or could not be started.
+    pub exit: Option<Exit>,
+    /// Its verdict; none if there is no review that can be read.
+    pub readiness: Option<Readiness>,
+    /// What was said about it.
+    pub why: Told,
+    /// The result file.
+    pub evidence: Option<Attached>,
+}
+
+/// An objective that was dropped after the authorisation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropped {
+    /// When.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: By,
+    /// Why.
+    pub why: Told,
+}
+
+/// The end of a pause.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumption {
+    /// When.
+    pub at: Timestamp,
+    /// What was checked before.
+    pub checked: Vec<Told>,
+    /// What was not.
+    pub unchecked: Vec<Told>,
 }
 
 /// An item.
@@ -149,6 +197,17 @@ pub struct Action {
     pub status: ActionStatus,
     /// The exercise from which it was carried over; empty if it is of this one.
     pub from: String,
+}
+
+impl Action {
+    /// Whether it is still open after its due date. A date that cannot be read has no day on which it would be in time.
+    pub fn is_overdue(&self, today: Date) -> bool {
+        let late = match self.due.parse::<Date>() {
+            Ok(due) => due < today,
+            Err(_) => !self.due.is_empty(),
+        };
+        self.status == ActionStatus::Open && late
+    }
 }
 
 /// An inject that was added on the day.

@@ -8,7 +8,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::playbook::{Playbook, Role};
+use super::{
+    playbook::{Playbook, Role},
+    what::Seat,
+};
 use crate::{
     files,
     model::{hex, printable, sha256},
@@ -102,7 +105,7 @@ impl People {
         let person = |entry: &Entry| {
             let salt = random_hex();
             Person {
-                id: PersonId(format!("p-{}", &sha256(format!("{salt}\0{}", entry.name))[..16])),
+                id: id_of(&salt, entry.name.trim()),
                 name: entry.name.trim().to_owned(),
                 roles: entry.roles.clone(),
                 contact: entry.contact.clone(),
@@ -164,6 +167,25 @@ impl People {
         }
     }
 
+    /// The people as the journal knows them, with their hashes in place of their names. What is made with them stays the
+    /// same when somebody is erased, and needs no people file.
+    pub fn of_seats(seats: &[Seat]) -> Self {
+        let nameless = |seat: &Seat| Person {
+            id: seat.person.clone(),
+            name: seat.person.0.clone(),
+            roles: seat.roles.clone(),
+            absent: seat.absent.clone(),
+            ..Person::default()
+        };
+        Self { people: seats.iter().map(nameless).collect() }
+    }
+
+    /// The people whose name does not belong to their hash: somebody changed the file.
+    pub fn renamed(&self) -> Vec<&PersonId> {
+        let named = self.people.iter().filter(|p| !p.name.is_empty());
+        named.filter(|p| p.id != id_of(&p.salt, &p.name)).map(|p| &p.id).collect()
+    }
+
     /// Everybody with a role.
     pub fn with(&self, role: Role) -> impl Iterator<Item = &Person> {
         self.people.iter().filter(move |p| p.roles.contains(&role))
@@ -193,6 +215,11 @@ impl People {
             };
         }
     }
+}
+
+/// What stands for a name in the journal.
+fn id_of(salt: &str, name: &str) -> PersonId {
+    PersonId(format!("p-{}", &sha256(format!("{salt}\0{name}"))[..16]))
 }
 
 /// Reads a people file.

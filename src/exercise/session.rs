@@ -2,6 +2,9 @@
 //! (start a drill, answer a hold, stop a drill). What follows may be repeated: the next command does what a killed one
 //! left undone. Start with [`Session::open`].
 
+mod resume;
+mod review;
+
 use std::{path::Path, process::Child, time::Duration};
 
 use jiff::Timestamp;
@@ -10,7 +13,7 @@ use super::{
     directory::frozen,
     drill::{Drill, Timing},
     journal::{JournalError, Lines, Open, open, read},
-    launch::{Script, arguments, folder, spawn, stop},
+    launch::{Script, arguments, folder, reviewer, spawn, stop},
     load::LoadedPlaybook,
     people::People,
     playbook::Role,
@@ -171,17 +174,24 @@ impl Session {
     ) -> Result<Vec<What>, ExerciseError> {
         let watched = self.tick(now)?;
         self.stop_again(watched.as_ref(), now);
+        let drills = if matches!(verb, Verb::Resume { .. }) { self.drills()? } else { vec![] };
         let known = &self.known;
         let day = Day {
             playbook: &known.loaded.playbook,
             state: &known.state,
             people: &known.people,
             watched: watched.as_ref(),
+            drills: &drills,
             now,
         };
         if let Some(again) = self.again(claim, verb, watched.as_ref(), now) {
             again?;
-            self.launch(now, script)?;
+            let open = open_stage(&self.known.loaded.playbook, &self.known.state);
+            if open.is_some_and(|(_, stage)| stage.check.is_some()) {
+                self.review(now)?;
+            } else {
+                self.launch(now, script)?;
+            }
             return Ok(vec![]);
         }
         let lines = decide(&day, claim, verb).map_err(ExerciseError::Refused)?;
@@ -204,6 +214,9 @@ impl Session {
         let Verb::Next { skip: None } = verb else { return None };
         let KnownExercise { loaded, people, state, .. } = &self.known;
         let (_, stage) = open_stage(&loaded.playbook, state)?;
+        if stage.check.is_some() && state.phase == ExercisePhase::Running {
+            return self.reviews_again(claim, stage);
+        }
         let waits = self.waits();
         if state.phase != ExercisePhase::Running || !waits && watched.is_none_or(|w| w.drill.dir.is_some()) {
             return None;
@@ -254,6 +267,9 @@ impl Session {
     ) -> Result<(), ExerciseError> {
         if self.waits() {
             self.launch(now, script)?;
+        }
+        if self.waits_for_review() {
+            self.review(now)?;
         }
         for line in lines {
             let What::Stopped { how, .. } = line else { continue };

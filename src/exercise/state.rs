@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use super::parts::{Action, Added, DrillEnd, ItemEnd, ItemState, Note, Seen, StageState};
+pub use super::parts::{
+    Action, Added, DrillEnd, Dropped, ItemEnd, ItemState, Note, Resumption, ReviewEnd, ReviewState, Seen, StageState,
+};
 use super::{
     people::PersonId,
     playbook::Role,
@@ -57,6 +59,7 @@ pub struct State {
     pub playbook_hash: String,
     pub set: BTreeMap<String, String>,
     pub scenarios: BTreeMap<String, String>,
+    pub papers: BTreeMap<String, String>,
     pub seats: Vec<Seat>,
     pub place: ClusterAccess,
     pub planned: Option<Timestamp>,
@@ -64,15 +67,19 @@ pub struct State {
     pub authorised: Option<(Timestamp, By, String)>,
     pub started: Option<(Timestamp, By)>,
     pub unattended: bool,
+    /// The context, and the UID of the cluster that was behind it when the exercise began.
+    pub cluster: Option<(String, String)>,
     pub stages: BTreeMap<String, StageState>,
     pub items: BTreeMap<String, ItemState>,
     pub seen: Vec<Seen>,
     pub notes: Vec<Note>,
     pub ratings: BTreeMap<String, (Rating, By, Told)>,
+    pub dropped: BTreeMap<String, Dropped>,
     pub said: Vec<(String, Told, By)>,
     pub absent: Vec<(Role, Told)>,
     pub added: Vec<Added>,
     pub pauses: Vec<(Timestamp, Option<Timestamp>, Told)>,
+    pub resumptions: Vec<Resumption>,
     pub stopped: Option<(Timestamp, StopFor, Told, Option<By>)>,
     pub actions: BTreeMap<String, Action>,
     pub signed: Vec<(Timestamp, By, String, String)>,
@@ -103,6 +110,8 @@ impl State {
                 self.unattended = *unattended;
                 self.phase = ExercisePhase::Running;
             }
+            What::ClusterIdentified { context, uid } => self.cluster = Some((context.clone(), uid.clone())),
+            What::CheckLaunched { .. } | What::CheckEnded { .. } => self.review(at, event),
             What::StageOpened { .. }
             | What::StageClosed { .. }
             | What::DrillLaunched { .. }
@@ -129,13 +138,19 @@ impl State {
             What::Rated { objective, rating, by, why } => {
                 self.ratings.insert(objective.clone(), (*rating, by.clone(), why.clone()));
             }
+            What::ObjectiveDropped { objective, by, why } => {
+                let dropped = Dropped { at, by: by.clone(), why: why.clone() };
+                self.dropped.entry(objective.clone()).or_insert(dropped);
+            }
             What::Said { question, text, by } => self.said.push((question.clone(), text.clone(), by.clone())),
             What::RoleAbsent { role, why, .. } => self.absent.push((*role, why.clone())),
             What::Paused { why, .. } => {
                 self.pauses.push((at, None, why.clone()));
                 self.phase = ExercisePhase::Paused;
             }
-            What::Resumed { .. } => {
+            What::Resumed { checked, unchecked, .. } => {
+                let resumption = Resumption { at, checked: checked.clone(), unchecked: unchecked.clone() };
+                self.resumptions.push(resumption);
                 if let Some((_, to, _)) = self.pauses.last_mut() {
                     *to = Some(at);
                 }
@@ -163,6 +178,7 @@ impl State {
             playbook_hash,
             set,
             scenarios,
+            papers,
             seats,
             place,
             planned,
@@ -177,6 +193,7 @@ impl State {
         self.playbook_hash.clone_from(playbook_hash);
         self.set.clone_from(set);
         self.scenarios.clone_from(scenarios);
+        self.papers.clone_from(papers);
         self.seats.clone_from(seats);
         self.place.clone_from(place);
         self.planned = *planned;
@@ -187,6 +204,7 @@ impl State {
                 text,
                 owner,
                 due: action.due.clone(),
+                proven_when: action.proven_when.clone(),
                 from: action.from.clone(),
                 ..Action::default()
             };
@@ -218,6 +236,26 @@ impl State {
                     exit: *exit,
                     at: *happened,
                     judged: judged.clone(),
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn review(&mut self, at: Timestamp, event: &What) {
+        match event {
+            What::CheckLaunched { stage } => {
+                self.stages.entry(stage.clone()).or_default().review = Some(ReviewState { launched: at, end: None });
+            }
+            What::CheckEnded { stage, happened, exit, readiness, why, evidence } => {
+                let own = self.stages.entry(stage.clone()).or_default();
+                let review = own.review.get_or_insert(ReviewState { launched: at, end: None });
+                review.end = Some(ReviewEnd {
+                    at: *happened,
+                    exit: *exit,
+                    readiness: *readiness,
+                    why: why.clone(),
+                    evidence: evidence.clone(),
                 });
             }
             _ => {}

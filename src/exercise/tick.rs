@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::{
+    check_stage::{Standing, result, suffices},
     drill::{Drill, Timing},
     playbook::Playbook,
     stage::{Does, GateDefault, Item, Moment, Stage},
@@ -54,6 +55,7 @@ fn next(playbook: &Playbook, state: &State, watched: Option<&Watched>, now: Time
         .or_else(|| stage.during.iter().find_map(|item| due(state, stage, &own, item, now)))
         .or_else(|| stage.during.iter().find_map(|item| overdue(state, item, now)))
         .or_else(|| overdue_task(state, stage, now))
+        .or_else(|| review(state, stage, &own, now))
         .or_else(|| gate(state, stage, &own, now))
         .or_else(|| ended(state, stage, &own, now))
 }
@@ -124,6 +126,30 @@ fn overdue_task(state: &State, stage: &Stage, now: Timestamp) -> Option<What> {
     let opened = state.stage_of(&stage.id).opened?;
     let over = deadline(state, opened, within).filter(|over| *over <= now)?;
     state.item_of(&stage.id).end.is_none().then(|| What::Missed { item: stage.id.clone(), due: over })
+}
+
+/// A review that did not end in time, or that lets the exercise continue.
+fn review(state: &State, stage: &Stage, own: &StageState, now: Timestamp) -> Option<What> {
+    let check = stage.check.as_ref()?;
+    match Standing::of(&state.place, stage, own) {
+        Standing::Runs(until) if until <= now => Some(What::CheckEnded {
+            stage: stage.id.clone(),
+            happened: until,
+            exit: None,
+            readiness: None,
+            why: "it did not end in the time of the stage".into(),
+            evidence: None,
+        }),
+        Standing::Ended(end) if suffices(check, end) => Some(What::StageClosed {
+            stage: stage.id.clone(),
+            end: StageEnd::Done,
+            ended: end.at,
+            by: None,
+            detail: result(end),
+            evidence: end.evidence.clone(),
+        }),
+        Standing::ByPeople | Standing::Planned | Standing::Runs(_) | Standing::Ended(_) => None,
+    }
 }
 
 /// A gate that nobody answered.
@@ -207,6 +233,9 @@ pub fn next_due(playbook: &Playbook, state: &State, watched: Option<&Watched>) -
     }
     let limit = stage.gate.as_ref().map(|gate| gate.within).or_else(|| stage.manual.as_ref().and_then(|m| m.within));
     times.extend(own.opened.zip(limit).and_then(|(opened, limit)| deadline(state, opened, limit)));
+    if let (Some(_), Standing::Runs(until)) = (&stage.check, Standing::of(&state.place, stage, &own)) {
+        times.push(until);
+    }
     if let Some(Watched { drill, timing }) = watched {
         let unseen = |(step, moment, _): &&(String, DrillMoment, _)| state.seen_at(&stage.id, step, *moment).is_none();
         times.extend(drill.moments.iter().filter(unseen).map(|(_, _, at)| timing.of(*at)));

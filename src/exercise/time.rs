@@ -1,6 +1,6 @@
 //! Times of an exercise: deadlines of people, which stand still while the exercise is paused. Start with [`deadline`].
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::state::State;
 use crate::model::Dur;
@@ -25,6 +25,11 @@ pub fn deadline(state: &State, began: Timestamp, within: Dur) -> Option<Timestam
         }
     }
     Some(end)
+}
+
+/// The day of a time, in UTC.
+pub fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }
 
 /// How a time is written for people.

@@ -6,6 +6,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::{
+    check_stage::Standing,
     load::LoadedPlaybook,
     next_move::{Move, next_move, script},
     playbook::Role,
@@ -186,6 +187,9 @@ enum Drilling {
 fn drilling(loaded: &LoadedPlaybook, state: &State, watched: Option<&super::tick::Watched>) -> Drilling {
     let Some((i, stage)) = open_stage(&loaded.playbook, state) else { return Drilling::No };
     let own = state.stage_of(&stage.id);
+    if let (Some(_), Standing::Runs(until)) = (&stage.check, Standing::of(&state.place, stage, &own)) {
+        return Drilling::Goes(until);
+    }
     let (Some(opened), Some(watched), None) = (own.opened, watched, &own.drill) else { return Drilling::No };
     if watched.drill.dir.is_none() {
         // The process of a rehearsal has ended by now. That of a real drill goes on beside this one.

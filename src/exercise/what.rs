@@ -11,7 +11,7 @@ use super::{people::PersonId, playbook::Role};
 use crate::{
     event::Continues,
     journal::Holder,
-    model::{Exit, Outcome, Told},
+    model::{Exit, Outcome, Readiness, Told},
 };
 
 /// The format of an exercise's journal.
@@ -82,6 +82,9 @@ pub struct Attached {
     pub name: Told,
     /// Its size.
     pub bytes: u64,
+    /// The verdict, if it is the JSON of a readiness review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Readiness>,
 }
 
 /// Something that happened in an exercise.
@@ -106,6 +109,9 @@ pub enum What {
         /// Actions of the last exercise that are still open.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         carried: Vec<Carried>,
+        /// SHA-256 of each paper as it is without names, by its file.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        papers: BTreeMap<String, String>,
     },
     SessionOpened {
         epoch: u64,
@@ -120,6 +126,11 @@ pub enum What {
         by: By,
         unattended: bool,
     },
+    /// The cluster behind the context, when the exercise began.
+    ClusterIdentified {
+        context: String,
+        uid: String,
+    },
     StageOpened {
         stage: String,
         by: By,
@@ -131,6 +142,20 @@ pub enum What {
         ended: Timestamp,
         by: Option<By>,
         detail: Told,
+        evidence: Option<Attached>,
+    },
+    CheckLaunched {
+        stage: String,
+    },
+    CheckEnded {
+        stage: String,
+        happened: Timestamp,
+        /// The exit code of `check`; none if it did not end in time, or could not be started.
+        exit: Option<Exit>,
+        /// The verdict of the review; none if there is no review that can be read.
+        readiness: Option<Readiness>,
+        why: Told,
+        /// The result file.
         evidence: Option<Attached>,
     },
     DrillLaunched {
@@ -199,6 +224,12 @@ pub enum What {
         by: By,
         why: Told,
     },
+    /// An objective that counts no longer, although it was authorised.
+    ObjectiveDropped {
+        objective: String,
+        by: By,
+        why: Told,
+    },
     Said {
         question: String,
         text: Told,
@@ -215,6 +246,12 @@ pub enum What {
     },
     Resumed {
         by: By,
+        /// What was checked before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checked: Vec<Told>,
+        /// What was not checked.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unchecked: Vec<Told>,
     },
     Stopped {
         by: Option<By>,
@@ -279,6 +316,9 @@ pub struct Carried {
     pub owner: Told,
     /// Its due date.
     pub due: String,
+    /// What shows that it is done.
+    #[serde(default, skip_serializing_if = "Told::is_empty")]
+    pub proven_when: Told,
     /// The exercise from which it comes.
     pub from: String,
 }
@@ -298,8 +338,60 @@ pub struct Judged {
 }
 
 impl What {
+    /// Who did it; none if the program wrote it down by itself.
+    pub fn by(&self) -> Option<&By> {
+        match self {
+            Self::Authorised { by, .. }
+            | Self::Started { by, .. }
+            | Self::StageOpened { by, .. }
+            | Self::InjectGiven { by, .. }
+            | Self::Answered { by, .. }
+            | Self::InjectAdded { by, .. }
+            | Self::Noted { by, .. }
+            | Self::Rated { by, .. }
+            | Self::ObjectiveDropped { by, .. }
+            | Self::Said { by, .. }
+            | Self::RoleAbsent { by, .. }
+            | Self::Paused { by, .. }
+            | Self::Resumed { by, .. }
+            | Self::Reviewed { by }
+            | Self::ActionAdded { by, .. }
+            | Self::ActionChanged { by, .. }
+            | Self::Signed { by, .. }
+            | Self::Closed { by } => Some(by),
+            Self::StageClosed { by, .. } | Self::Skipped { by, .. } | Self::Stopped { by, .. } => by.as_ref(),
+            Self::ExercisePrepared { .. }
+            | Self::SessionOpened { .. }
+            | Self::ClusterIdentified { .. }
+            | Self::CheckLaunched { .. }
+            | Self::CheckEnded { .. }
+            | Self::DrillLaunched { .. }
+            | Self::DrillSeen { .. }
+            | Self::DrillEnded { .. }
+            | Self::ItemDue { .. }
+            | Self::Missed { .. }
+            | Self::Defaulted { .. }
+            | Self::Erased { .. } => None,
+        }
+    }
+
+    /// The file that was given with it.
+    pub fn attached(&self) -> Option<&Attached> {
+        match self {
+            Self::StageClosed { evidence, .. }
+            | Self::Answered { evidence, .. }
+            | Self::CheckEnded { evidence, .. } => evidence.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it may come after the exercise was closed: it changes nothing that was signed.
+    pub fn may_follow_the_end(&self) -> bool {
+        matches!(self, Self::SessionOpened { .. } | Self::ActionChanged { .. } | Self::Erased { .. })
+    }
+
     /// Whether a reader must know this kind to continue the exercise.
     pub fn must(&self) -> bool {
-        !matches!(self, Self::Noted { .. } | Self::Said { .. } | Self::Erased { .. })
+        !matches!(self, Self::Noted { .. } | Self::Said { .. } | Self::Erased { .. } | Self::ClusterIdentified { .. })
     }
 }

@@ -1,9 +1,10 @@
-//! Finds the run directories in a folder. Links are named and never followed. Start with [`entries`].
+//! Finds the directories of runs and exercises in a folder. Links are named and never followed. Start with [`entries`].
 
 use std::{fs, io, path::Path};
 
 use crate::{
     event::Kind,
+    exercise::is_exercise,
     journal::{RunDir, header},
 };
 
@@ -12,6 +13,8 @@ use crate::{
 pub enum Entry {
     /// A directory with a journal.
     Run(RunDir),
+    /// The directory of an exercise.
+    Exercise(RunDir),
     /// Something that could hide a run, and is not read.
     Refused {
         /// Its name.
@@ -25,13 +28,15 @@ impl Entry {
     /// The name of the directory.
     pub fn name(&self) -> String {
         match self {
-            Self::Run(dir) => dir.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+            Self::Run(dir) | Self::Exercise(dir) => {
+                dir.0.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
             Self::Refused { name, .. } => name.clone(),
         }
     }
 }
 
-/// The runs in a folder, in the order of their names. Files, and directories without a journal, are left out.
+/// The runs and exercises in a folder, in the order of their names. Files, and directories without a journal, are left out.
 ///
 /// # Errors
 /// The folder cannot be listed, or is itself a link.
@@ -58,7 +63,10 @@ fn entry(path: &Path) -> Option<Entry> {
         return None;
     }
     match fs::symlink_metadata(path.join("journal.jsonl")) {
-        Ok(journal) if journal.is_file() => Some(Entry::Run(RunDir(path.to_owned()))),
+        Ok(journal) if journal.is_file() => {
+            let dir = RunDir(path.to_owned());
+            Some(if is_exercise(&dir) { Entry::Exercise(dir) } else { Entry::Run(dir) })
+        }
         Ok(_) => refused("its journal.jsonl is not a regular file"),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => refused(&format!("its journal.jsonl cannot be read: {error}")),
@@ -75,7 +83,7 @@ pub fn of_cluster(folder: &Path, uid: &str, most: usize) -> io::Result<Vec<Entry
             Kind::RunStarted { clusters, .. } => clusters.first().is_some_and(|c| c.uid == uid && !c.is_simulated()),
             _ => false,
         }),
-        Entry::Refused { .. } => false,
+        Entry::Exercise(_) | Entry::Refused { .. } => false,
     };
     let mut found: Vec<Entry> = entries(folder)?.into_iter().rev().filter(is_its).take(most).collect();
     found.reverse();

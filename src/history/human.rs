@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{
     Chain, Compared, Drilled, Ended, History, Run, Status,
     differs::{objective, seconds, worst},
+    human_exercises::exercises as programme_text,
     verified::NOTHING_COMPARED,
 };
 use crate::model::{Exit, Measure, Measured, printable};
@@ -39,6 +40,7 @@ pub fn history(history: &History) -> String {
     let _ =
         writeln!(out, "Drills in {} ({of}as of {})", printable(&history.folder), history.as_of.strftime("%Y-%m-%d"));
     out.push_str(&drills(history));
+    out.push_str(&programme_text(history));
     out.push_str(&rehearsals(history));
     out.push_str(&scenarios(history));
     out.push_str(&completeness(history));
@@ -84,7 +86,7 @@ fn drills(history: &History) -> String {
     out
 }
 
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let text = printable(text);
     let cut: String = text.chars().take(LONGEST).collect();
     if cut.len() < text.len() { format!("{cut}…") } else { text }

@@ -52,6 +52,7 @@ pub fn metrics(history: &History) -> String {
         let count = history.counts.get(result.label()).copied().unwrap_or_default();
         runs.sample(&[("result", result.label())], count);
     }
+    exercises(history, &mut out);
     passes(history, &mut out);
     recoveries(history, &mut out);
     if let Some(all) = &history.verification {
@@ -75,6 +76,23 @@ pub fn metrics(history: &History) -> String {
     }
     out.push_str("# EOF\n");
     out
+}
+
+/// Without exercises, there is nothing to count.
+fn exercises(history: &History, out: &mut String) {
+    if history.exercises.is_empty() && history.rehearsed_exercises.is_empty() {
+        return;
+    }
+    let mut held = Family::new(out, "drillmaster_exercises", "", "Exercises in the folder, by result.");
+    for result in Ended::ALL {
+        let count = history.exercises.iter().filter(|exercise| exercise.result == result).count();
+        held.sample(&[("result", result.label())], count);
+    }
+    let (open, overdue) = history.open_actions();
+    let help = "Actions of all exercises that are still to be done. Overdue ones are open too.";
+    let mut actions = Family::new(out, "drillmaster_exercise_actions", "", help);
+    actions.sample(&[("state", "open")], open);
+    actions.sample(&[("state", "overdue")], overdue);
 }
 
 fn passes(history: &History, out: &mut String) {

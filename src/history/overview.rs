@@ -3,14 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::{
-    Chain, Cluster, Drilled, Ended, Known, Learned, Period, Run, Unread, Verification,
+    Chain, Cluster, Drilled, Ended, Exercise, Known, Learned, Period, Run, Tracked, Unread, Verification, Year,
     chain::chains,
     drills::drilled,
     learn,
+    programme::{actions, programme},
     verified::{Judge, exit_of},
 };
 use crate::model::Exit;
@@ -26,6 +27,8 @@ pub struct Asked<'a> {
     pub period: Option<Period>,
     /// The scenarios of the organisation, and the files that could not be read.
     pub scenarios: Option<(Vec<Known>, Vec<Unread>)>,
+    /// The exercises.
+    pub exercises: Vec<Exercise>,
     /// Clusters to compare with.
     pub clusters: &'a [Cluster],
 }
@@ -46,6 +49,16 @@ pub struct History {
     pub drills: Vec<Run>,
     /// Rehearsals, by name. They prove nothing.
     pub rehearsals: Vec<Run>,
+    /// Exercises with people on real clusters or on paper, from the oldest to the newest.
+    pub exercises: Vec<Exercise>,
+    /// Exercises without people, or on simulated clusters. They prove nothing.
+    pub rehearsed_exercises: Vec<Exercise>,
+    /// How many exercises are outside the period, or later than the time.
+    pub exercises_left_out: usize,
+    /// The actions of all exercises until now, the open ones first.
+    pub actions: Vec<Tracked>,
+    /// Each playbook in each year.
+    pub programme: Vec<Year>,
     /// How many drills are outside the period, or later than the time.
     pub left_out: usize,
     /// How many drills had each result.
@@ -85,6 +98,7 @@ impl History {
         for run in counted.iter().filter(|run| inside(run)) {
             *numbers.entry(run.result.label()).or_default() += 1;
         }
+        let of_exercises = exercises(asked);
         let drills: Vec<Run> = all.iter().filter(|run| inside(run)).cloned().collect();
         Self {
             schema_version: "1.0",
@@ -95,6 +109,11 @@ impl History {
             drills,
             rehearsals: if asked.period.is_some() { vec![] } else { rehearsals },
             counts: numbers,
+            exercises: of_exercises.real,
+            rehearsed_exercises: of_exercises.rehearsed,
+            exercises_left_out: of_exercises.left_out,
+            actions: of_exercises.actions,
+            programme: of_exercises.programme,
             scenarios,
             scenarios_given: known.is_some(),
             unread_scenarios: asked.scenarios.as_ref().map(|(_, unread)| unread.clone()).unwrap_or_default(),
@@ -102,6 +121,12 @@ impl History {
             verification,
             predictions,
         }
+    }
+
+    /// How many actions are open, and how many of them are overdue.
+    pub fn open_actions(&self) -> (usize, usize) {
+        let open = self.actions.iter().filter(|action| action.open);
+        (open.count(), self.actions.iter().filter(|action| action.overdue).count())
     }
 
     /// Whether the site has a page for a run.
@@ -120,6 +145,37 @@ impl History {
         // If no run of the period is known, nothing shows that none is missing.
         let complete = self.completeness.iter().map(Chain::exit).reduce(Exit::worse);
         complete.unwrap_or(Exit::Inconclusive).worse(verified)
+    }
+}
+
+/// What a history says about exercises.
+struct OfExercises {
+    real: Vec<Exercise>,
+    rehearsed: Vec<Exercise>,
+    left_out: usize,
+    actions: Vec<Tracked>,
+    programme: Vec<Year>,
+}
+
+/// An exercise whose date is not known is never left out.
+fn exercises(asked: &Asked<'_>) -> OfExercises {
+    // The date of a rehearsal is simulated.
+    let is_past = |exercise: &&Exercise| exercise.rehearsal || exercise.began.is_none_or(|at| at <= asked.now);
+    let until = asked.exercises.iter().filter(is_past);
+    let until: Vec<Exercise> = until.cloned().collect();
+    let (rehearsed, real): (Vec<Exercise>, Vec<Exercise>) =
+        until.iter().cloned().partition(|exercise| exercise.rehearsal);
+    let inside =
+        |exercise: &Exercise| exercise.began.is_none_or(|at| asked.period.as_ref().is_none_or(|period| period.has(at)));
+    let programme = programme(&real, asked.now);
+    let shown: Vec<Exercise> = real.into_iter().filter(inside).collect();
+    let count = asked.exercises.iter().filter(|exercise| !exercise.rehearsal).count();
+    OfExercises {
+        left_out: count - shown.len(),
+        real: shown,
+        rehearsed: if asked.period.is_some() { vec![] } else { rehearsed },
+        actions: actions(&until, asked.now.to_zoned(TimeZone::UTC).date()),
+        programme,
     }
 }
 

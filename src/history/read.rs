@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::{Entry, Run};
+use super::{Entry, Exercise, Run};
 use crate::{
     journal::RunDir,
     model::with_causes,
@@ -30,8 +30,22 @@ pub struct Read {
 /// What is done with each run whose journal could be read, while the whole of it is in memory.
 type Each<'a> = &'a (dyn Fn(&RunDir, &Verified, &Story, &Run) -> Result<(), String> + Sync);
 
-/// Reads every entry, and calls `each` with every run that could be read. The runs are in the order of the list.
+/// Reads and verifies every exercise, in the order of their dates. What is not read could be one.
+pub fn read_exercises(entries: &[Entry]) -> Vec<Exercise> {
+    let one = |entry: &Entry| match entry {
+        Entry::Exercise(dir) => Some(Exercise::of(dir)),
+        Entry::Refused { name, why } => Some(Exercise::refused(name, why)),
+        Entry::Run(_) => None,
+    };
+    let mut all: Vec<Exercise> = entries.iter().filter_map(one).collect();
+    all.sort_by(|a, b| (a.began, &a.dir).cmp(&(b.began, &b.dir)));
+    all
+}
+
+/// Reads every run, in the order of the list. `each` is called with every run whose journal could be read, while the
+/// whole of it is in memory.
 pub fn read(entries: &[Entry], each: Each<'_>) -> Vec<Read> {
+    let entries: Vec<&Entry> = entries.iter().filter(|entry| !matches!(entry, Entry::Exercise(_))).collect();
     let next = AtomicUsize::new(0);
     let found: Mutex<Vec<Option<Read>>> = Mutex::new(entries.iter().map(|_| None).collect());
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(entries.len().max(1));
@@ -54,6 +68,7 @@ pub fn read(entries: &[Entry], each: Each<'_>) -> Vec<Read> {
 
 fn one(entry: &Entry, each: Each<'_>) -> Read {
     match entry {
+        Entry::Exercise(dir) => Read { run: Run::damaged(dir, "it is an exercise".into()), failed: None },
         Entry::Refused { name, why } => Read { run: Run::refused(name, why), failed: None },
         Entry::Run(dir) => match verify(dir) {
             Err(error) => Read { run: Run::damaged(dir, with_causes(&error)), failed: None },

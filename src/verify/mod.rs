@@ -3,6 +3,7 @@
 //! no key, so it cannot detect every forgery; docs/verdicts.md explains its limits. Start with [`verify`].
 
 mod directory;
+mod exercise;
 mod files;
 mod found;
 mod kept;
@@ -11,5 +12,6 @@ mod samples;
 mod scenario;
 
 pub use directory::{Progress, Verified, verify, verify_with};
+pub use exercise::{VerifiedExercise, verify_exercise};
 pub use found::Differs;
 pub use previous::{Before, NearbyRuns, neighbours};

@@ -22,9 +22,9 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("verdict", &["event", "journal"]),
     ("evidence", &["event", "files", "journal", "verdict"]),
     ("report", &["event", "evidence", "files", "journal", "verdict"]),
-    ("exercise", &["event", "files", "journal", "report", "scenario", "verdict"]),
-    ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
-    ("history", &["event", "files", "inventory", "journal", "report", "scenario", "verdict", "verify"]),
+    ("exercise", &["event", "evidence", "files", "journal", "report", "scenario", "verdict"]),
+    ("verify", &["event", "exercise", "journal", "plan", "scenario", "verdict"]),
+    ("history", &["event", "exercise", "files", "inventory", "journal", "report", "scenario", "verdict", "verify"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
         "engine",

@@ -6,7 +6,7 @@ use super::super::{Failure, shown};
 use crate::{
     exercise::Attached,
     files,
-    model::{Exit, Redactor, printable, sha256},
+    model::{Exit, Redactor, Review, printable, sha256},
     told,
 };
 
@@ -24,11 +24,18 @@ pub(super) fn attach(dir: &Path, file: &Path) -> Result<Attached, Failure> {
     let mut bytes = vec![];
     let opened = files::regular(file).map_err(|e| wrong(e.to_string()))?;
     opened.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(wrong(format!("it is larger than {} MiB, which is the limit", LARGEST >> 20)));
-    }
-    let sha256 = sha256(&bytes);
-    files::replace(&folder.join(&sha256), &bytes).map_err(|e| wrong(e.to_string()))?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Attached { sha256, name: told!(Redactor::default(), "{}", printable(&name)), bytes: bytes.len() as u64 })
+    keep(dir, &name, &bytes).map_err(|e| wrong(e.to_string()))
+}
+
+/// Keeps content by its hash.
+pub(super) fn keep(dir: &Path, name: &str, bytes: &[u8]) -> std::io::Result<Attached> {
+    if bytes.len() as u64 > LARGEST {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB, which is the limit", LARGEST >> 20)));
+    }
+    let sha256 = sha256(bytes);
+    files::replace(&dir.join("attachments").join(&sha256), bytes)?;
+    let review = serde_json::from_slice::<Review>(bytes).ok().map(|review| review.verdict);
+    let name = told!(Redactor::default(), "{}", printable(name));
+    Ok(Attached { sha256, name, bytes: bytes.len() as u64, review })
 }

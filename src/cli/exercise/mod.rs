@@ -4,7 +4,9 @@
 mod actions;
 mod attach;
 mod hotwash;
+mod identity;
 mod prepare;
+mod review;
 mod status;
 mod write;
 
@@ -37,6 +39,7 @@ pub(super) fn exercise(command: &ExerciseCommand) -> Done {
         ExerciseCommand::Erase(args) => write::erase(&args.dir, &args.name),
         ExerciseCommand::Hotwash(args) => hotwash::hotwash(args),
         ExerciseCommand::Sign(args) => sign(args),
+        ExerciseCommand::Review(args) => review::review(args),
         other => {
             let (who, verb) = verb(other)?;
             act(who, &verb)
@@ -68,7 +71,15 @@ fn verb(command: &ExerciseCommand) -> Result<(&WhoArgs, Verb), Failure> {
         }
         ExerciseCommand::Absent(a) => (&a.who, Verb::Absent { role: a.role, why: a.reason.clone() }),
         ExerciseCommand::Pause(a) => (&a.who, Verb::Pause { why: a.reason.clone() }),
-        ExerciseCommand::Resume(a) => (a, Verb::Resume),
+        ExerciseCommand::Resume(a) => {
+            let (known, _) = KnownExercise::read(&a.dir, now()).map_err(|e| failed(&e))?;
+            let cluster = identity::now(&known.state.place);
+            (a, Verb::Resume { cluster, unchecked: a.who.because.clone() })
+        }
+        ExerciseCommand::Drop(a) => {
+            let why = a.who.who.because.clone();
+            (&a.who, Verb::Drop { objective: a.objective.clone(), why })
+        }
         ExerciseCommand::Stop(a) => {
             let how = if a.phrase.is_some() { StopFor::Incident } else { a.why.into() };
             (&a.who, Verb::Stop { how, phrase: a.phrase.clone(), why: a.text.clone() })
@@ -145,7 +156,9 @@ fn sign(args: &SignArgs) -> Done {
 
 fn start(args: &StartArgs) -> Done {
     let Some(policy) = &args.unattended else {
-        return act(&args.who, &Verb::Start);
+        act(&args.who, &Verb::Start)?;
+        identity::remember(&args.who.dir)?;
+        return Ok(Exit::Passed);
     };
     let (known, _) = KnownExercise::read(&args.who.dir, now()).map_err(|e| failed(&e))?;
     let policy = Policy::load(policy, &known.loaded.playbook).map_err(|p| place::invalid(&p))?;

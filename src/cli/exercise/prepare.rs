@@ -19,7 +19,10 @@ pub(super) fn prepare(args: &PrepareArgs) -> Done {
     let loaded = playbook::read(&args.playbook, &args.set)?;
     let people = load_people(&args.people, Some(&loaded.playbook)).map_err(|p| place::invalid(&p))?;
     let drills = loaded.playbook.stages.iter().any(|stage| stage.scenario.is_some());
+    let checks = loaded.playbook.stages.iter().any(|stage| stage.check.is_some());
     let place = match (drills, args.rehearse, args.context.is_empty()) {
+        // A review needs a cluster too, but people may also bring its result.
+        (false, _, false) if checks => ClusterAccess::Real { arguments: arguments(args)? },
         (false, _, _) => ClusterAccess::Nowhere,
         (true, true, _) => ClusterAccess::Simulated {
             cluster: args.cluster.clone().unwrap_or_default(),
@@ -85,6 +88,7 @@ fn carried(dir: &Path) -> Result<Vec<Carried>, Failure> {
         text: named(&action.text),
         owner: named(&action.owner),
         due: action.due.clone(),
+        proven_when: named(&action.proven_when),
         from: if action.from.is_empty() { state.exercise.clone() } else { action.from.clone() },
     };
     Ok(open.map(carry).collect())

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     exercise::{
-        Act, DrillStage, ExercisePhase, Judgement, KnownExercise, Measured, Rating, Stage, Watched, authorised_hash,
-        between, clock, date_time, deadline, judge, long, next_due, open_stage,
+        Act, Check, DrillStage, Judgement, KnownExercise, Measured, ExercisePhase, Rating, ReviewStanding as Standing, Stage,
+        State, Watched, authorised_hash, between, clock, date_time, deadline, judge, long, next_due, open_stage,
+        review_result, suffices,
     },
     files,
     model::{Exit, printable},
@@ -60,7 +61,7 @@ pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
     if let Some((_, stage)) = open_stage(&known.loaded.playbook, state) {
         text += &items(&known, stage, now);
         text += &drill(dir, stage.scenario.as_ref(), watched.as_ref());
-        text += &format!("next           {}\n", next(stage));
+        text += &format!("next           {}\n", next(state, stage));
     } else if matches!(state.phase, ExercisePhase::Running | ExercisePhase::Stopped | ExercisePhase::Reviewed) {
         text += "next           exercise next, or exercise sign and exercise close\n";
     }
@@ -144,11 +145,26 @@ fn drill(dir: &Path, stage: Option<&DrillStage>, watched: Option<&Watched>) -> S
     text
 }
 
-fn next(stage: &Stage) -> String {
+/// What a check stage waits for.
+fn review(state: &State, stage: &Stage, check: &Check) -> String {
+    let id = &stage.id;
+    let done = format!("exercise done {id} --text RESULT");
+    match Standing::of(&state.place, stage, &state.stage_of(id)) {
+        Standing::ByPeople => format!("drillmaster check …, then {done}"),
+        Standing::Planned => "exercise next starts the review".into(),
+        Standing::Runs(until) => format!("the review goes on, until {} at most", clock(until)),
+        Standing::Ended(end) if suffices(check, end) => "the review lets the exercise continue".into(),
+        Standing::Ended(end) => {
+            format!("{}. exercise next makes another review, or {done}", printable(&review_result(end)))
+        }
+    }
+}
+
+fn next(state: &State, stage: &Stage) -> String {
     let id = &stage.id;
     match stage.act() {
         Some(Act::Manual(manual)) => format!("{} does: {}; then exercise done {id}", manual.role, manual.task),
-        Some(Act::Check(_)) => format!("drillmaster check …, then exercise done {id} --text RESULT"),
+        Some(Act::Check(check)) => review(state, stage, check),
         Some(Act::Gate(gate)) => format!("{} answers: {} exercise answer {id} yes|no", gate.ask, gate.question),
         Some(Act::Scenario(_)) => "the stage ends when its drill has ended and no item is open".into(),
         Some(Act::Review(_)) => "exercise hotwash, exercise rate, then exercise next".into(),
@@ -183,6 +199,7 @@ pub(super) fn exit(known: &KnownExercise) -> Exit {
     });
     let stopped = known.state.stopped.is_some().then_some(Exit::Aborted);
     let results = judged(known).into_iter().map(|(_, result)| match (result.measured, result.rating) {
+        (Measured::Dropped, _) => Exit::Inconclusive,
         (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Exit::Failed,
         (Measured::Met | Measured::Rated, _) => Exit::Passed,
         (Measured::Unproven | Measured::Unrated, _) => Exit::Inconclusive,

@@ -80,6 +80,15 @@ fn locked(dir: &RunDir) -> Result<Lock, JournalError> {
     }
 }
 
+impl Lines {
+    /// The number of lines up to and including the one with a hash; none if no line has it.
+    pub fn upto(&self, hash: &str) -> Option<usize> {
+        // Each line contains the hash of the one before.
+        let after = self.lines.iter().position(|line| line.seq > 0 && line.prev == hash);
+        after.or_else(|| (self.head == hash && !hash.is_empty()).then_some(self.lines.len()))
+    }
+}
+
 impl Open {
     /// Appends lines. When this returns, they are on disk.
     ///
@@ -176,6 +185,7 @@ mod tests {
             place: ClusterAccess::Nowhere,
             planned: None,
             carried: vec![],
+            papers: Default::default(),
         }
     }
 

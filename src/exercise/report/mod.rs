@@ -15,10 +15,12 @@ use jiff::Timestamp;
 
 use super::{
     judge::{Judgement, judge},
+    people::People,
     playbook::{Objective, Playbook},
     session::KnownExercise,
     state::{Action, State},
-    what::{ActionStatus, By, ClusterAccess, Line},
+    time::day,
+    what::{By, ClusterAccess, Line},
 };
 use crate::{
     model::{REHEARSAL, is_printable, printable, sha256},
@@ -28,6 +30,8 @@ use crate::{
 /// Everything that the report is made from.
 pub(super) struct Context<'a> {
     pub known: &'a KnownExercise,
+    /// The people: without names for the hash that people sign, so that nobody's erasure changes it.
+    pub people: &'a People,
     pub lines: &'a [Line],
     /// When the report is made: actions become overdue with time. None for the hash that people sign, because actions
     /// go on after the signature.
@@ -47,32 +51,31 @@ impl<'a> Context<'a> {
 
     /// Whether an action is still open after its due date.
     pub fn is_overdue(&self, action: &Action) -> bool {
-        let today = self.now.map(|now| now.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
-        action.status == ActionStatus::Open && !action.due.is_empty() && action.due < today
+        self.now.is_some_and(|now| action.is_overdue(day(now)))
     }
 
     /// A text of the journal, with names.
     pub fn named(&self, text: &str) -> String {
-        self.known.people.named(text)
+        self.people.named(text)
     }
 
     /// Who did something, and how that was known.
     pub fn who(&self, by: &By) -> String {
         let because =
             if by.because.is_empty() { String::new() } else { format!(", because {}", self.named(&by.because)) };
-        format!("{} as {} ({}{because})", self.known.people.name(&by.person), by.role, by.known.words())
+        format!("{} as {} ({}{because})", self.people.name(&by.person), by.role, by.known.words())
     }
 }
 
 /// The report of an exercise.
 pub fn report(known: &KnownExercise, lines: &[Line], now: Timestamp) -> Document {
-    made(known, lines, Some(now))
+    made(known, &known.people, lines, Some(now))
 }
 
-fn made(known: &KnownExercise, lines: &[Line], now: Option<Timestamp>) -> Document {
+fn made(known: &KnownExercise, people: &People, lines: &[Line], now: Option<Timestamp>) -> Document {
     let objectives = &known.loaded.playbook.objectives;
     let judged = objectives.iter().map(|o| (o, judge(&known.loaded.playbook, &known.state, o))).collect();
-    let context = Context { known, lines, now, judged };
+    let context = Context { known, people, lines, now, judged };
     let c = &context;
     let part = |title: &str, sections: Vec<Section>| Part { title: title.to_owned(), sections };
     let parts = vec![
@@ -118,9 +121,9 @@ fn mark(c: &Context<'_>) -> String {
 }
 
 /// The hash that people sign: of everything in the report but the signatures, the actions, which go on afterwards, and
-/// the hashes of the evidence.
+/// the hashes of the evidence. The hashes of people take the place of their names, so that an erasure does not change it.
 pub fn report_hash(known: &KnownExercise, lines: &[Line]) -> String {
-    let document = made(known, lines, None);
+    let document = made(known, &People::of_seats(&known.state.seats), lines, None);
     let signed = document.sections().filter(|s| !matches!(s.key, Key::Actions | Key::SignOff | Key::Evidence));
     let signed: Vec<&Section> = signed.collect();
     sha256(serde_json::to_string(&signed).unwrap_or_default())

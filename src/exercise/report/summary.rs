@@ -5,11 +5,10 @@ use super::Context;
 use crate::{
     exercise::{
         judge::Measured,
-        playbook::JudgedBy,
         state::ItemEnd,
-        what::{NoteOn, Rating},
+        verdict::{Came, Count, Verdict as Whole},
+        what::NoteOn,
     },
-    model::Exit,
     report::{Block, Key, Ref, Row, Section, Table, Text, Tone, Verdict},
 };
 
@@ -55,62 +54,63 @@ pub(super) fn section(c: &Context<'_>) -> Section {
 /// The badge, its tone and its sentence.
 fn verdict(c: &Context<'_>) -> (&'static str, Tone, String) {
     let state = c.state();
-    let drills = || state.stages.values().filter_map(|stage| stage.drill.as_ref());
-    let count = |wanted: fn(&Context<'_>, usize) -> bool| (0..c.judged.len()).filter(|i| wanted(c, *i)).count();
-    let (all, missed) = (c.judged.len(), count(|c, i| tone_at(c, i) == Tone::Bad));
-    let open = count(|c, i| tone_at(c, i) == Tone::Warn);
-    if let Some(drill) = drills().find(|drill| matches!(drill.exit, Exit::Residue | Exit::Left)) {
-        return (
-            "CLUSTER NOT RESTORED",
-            Tone::Bad,
-            format!("Drill {} left something open: {}.", drill.run, drill.exit.meaning()),
-        );
+    let Count { met, missed, open, dropped } = Count::of(c.playbook(), state);
+    let all = met + missed + open + dropped;
+    let besides = match dropped {
+        0 => String::new(),
+        n => format!(" {n} of {all} objectives were dropped after the authorisation ({}).", ids(c, Came::Dropped)),
+    };
+    match Whole::of(c.playbook(), state) {
+        Whole::NotRestored(drill) => {
+            let said = format!("Drill {} left something open: {}.", drill.run, drill.exit.meaning());
+            ("CLUSTER NOT RESTORED", Tone::Bad, said)
+        }
+        Whole::Stopped => {
+            let (how, why) = match &state.stopped {
+                Some((_, how, why, _)) => (how.words(), c.named(why)),
+                None => ("", String::new()),
+            };
+            let why = if why.trim().is_empty() { "no reason was given".to_owned() } else { why };
+            ("STOPPED", Tone::Warn, format!("The exercise was stopped {how}: {why}"))
+        }
+        Whole::NotStarted => ("NOT STARTED", Tone::Warn, "The exercise was prepared and did not start.".into()),
+        Whole::Failed => ("FAILED", Tone::Bad, format!("{missed} of {all} objectives were not met.{besides}")),
+        Whole::NotProven => {
+            let said = format!("Nothing failed, but {open} of {all} objectives could not be judged.{besides}");
+            ("NOT PROVEN", Tone::Warn, said)
+        }
+        Whole::Dropped => {
+            let said = format!("{met} of {all} objectives were met, and nothing shows the others.{besides}");
+            ("NOT PROVEN", Tone::Warn, said)
+        }
+        Whole::DrillNotPassed(drill) => {
+            let said = format!(
+                "All {all} objectives were met, but drill {} did not pass: {}.",
+                drill.run,
+                drill.exit.meaning()
+            );
+            ("NOT PROVEN", Tone::Warn, said)
+        }
+        Whole::Passed => ("PASSED", Tone::Good, format!("All {all} objectives were met.")),
     }
-    if let Some((_, how, why, _)) = &state.stopped {
-        let why = c.named(why);
-        let why = if why.trim().is_empty() { "no reason was given".to_owned() } else { why };
-        return ("STOPPED", Tone::Warn, format!("The exercise was stopped {}: {why}", how.words()));
-    }
-    if state.started.is_none() {
-        return ("NOT STARTED", Tone::Warn, "The exercise was prepared and did not start.".into());
-    }
-    if missed > 0 {
-        return ("FAILED", Tone::Bad, format!("{missed} of {all} objectives were not met."));
-    }
-    if open > 0 {
-        return (
-            "NOT PROVEN",
-            Tone::Warn,
-            format!("Nothing failed, but {open} of {all} objectives could not be judged."),
-        );
-    }
-    // An expectation that no objective names counts too.
-    if let Some(drill) = drills().find(|drill| drill.exit != Exit::Passed) {
-        let said =
-            format!("All {all} objectives were met, but drill {} did not pass: {}.", drill.run, drill.exit.meaning());
-        return ("NOT PROVEN", Tone::Warn, said);
-    }
-    ("PASSED", Tone::Good, format!("All {all} objectives were met."))
 }
 
-fn tone_at(c: &Context<'_>, i: usize) -> Tone {
-    let (o, result) = &c.judged[i];
-    tone_of(c, o, result)
+/// The ids of the objectives that came to something.
+fn ids(c: &Context<'_>, wanted: Came) -> String {
+    let ids = c.judged.iter().filter(|(o, result)| Came::of(o, result) == wanted).map(|(o, _)| o.id.as_str());
+    ids.collect::<Vec<_>>().join(", ")
 }
 
-/// How good the result of an objective is. A measurement counts more than a rating.
+/// How good the result of an objective is.
 pub(super) fn tone_of(
     _: &Context<'_>,
     o: &crate::exercise::playbook::Objective,
     result: &crate::exercise::judge::Judgement,
 ) -> Tone {
-    match (result.measured, result.rating) {
-        (Measured::Missed, _) | (_, Some(Rating::M | Rating::U)) => Tone::Bad,
-        (Measured::Met, _) => Tone::Good,
-        (Measured::Rated, Some(Rating::P | Rating::S)) if matches!(o.judge.one(), Some(JudgedBy::Rating(_))) => {
-            Tone::Good
-        }
-        _ => Tone::Warn,
+    match Came::of(o, result) {
+        Came::Met => Tone::Good,
+        Came::Missed => Tone::Bad,
+        Came::Open | Came::Dropped => Tone::Warn,
     }
 }
 

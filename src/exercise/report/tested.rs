@@ -50,7 +50,7 @@ fn authorisation(c: &Context<'_>) -> Section {
     };
     let seats = c.playbook().roles.each().map(|(role, spec)| {
         let names = s.seats.iter().filter(|seat| seat.roles.contains(&role));
-        let names: Vec<String> = names.map(|seat| c.known.people.name(&seat.person)).collect();
+        let names: Vec<String> = names.map(|seat| c.people.name(&seat.person)).collect();
         let absent =
             s.absent.iter().filter(|(absent, _)| *absent == role).map(|(_, why)| format!("absent: {}", c.named(why)));
         let both = |other: &Role| s.seats.iter().any(|seat| seat.roles.contains(&role) && seat.roles.contains(other));
@@ -66,7 +66,7 @@ fn authorisation(c: &Context<'_>) -> Section {
         ])
     });
     let absences = s.seats.iter().filter(|seat| !seat.absent.is_empty());
-    let absences = absences.map(|seat| format!("{} ({})", seat.absent, c.known.people.name(&seat.person)));
+    let absences = absences.map(|seat| format!("{} ({})", seat.absent, c.people.name(&seat.person)));
     let planned = c.playbook().roles.each().flat_map(|(_, spec)| spec.absent.clone());
     let mut kept: Vec<String> = absences.collect();
     kept.extend(planned.filter(|function| !s.seats.iter().any(|seat| seat.absent == *function)));

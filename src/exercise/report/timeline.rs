@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{Context, bounded, list};
 use crate::{
     exercise::{
+        check_stage::result,
         schedule::schedule,
+        state::ReviewEnd,
         time::{between, clock, long, plus},
         what::{DrillMoment, Line, StageEnd, What},
     },
@@ -94,12 +96,22 @@ fn row(c: &Context<'_>, line: &Line) -> Option<(Timestamp, u64, Row)> {
         What::Noted { by, on, text } => (who(by), format!("{}: {}", on.words(), c.named(text))),
         What::RoleAbsent { role, by, why } => (who(by), format!("records that the {role} is absent: {}", c.named(why))),
         What::Paused { by, why } => (who(by), format!("pauses the exercise: {}", c.named(why))),
-        What::Resumed { by } => (who(by), "resumes the exercise".into()),
+        What::Resumed { by, .. } => (who(by), "resumes the exercise".into()),
+        What::CheckLaunched { stage } => ("exercise".into(), format!("the review of stage {stage} was started")),
+        What::CheckEnded { stage, happened, exit, readiness, why, .. } => {
+            at = *happened;
+            let end = ReviewEnd { at, exit: *exit, readiness: *readiness, why: why.clone(), evidence: None };
+            ("exercise".into(), format!("review of stage {stage}: {}", result(&end)))
+        }
+        What::ObjectiveDropped { objective, by, why } => {
+            (who(by), format!("drops objective {objective}: {}", c.named(why)))
+        }
         What::Stopped { by, how, why, .. } => {
             (by.as_ref().map_or(none, who), format!("the exercise is stopped {}: {}", how.words(), c.named(why)))
         }
         What::ExercisePrepared { .. }
         | What::SessionOpened { .. }
+        | What::ClusterIdentified { .. }
         | What::Rated { .. }
         | What::Said { .. }
         | What::Reviewed { .. }
@@ -130,6 +142,14 @@ pub(super) fn deviations(c: &Context<'_>) -> Section {
         let until = to.map_or_else(|| "not resumed".to_owned(), clock);
         all.push(format!("Paused from {} to {until}: {}", clock(*from), c.named(why)));
     }
+    for resumption in &s.resumptions {
+        let said = resumption.checked.iter().chain(&resumption.unchecked).map(|text| c.named(text));
+        all.push(format!("Resumed at {}: {}", clock(resumption.at), said.collect::<Vec<_>>().join("; ")));
+    }
+    for (id, dropped) in &s.dropped {
+        let by = c.who(&dropped.by);
+        all.push(format!("Objective {id} was dropped at {} by {by}: {}", clock(dropped.at), c.named(&dropped.why)));
+    }
     for added in &s.added {
         all.push(format!("Inject {} was added on the day: {}", added.id, c.named(&added.why)));
     }
@@ -157,8 +177,10 @@ pub(super) fn annex(c: &Context<'_>) -> Section {
     let said = c.state().said.iter().map(|(question, text, by)| Row::new([question.clone(), c.named(text), c.who(by)]));
     let said = Table::new("Hotwash", ["Question", "Answer", "By"], said.collect())
         .or("Nobody answered a question of the hotwash.");
+    // The stage of a review that suffices names the same file again.
     let evidence = c.lines.iter().filter_map(|line| match &line.event {
-        What::StageClosed { stage, evidence: Some(file), .. } => Some((stage, file)),
+        What::CheckEnded { stage, evidence: Some(file), .. } => Some((stage, file)),
+        What::StageClosed { stage, evidence: Some(file), by: Some(_), .. } => Some((stage, file)),
         What::Answered { item, evidence: Some(file), .. } => Some((item, file)),
         _ => None,
     });

@@ -6,6 +6,7 @@ use crate::{
         judge::judge,
         playbook::{JudgedBy, Role},
         state::ExercisePhase,
+        verdict::Came,
         what::{Rating, What},
         who::Claim,
     },
@@ -24,6 +25,9 @@ impl Day<'_> {
                 ids.join(", ")
             ));
         };
+        if self.state.dropped.contains_key(id) {
+            return Err(format!("objective `{id}` was dropped: it is not rated"));
+        }
         let role = match objective.judge.one() {
             Some(JudgedBy::Rating(role)) => role,
             _ => Role::Evaluator,
@@ -39,6 +43,33 @@ impl Day<'_> {
         Ok(vec![What::Rated { objective: id.to_owned(), rating, by, why: self.told(why) }])
     }
 
+    /// An objective counts no longer. It never counts as met, and what was not met stays not met.
+    pub(super) fn drop_objective(&self, claim: &Claim, id: &str, why: &str) -> Result<Vec<What>, String> {
+        self.in_phase(&[ExercisePhase::Authorised, ExercisePhase::Running, ExercisePhase::Paused])?;
+        let by = self.by(claim, &[Role::Director, Role::Sponsor])?;
+        let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
+        let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
+            return Err(format!(
+                "there is no objective `{id}`; {}the objectives are {}",
+                meant(id, ids.iter().copied()),
+                ids.join(", ")
+            ));
+        };
+        let result = judge(self.playbook, self.state, objective);
+        match Came::of(objective, &result) {
+            Came::Dropped => Err(format!("objective `{id}` was dropped already")),
+            Came::Missed => Err(format!(
+                "objective `{id}` was not met ({}): it cannot be dropped any more. Write the reason into a note",
+                result.because
+            )),
+            Came::Met | Came::Open => Ok(vec![What::ObjectiveDropped {
+                objective: id.to_owned(),
+                by,
+                why: self.text(why, "the reason (--because TEXT)")?,
+            }]),
+        }
+    }
+
     /// An answer to a question of the hotwash.
     pub(super) fn say(&self, claim: &Claim, question: usize, text: &str) -> Result<Vec<What>, String> {
         let asked: Vec<&String> =
@@ -51,14 +82,18 @@ impl Day<'_> {
     }
 
     pub(super) fn action(&self, claim: &Claim, verb: &Verb) -> Result<Vec<What>, String> {
-        let date = |due: &str| {
-            let known = due.is_empty() || due.parse::<jiff::civil::Date>().is_ok();
-            if known { Ok(()) } else { Err(format!("`{due}` is not a date: write it as 2027-01-31")) }
+        // Written in one way, so that dates can be compared and sorted.
+        let date = |due: &str| match due.trim() {
+            "" => Ok(String::new()),
+            due => due
+                .parse::<jiff::civil::Date>()
+                .map(|date| date.to_string())
+                .map_err(|_| format!("`{due}` is not a date: write it as 2027-01-31")),
         };
         match verb {
             Verb::ActionAdd { text, owner, due, proven_when } => {
                 let by = self.by(claim, &[Role::Director, Role::Evaluator, Role::Scribe])?;
-                date(due)?;
+                let due = date(due)?;
                 let text = self.text(text, "the action")?;
                 // The id does not depend on how many actions there are: two directors may add at once.
                 let id =
@@ -70,7 +105,7 @@ impl Day<'_> {
                     id,
                     text,
                     owner: self.told(owner),
-                    due: due.clone(),
+                    due,
                     proven_when: self.told(proven_when),
                     by,
                 }])
@@ -85,13 +120,13 @@ impl Day<'_> {
                         ids.join(", ")
                     ));
                 }
-                date(due.as_deref().unwrap_or_default())?;
+                let due = due.as_deref().map(date).transpose()?;
                 let told = |text: &Option<String>| text.as_ref().map(|text| self.told(text));
                 Ok(vec![What::ActionChanged {
                     id: id.clone(),
                     status: *status,
                     owner: told(owner),
-                    due: due.clone(),
+                    due,
                     ticket: told(ticket),
                     by,
                 }])

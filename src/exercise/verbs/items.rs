@@ -3,8 +3,9 @@
 use super::{Day, Verb};
 use crate::{
     exercise::{
+        check_stage::is_ready,
         playbook::Role,
-        stage::{Act, Does, Effect, Evidence, Item, Stage},
+        stage::{Act, Does, Effect, Evidence, Item, Require, Stage},
         state::{ExercisePhase, ItemEnd},
         what::{Attached, NoteOn, StageEnd, What},
         who::Claim,
@@ -175,6 +176,7 @@ impl<'a> Day<'a> {
         };
         let by = self.by(claim, &[role])?;
         has(wanted, text, evidence)?;
+        self.attached_review(stage, evidence)?;
         Ok(vec![What::StageClosed {
             stage: stage.id.clone(),
             end: StageEnd::Done,
@@ -183,6 +185,20 @@ impl<'a> Day<'a> {
             detail: self.told(text),
             evidence: evidence.cloned(),
         }])
+    }
+}
+
+impl Day<'_> {
+    /// Somebody may give the review instead of the program. A file that says itself that the cluster is not ready does
+    /// not make it ready.
+    fn attached_review(&self, stage: &Stage, evidence: Option<&Attached>) -> Result<(), String> {
+        let Some(Act::Check(check)) = stage.act() else { return Ok(()) };
+        match evidence.and_then(|file| file.review) {
+            Some(readiness) if check.require == Require::Ready && !is_ready(Some(readiness)) => Err(format!(
+                "this review says {readiness}, and the playbook requires ready: attach a newer one, or use `exercise next --skip REASON`"
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

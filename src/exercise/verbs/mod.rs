@@ -3,11 +3,13 @@
 
 mod after;
 mod items;
+mod resume;
 mod stages;
 
 use jiff::Timestamp;
 
 use super::{
+    drill::Drill,
     people::People,
     playbook::{Playbook, Role},
     stage::Stage,
@@ -79,7 +81,15 @@ pub enum Verb {
     Pause {
         why: String,
     },
-    Resume,
+    Resume {
+        cluster: ClusterNow,
+        /// Why it is resumed although the cluster could not be compared; empty if it must be.
+        unchecked: String,
+    },
+    Drop {
+        objective: String,
+        why: String,
+    },
     Stop {
         how: StopFor,
         phrase: Option<String>,
@@ -105,6 +115,17 @@ pub enum Verb {
     },
 }
 
+/// Which cluster is behind the context of the exercise now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClusterNow {
+    /// The exercise has no real cluster.
+    None,
+    /// The cluster with this UID.
+    Is(String),
+    /// It could not be read, for this reason.
+    Unknown(Told),
+}
+
 /// Everything that a decision rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Day<'a> {
@@ -116,6 +137,8 @@ pub struct Day<'a> {
     pub people: &'a People,
     /// The drill of the open stage.
     pub watched: Option<&'a Watched>,
+    /// The drills of all stages; read for `resume` only.
+    pub drills: &'a [(String, Drill)],
     /// The time.
     pub now: Timestamp,
 }
@@ -132,7 +155,7 @@ pub fn decide(day: &Day<'_>, claim: &Claim, verb: &Verb) -> Result<Vec<What>, St
         Verb::Authorise { .. }
         | Verb::Start
         | Verb::Pause { .. }
-        | Verb::Resume
+        | Verb::Resume { .. }
         | Verb::Stop { .. }
         | Verb::Sign { .. }
         | Verb::Close
@@ -148,6 +171,7 @@ pub fn decide(day: &Day<'_>, claim: &Claim, verb: &Verb) -> Result<Vec<What>, St
             Ok(vec![What::Noted { by: day.by(claim, &[])?, on: *on, text: day.text(text, "the note")? }])
         }
         Verb::Rate { objective, rating, why } => day.rate(claim, objective, *rating, why),
+        Verb::Drop { objective, why } => day.drop_objective(claim, objective, why),
         Verb::Say { question, text } => day.say(claim, *question, text),
         Verb::ActionAdd { .. } | Verb::ActionUpdate { .. } => day.action(claim, verb),
     }
@@ -219,10 +243,7 @@ impl<'a> Day<'a> {
                 }
                 Ok(vec![What::Paused { by, why: self.text(why, "the reason")? }])
             }
-            Verb::Resume => {
-                self.in_phase(&[ExercisePhase::Paused])?;
-                Ok(vec![What::Resumed { by: self.by(claim, &[Role::Director])? }])
-            }
+            Verb::Resume { cluster, unchecked } => self.resume(claim, cluster, unchecked),
             Verb::Stop { how, phrase, why } => self.stop(claim, *how, phrase.as_deref(), why),
             Verb::Sign { head, report } => {
                 let roles = self.signs();

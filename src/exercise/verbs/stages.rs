@@ -3,6 +3,7 @@
 use super::Day;
 use crate::{
     exercise::{
+        check_stage::{Standing, result},
         playbook::{JudgedBy, Role},
         stage::{Act, Stage},
         state::ExercisePhase,
@@ -90,9 +91,7 @@ impl Day<'_> {
                 done(self.leaves(stage, &"the stage ended before it was due".into()))
             }
             Some(Act::Manual(task)) => Err(format!("stage `{id}` waits for {}: `exercise done {id}`", task.role)),
-            Some(Act::Check(_)) => Err(format!(
-                "stage `{id}` waits for its review: `exercise done {id}` records the result, or `exercise next --skip REASON`"
-            )),
+            Some(Act::Check(_)) => Err(self.review_is_missing(stage)),
             Some(Act::Gate(gate)) => Err(format!("stage `{id}` waits for {}: `exercise answer {id} yes|no`", gate.ask)),
             Some(Act::Scenario(_)) => Err(format!(
                 "the drill of stage `{id}` has not ended, or an item beside it is open: `exercise status` shows it"
@@ -116,10 +115,24 @@ impl Day<'_> {
         }
     }
 
+    /// Why the review does not let the exercise continue, and what to do.
+    fn review_is_missing(&self, stage: &Stage) -> String {
+        let id = &stage.id;
+        let own = self.state.stage_of(id);
+        let help = format!("`exercise done {id}` records a result, or `exercise next --skip REASON`");
+        match Standing::of(&self.state.place, stage, &own) {
+            Standing::Ended(end) => {
+                format!("the review of stage `{id}` does not let the exercise continue: {}. {help}", result(end))
+            }
+            _ => format!("stage `{id}` waits for its review: {help}"),
+        }
+    }
+
     fn needs_rating(&self, id: &str) -> bool {
         let objective = self.playbook.objectives.iter().find(|o| o.id == id);
         let by_people = objective.is_some_and(|o| matches!(o.judge.one(), Some(JudgedBy::Rating(_))));
-        by_people && !self.state.ratings.contains_key(id)
+        let dropped = self.state.dropped.contains_key(id);
+        by_people && !dropped && !self.state.ratings.contains_key(id)
     }
 
     pub(super) fn answer(&self, claim: &Claim, id: &str, yes: bool, text: &str) -> Result<Vec<What>, String> {

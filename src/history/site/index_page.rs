@@ -1,6 +1,9 @@
 //! The index of the site: overdue and unproven scenarios first, then every run.
 
-use super::page::{Cell, Page, Sheet, page_name};
+use super::{
+    exercises::exercises_sheets,
+    page::{Cell, Page, Sheet, page_name},
+};
 use crate::{
     history::{
         Chain, Drilled, Ended, History, Run, Standing, Status, Verification,
@@ -20,6 +23,9 @@ pub fn index(history: &History) -> Page {
         sections.push(("verification", "Verification".to_owned(), vec![verification(all, history)]));
     }
     sections.push(("drills", "Drills".to_owned(), vec![drills(history)]));
+    if !history.exercises.is_empty() || !history.rehearsed_exercises.is_empty() {
+        sections.push(("exercises", "Exercises".to_owned(), exercises_sheets(history)));
+    }
     if !history.completeness.is_empty() {
         sections.push(("completeness", "Completeness".to_owned(), vec![completeness(&history.completeness)]));
     }

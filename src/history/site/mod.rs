@@ -2,6 +2,7 @@
 //! have no scripts and load nothing. Start with [`index`].
 
 mod chart;
+mod exercises;
 mod index_page;
 mod page;
 mod trends_page;

@@ -1,10 +1,12 @@
 //! Exercises as their people meet them: the program is run, its output and its files are read.
 
+mod after;
 mod day;
 mod files;
 mod holds;
 mod killed;
 mod leaks;
+mod reviews;
 mod whole;
 
 use std::{
