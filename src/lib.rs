@@ -47,6 +47,8 @@ pub mod history;
 
 pub mod exercise;
 
+pub mod board;
+
 pub mod sim;
 
 pub mod prove;

@@ -26,6 +26,7 @@ mod stage;
 mod state;
 mod tick;
 mod time;
+mod tokens;
 mod unattended;
 mod use_of;
 mod verbs;
@@ -34,7 +35,7 @@ mod who;
 mod words;
 
 pub use directory::{Prepare, frozen, prepare, scenario_file, write_papers, write_papers_for};
-pub use drill::{At, Drill, End, Timing, Waits};
+pub use drill::{At, Drill, End, Timing, Waits, only_run};
 pub use forecast::Forecast;
 pub use journal::{JournalError, Lines, Open, create, open, read};
 pub use judge::{Judgement, Measured, judge, times_of_people};
@@ -59,6 +60,7 @@ pub use stage::{
 pub use state::{Action, Added, DrillEnd, ItemEnd, ItemState, Note, Phase, Seen, StageState, State};
 pub use tick::{Watched, due_at, next_due, open_stage, tick};
 pub use time::{between, clock, date_time, deadline, long, plus};
+pub use tokens::{TOKENS, TokenHash, Tokens, make_tokens, new_token};
 pub use unattended::{Jumps, Time, unattended};
 pub use use_of::{Use, loaded, place, set};
 pub use verbs::{Day, Verb, authorised_hash, decide};

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 pub use super::parts::{Action, Added, DrillEnd, ItemEnd, ItemState, Note, Seen, StageState};
 use super::{
@@ -14,7 +15,8 @@ use super::{
 use crate::model::Told;
 
 /// How far an exercise is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Nobody authorised it yet.
     #[default]

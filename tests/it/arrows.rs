@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms that it may use in addition to `model`.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("event", &[]),
     ("files", &[]),
@@ -23,6 +23,7 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("evidence", &["event", "files", "journal", "verdict"]),
     ("report", &["event", "evidence", "files", "journal", "verdict"]),
     ("exercise", &["event", "files", "journal", "report", "scenario", "verdict"]),
+    ("board", &["event", "exercise", "files", "journal", "report"]),
     ("verify", &["event", "journal", "plan", "scenario", "verdict"]),
     ("history", &["event", "files", "inventory", "journal", "report", "scenario", "verdict", "verify"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
@@ -64,6 +65,7 @@ const TABLE: [(&str, &[&str]); 24] = [
             "verify",
             "history",
             "exercise",
+            "board",
             "prove",
             "sim",
             "clusters",

@@ -6,6 +6,7 @@ mod attach;
 mod hotwash;
 mod prepare;
 mod status;
+mod tokens;
 mod write;
 
 use jiff::Timestamp;
@@ -37,6 +38,7 @@ pub(super) fn exercise(command: &ExerciseCommand) -> Done {
         ExerciseCommand::Erase(args) => write::erase(&args.dir, &args.name),
         ExerciseCommand::Hotwash(args) => hotwash::hotwash(args),
         ExerciseCommand::Sign(args) => sign(args),
+        ExerciseCommand::Tokens(args) => tokens::tokens(args),
         other => {
             let (who, verb) = verb(other)?;
             act(who, &verb)
@@ -95,6 +97,7 @@ fn claim(args: &ClaimArgs) -> Claim {
         because: args.because.clone(),
         account: place::operator(),
         policy: false,
+        token: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Exercises as their people meet them: the program is run, its output and its files are read.
 
+mod board;
 mod day;
 mod files;
 mod holds;
