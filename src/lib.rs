@@ -47,6 +47,8 @@ pub mod verify;
 
 pub mod history;
 
+pub mod board;
+
 pub mod sim;
 
 pub mod prove;

@@ -1,5 +1,5 @@
 //! The command line: every command, and the arguments that several commands share. The arguments of single commands
-//! are in `check_args.rs`, `cluster_args.rs`, `exercise_args.rs`, `history_args.rs`, `list_args.rs`, `playbook_args.rs`,
+//! are in `board_args.rs`, `check_args.rs`, `cluster_args.rs`, `exercise_args.rs`, `history_args.rs`, `list_args.rs`, `playbook_args.rs`,
 //! `prepare_args.rs`, `record_args.rs`, `rehearse_args.rs`, `report_args.rs` and `run_args.rs`. A hidden argument or
 //! command is the old name of one that is shown. Start with [`Args`].
 
@@ -9,6 +9,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
 use super::version::VERSION;
 pub(super) use super::{
+    board_args::BoardArgs,
     check_args::{CheckArgs, CheckFormat, ExplainArgs, JunitPer},
     cluster_args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
     exercise_args::ExerciseCommand,
@@ -98,6 +99,8 @@ pub(super) enum Command {
     /// Prepare, run and close an exercise for people, from any terminal with its directory
     #[command(subcommand)]
     Exercise(ExerciseCommand),
+    /// Show an exercise or a drill in the browser, and take commands there
+    Board(BoardArgs),
     /// Write the reports of a run again, or add a note to them
     Report(ReportArgs),
     /// Print the events of a run, in order

@@ -56,6 +56,8 @@ pub(super) enum ExerciseCommand {
     Resume(WhoArgs),
     /// Stop the exercise; its drill puts everything back (everybody may do that)
     Stop(StopExerciseArgs),
+    /// Make new tokens for the board, one for each role, and print them once; earlier ones end
+    Tokens(DirArgs),
     /// Sign the report by its hash
     Sign(SignArgs),
     /// Close the exercise (director)

@@ -5,6 +5,8 @@ mod actions_args;
 mod annotate;
 mod answer;
 mod args;
+mod board;
+mod board_args;
 mod capture;
 mod check;
 mod check_args;
@@ -151,6 +153,7 @@ fn perform(command: Command, talk: TalkArgs) -> Done {
         Command::Answer(a) => answer::answer(&a),
         Command::Playbook(a) => playbook::playbook(&a),
         Command::Exercise(a) => exercise::exercise(&a),
+        Command::Board(a) => block(board::board(&a)),
         Command::Report(a) => report::report(&a),
         Command::Log(a) => report::log(&a),
         Command::History(a) => block(history::history(&a)),

@@ -109,8 +109,11 @@ mod tests {
         let loaded = crate::exercise::load_str("quarterly-restore", text, &Default::default(), &|_, _| None);
         let playbook = loaded.unwrap_or_else(|problems| panic!("{problems}")).playbook;
         let at = |second| Timestamp::from_second(second).expect("a time");
-        let mut state =
-            State { phase: ExercisePhase::Running, place: ClusterAccess::Real { arguments: vec![] }, ..State::default() };
+        let mut state = State {
+            phase: ExercisePhase::Running,
+            place: ClusterAccess::Real { arguments: vec![] },
+            ..State::default()
+        };
         let review = ReviewState { launched: at(0), end: None };
         let own = StageState { opened: Some(at(0)), review: Some(review), ..StageState::default() };
         state.stages.insert("ready".into(), own);

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     journal::{JournalError, Lines, read},
-    state::State,
     next_move::NO_FILE,
+    state::State,
     what::{Attached, Line, What},
 };
 use crate::{

@@ -167,8 +167,11 @@ impl Drill {
     }
 }
 
-/// The only run directory in a folder.
-fn only_run(folder: &Path) -> io::Result<Option<PathBuf>> {
+/// The only run directory in a folder; none before the run began.
+///
+/// # Errors
+/// The folder has several runs, or cannot be read.
+pub fn only_run(folder: &Path) -> io::Result<Option<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,

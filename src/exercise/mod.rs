@@ -32,6 +32,7 @@ mod stage;
 mod state;
 mod tick;
 mod time;
+mod tokens;
 mod unattended;
 mod use_of;
 mod verbs;
@@ -44,7 +45,7 @@ pub use attendance::Attendance;
 pub use check_stage::{Standing as ReviewStanding, result as review_result, suffices};
 pub use checked::{Checked, Whole, check as check_exercise, is_exercise};
 pub use directory::{PaperFile, Prepare, frozen, prepare, scenario_file, write_papers, write_papers_for};
-pub use drill::{At, Drill, End, Timing, Waits};
+pub use drill::{At, Drill, End, Timing, Waits, only_run};
 pub use forecast::Forecast;
 pub use journal::{JournalError, Lines, Open, create, open, read};
 pub use judge::{Judgement, Measured, judge, times_of_people};
@@ -68,11 +69,12 @@ pub use stage::{
     GateDefault, Hold, Inject, Item, Manual, Moment, Require, Review, SignOff, Stage,
 };
 pub use state::{
-    Action, Added, DrillEnd, Dropped, ItemEnd, ItemState, Note, ExercisePhase, Resumption, ReviewEnd, ReviewState, Seen,
-    StageState, State,
+    Action, Added, DrillEnd, Dropped, ExercisePhase, ItemEnd, ItemState, Note, Resumption, ReviewEnd, ReviewState,
+    Seen, StageState, State,
 };
 pub use tick::{Watched, due_at, next_due, open_stage, tick};
 pub use time::{between, clock, date_time, day, deadline, long, plus};
+pub use tokens::{TOKENS, TokenHash, Tokens, make_tokens, new_token};
 pub use unattended::{Jumps, Time, unattended};
 pub use use_of::{Use, loaded, place, set};
 pub use verbs::{ClusterNow, Day, Verb, authorised_hash, decide};

@@ -76,7 +76,11 @@ impl KnownExercise {
         Ok((known, watched))
     }
 
-    fn of(dir: &Path, lines: &Lines) -> Result<Self, ExerciseError> {
+    /// What is known by the lines of the journal. Nothing is read of a drill, and what is due now is not in the state.
+    ///
+    /// # Errors
+    /// A frozen file or the people file is missing or damaged.
+    pub fn of(dir: &Path, lines: &Lines) -> Result<Self, ExerciseError> {
         let state = State::of(&lines.lines);
         let loaded = frozen(dir, &state).map_err(ExerciseError::File)?;
         let people = People::read(dir).map_err(ExerciseError::File)?;

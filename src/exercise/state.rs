@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 pub use super::parts::{
     Action, Added, DrillEnd, Dropped, ItemEnd, ItemState, Note, Resumption, ReviewEnd, ReviewState, Seen, StageState,
@@ -16,7 +17,8 @@ use super::{
 use crate::model::Told;
 
 /// How far an exercise is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ExercisePhase {
     /// Nobody authorised it yet.
     #[default]

@@ -21,6 +21,8 @@ pub struct Claim {
     pub account: String,
     /// Whether a policy answers, and not a person.
     pub policy: bool,
+    /// The role whose token came with the command. Whoever has it acts in this role and in no other.
+    pub token: Option<Role>,
 }
 
 /// Who a command comes from, if that person may give it. An empty list of roles means everybody.
@@ -28,9 +30,17 @@ pub struct Claim {
 /// # Errors
 /// Nobody has this name, or the person does not have the role; the error names those who do.
 pub fn who(playbook: &Playbook, state: &State, people: &People, claim: &Claim, roles: &[Role]) -> Result<By, String> {
-    let (person, known) = match &claim.name {
-        Some(name) => (people.find(name)?, if claim.policy { Known::Policy } else { Known::Asserted }),
-        None => (by_account(people, &claim.account)?, Known::Account),
+    let limited;
+    let (person, known) = match (&claim.name, claim.token) {
+        (Some(name), Some(role)) => {
+            limited = in_role_only(people.find(name)?, role)?;
+            (&limited, Known::Token)
+        }
+        (None, Some(_)) => {
+            return Err("choose your name: the token is for a role, which several people may have".into());
+        }
+        (Some(name), None) => (people.find(name)?, if claim.policy { Known::Policy } else { Known::Asserted }),
+        (None, None) => (by_account(people, &claim.account)?, Known::Account),
     };
     let by = |role: Role, because: &str| By {
         person: person.id.clone(),
@@ -63,6 +73,14 @@ pub fn who(playbook: &Playbook, state: &State, people: &People, claim: &Claim, r
         return Ok(by(*role, "deputy of an absent person"));
     }
     Err(denied(playbook, people, person, &may))
+}
+
+/// A person as the token of a role shows them: without their other roles.
+fn in_role_only(person: &Person, role: Role) -> Result<Person, String> {
+    if !person.roles.contains(&role) {
+        return Err(format!("{} does not have the role `{role}`, for which this token is", person.name));
+    }
+    Ok(Person { roles: vec![role], ..person.clone() })
 }
 
 fn by_account<'a>(people: &'a People, account: &str) -> Result<&'a Person, String> {

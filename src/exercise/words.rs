@@ -10,6 +10,8 @@ pub enum Known {
     Asserted,
     /// The account of the machine is the person's.
     Account,
+    /// The role was known by its token; the name was chosen from the people with that role.
+    Token,
     /// Nobody: the policy of an exercise without people.
     Policy,
 }
@@ -20,6 +22,7 @@ impl Known {
         match self {
             Self::Asserted => "asserted",
             Self::Account => "account of the machine",
+            Self::Token => "token of the role",
             Self::Policy => "policy, without people",
         }
     }

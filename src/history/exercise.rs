@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Ended;
 use crate::{
-    exercise::{Action, Attendance, Came, Count, Measured, ExercisePhase, Verdict, drill_folder, judge},
+    exercise::{Action, Attendance, Came, Count, ExercisePhase, Measured, Verdict, drill_folder, judge},
     journal::RunDir,
     model::Exit,
     verify::{Differs, VerifiedExercise, verify_exercise},

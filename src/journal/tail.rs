@@ -40,6 +40,29 @@ impl Tail {
         Self { dir, segment, offset: 0, chain: None }
     }
 
+    /// Whether it begins at this byte of this segment.
+    pub(super) fn begins_at(&self, segment: u64, offset: u64) -> bool {
+        self.segment == segment && self.offset == offset && self.chain.is_some()
+    }
+
+    /// Passes the events on that were added since the last call, for a segment that still is the newest one. An
+    /// incomplete line is left for the next call.
+    ///
+    /// # Errors
+    /// A line does not belong to the chain, or the segment cannot be read. The events before it were passed on.
+    pub(super) fn take_new(&mut self, take: &mut dyn FnMut(Event)) -> Result<(), String> {
+        let chain = self.chain.as_mut().ok_or("this segment has no chain")?;
+        let bytes = segment::read_from(&self.dir, self.segment, self.offset).map_err(|e| e.to_string())?;
+        for (line, length) in lines(&bytes) {
+            let taken = chain.add(Line::of(line))?;
+            self.offset += length;
+            if let Taken::Event(event) = taken {
+                take(*event);
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the lines that were added since the last call. Anything that does not belong to the chain is skipped,
     /// including an incomplete line: it may be complete at the next call.
     pub(super) fn read_new(&mut self, late: &mut Late) {

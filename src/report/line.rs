@@ -21,8 +21,8 @@ pub(super) fn at(t_us: u64, text: &str) -> String {
     format!("{:>8.1}s  {}", t_us as f64 / 1e6, printable(text))
 }
 
-/// The text for an event, for use in a list.
-pub(super) fn words(kind: &Kind) -> Option<String> {
+/// The text for an event, for use in a list. None for events that only reports use.
+pub fn words(kind: &Kind) -> Option<String> {
     Some(printable(describe(kind)?.trim_start_matches(['■', ' '])))
 }
 

@@ -33,7 +33,7 @@ pub use html::{exercise_html, html, html_with_links, page_style};
 pub use json::{json, schema};
 pub use junit::junit;
 pub use last::Earlier;
-pub use line::line;
+pub use line::{line, words as event_words};
 pub use live::{Display, live};
 pub use markdown::{markdown, text as inert_markdown};
 pub use note::{Field, Known, NOTES, Note};

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// Each room, and the rooms that it may use in addition to `model`.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("event", &[]),
     ("files", &[]),
@@ -25,6 +25,7 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("exercise", &["event", "evidence", "files", "journal", "report", "scenario", "verdict"]),
     ("verify", &["event", "exercise", "journal", "plan", "scenario", "verdict"]),
     ("history", &["event", "exercise", "files", "inventory", "journal", "report", "scenario", "verdict", "verify"]),
+    ("board", &["event", "exercise", "files", "journal", "report"]),
     ("prove", &["event", "scenario", "sim", "verdict"]),
     (
         "engine",
@@ -64,6 +65,7 @@ const TABLE: [(&str, &[&str]); 24] = [
             "verify",
             "history",
             "exercise",
+            "board",
             "prove",
             "sim",
             "clusters",

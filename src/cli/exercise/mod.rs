@@ -8,6 +8,7 @@ mod identity;
 mod prepare;
 mod review;
 mod status;
+mod tokens;
 mod write;
 
 use jiff::Timestamp;
@@ -40,6 +41,7 @@ pub(super) fn exercise(command: &ExerciseCommand) -> Done {
         ExerciseCommand::Hotwash(args) => hotwash::hotwash(args),
         ExerciseCommand::Sign(args) => sign(args),
         ExerciseCommand::Review(args) => review::review(args),
+        ExerciseCommand::Tokens(args) => tokens::tokens(args),
         other => {
             let (who, verb) = verb(other)?;
             act(who, &verb)
@@ -106,6 +108,7 @@ fn claim(args: &ClaimArgs) -> Claim {
         because: args.because.clone(),
         account: place::operator(),
         policy: false,
+        token: None,
     }
 }
 

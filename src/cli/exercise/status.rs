@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     exercise::{
-        Act, Check, DrillStage, Judgement, KnownExercise, Measured, ExercisePhase, Rating, ReviewStanding as Standing, Stage,
-        State, Watched, authorised_hash, between, clock, date_time, deadline, judge, long, next_due, open_stage,
+        Act, Check, DrillStage, ExercisePhase, Judgement, KnownExercise, Measured, Rating, ReviewStanding as Standing,
+        Stage, State, Watched, authorised_hash, between, clock, date_time, deadline, judge, long, next_due, open_stage,
         review_result, suffices,
     },
     files,

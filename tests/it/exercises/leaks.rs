@@ -4,9 +4,14 @@
 use std::collections::BTreeMap;
 
 use drillmaster::{
-    exercise::{Audience, Content, LoadedPlaybook, Playbook, papers},
+    board::PlayersBoard,
+    exercise::{
+        Audience, By, Content, Known, KnownExercise, LoadedPlaybook, NoteOn, People, Person, PersonId, Playbook,
+        Rating, Role, Stage, State, StopFor, What, papers,
+    },
     scenario::Problems,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// Every field of a playbook has a value: one stage does everything, and its item too.
@@ -91,7 +96,11 @@ fn canaries(value: &mut Value, path: &str, found: &mut BTreeMap<String, String>)
 
 /// The playbook, and its canaries by the way to them.
 fn loaded() -> (LoadedPlaybook, BTreeMap<String, String>) {
-    let (mut value, mut found) = (full(), BTreeMap::new());
+    with_canaries(full())
+}
+
+fn with_canaries(mut value: Value) -> (LoadedPlaybook, BTreeMap<String, String>) {
+    let mut found = BTreeMap::new();
     canaries(&mut value, "", &mut found);
     let playbook: Playbook = serde_json::from_value(value).unwrap();
     let set = BTreeMap::new();
@@ -232,4 +241,88 @@ fn hostile_texts_are_inert() {
             }
         }
     }
+}
+
+/// What the board shows to players before and while everything happens at once.
+#[test]
+fn the_board_of_players_shows_only_what_happened() {
+    let mut value = full();
+    // On the board, a stage and an item do one thing each.
+    let stage = value["stages"][0].clone();
+    let one = |of: &Value, keep: &str, all: &[&str], id: usize| {
+        let mut one = of.clone();
+        let map = one.as_object_mut().unwrap();
+        all.iter().filter(|key| **key != keep).for_each(|key| drop(map.remove(*key)));
+        map.insert("id".into(), json!(format!("id{id}")));
+        one
+    };
+    let does = ["inject", "manual", "decide"];
+    let items = does.iter().enumerate().map(|(i, key)| one(&stage["during"][0], key, &does, 100 + i));
+    let items: Vec<Value> = items.collect();
+    let acts = Stage::ACTS.iter().enumerate().map(|(i, key)| {
+        let mut made = one(&stage, key, &Stage::ACTS, i);
+        made["during"] = if *key == "discuss" { json!(items) } else { json!([]) };
+        made
+    });
+    value["stages"] = acts.collect();
+    value["stages"][4]["gate"]["ask"] = json!("player");
+    let (loaded, canaries) = with_canaries(value);
+    let person = |name: &str, role: Option<Role>| Person {
+        id: PersonId(name.into()),
+        name: format!("canary {name}"),
+        roles: role.into_iter().collect(),
+        ..Person::default()
+    };
+    let people = People { people: vec![person("away", None), person("eva", Some(Role::Evaluator))] };
+    let mut known = KnownExercise { loaded, people, state: State::default(), head: String::new(), stray: 0 };
+    let board = |known: &KnownExercise| serde_json::to_string(&PlayersBoard::of(known, false)).unwrap();
+    let seen = |text: &str, more: &[&str]| {
+        for (path, canary) in &canaries {
+            let wanted = SEEN.contains(&path.as_str()) || more.contains(&path.as_str());
+            assert_eq!(text.contains(canary.as_str()), wanted, "{path}: {text}");
+        }
+        assert!(!text.contains("canary away"), "{text}");
+    };
+    seen(&board(&known), &[]);
+    let now = Timestamp::UNIX_EPOCH;
+    let by = By {
+        person: PersonId("eva".into()),
+        role: Role::Evaluator,
+        known: Known::Asserted,
+        because: "canary why".into(),
+    };
+    let mut events = vec![What::Started { by: by.clone(), unattended: false }];
+    events.extend((0..8).map(|i| What::StageOpened { stage: format!("id{i}"), by: by.clone() }));
+    events.extend((100..103).map(|i| What::ItemDue { item: format!("id{i}"), due: now }));
+    events.push(What::InjectGiven { item: "id100".into(), by: by.clone() });
+    events.push(What::Noted { by: by.clone(), on: NoteOn::Gap, text: "canary secret".into() });
+    let answer = |item: &str| What::Answered {
+        item: item.into(),
+        option: String::new(),
+        answer: "canary secret".into(),
+        by: by.clone(),
+        late: false,
+        evidence: None,
+    };
+    events.extend([answer("id100"), answer("id101")]);
+    events.push(What::Rated { objective: "x".into(), rating: Rating::U, by: by.clone(), why: "canary secret".into() });
+    events.push(What::RoleAbsent { role: Role::Director, by: by.clone(), why: "canary secret".into() });
+    events.push(What::Stopped { by: Some(by), how: StopFor::Gate, why: "canary secret".into(), phrase: false });
+    events.iter().for_each(|event| known.state.take(now, event));
+    let text = board(&known);
+    seen(
+        &text,
+        &[
+            "/stages/1/discuss/scene",
+            "/stages/2/manual/task",
+            "/stages/4/gate/question",
+            "/stages/4/gate/goIf/0",
+            "/stages/1/during/0/inject/text",
+            "/stages/1/during/0/inject/as",
+            "/stages/1/during/1/manual/task",
+            "/stages/1/during/2/decide/question",
+            "/stages/1/during/2/decide/options/key",
+        ],
+    );
+    assert!(!text.contains("canary secret") && !text.contains("canary why"), "{text}");
 }

@@ -1,6 +1,7 @@
 //! Exercises as their people meet them: the program is run, its output and its files are read.
 
 mod after;
+mod board;
 mod day;
 mod files;
 mod holds;

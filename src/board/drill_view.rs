@@ -1,0 +1,370 @@
+//! The part of the board that shows a drill. Nodes and pods are counts for each zone: a cluster may have 50,000 pods.
+//! Start with [`DrillView`].
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    clocks::{Stopwatch, stopwatches},
+    fold::{AlertTimes, DrillFold, DrillTime},
+};
+use crate::{
+    event::{PodView, StepEnd},
+    model::Expectation,
+};
+
+/// More alerts are only counted.
+const SHOWN_ALERTS: usize = 60;
+
+/// A drill.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the page shows each field under its name")]
+pub struct DrillView {
+    pub run: String,
+    pub title: String,
+    pub rehearsal: bool,
+    pub standing: Standing,
+    /// How it ended, in words.
+    pub ended: String,
+    pub clock: DrillClock,
+    /// The gate or hold that waits for an answer: its name and its question.
+    pub waits: Option<(String, String)>,
+    pub open_faults: usize,
+    /// The API server cannot be reached.
+    pub blind: bool,
+    pub watches: Vec<Stopwatch>,
+    pub zones: Vec<ZoneView>,
+    pub probes: Vec<ProbeStrip>,
+    pub alerts: Vec<AlertChain>,
+    pub more_alerts: usize,
+    pub steps: Vec<StepView>,
+}
+
+/// How far a drill is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Its runner is alive.
+    Running,
+    /// It was told to stop, and puts everything back.
+    Stopping,
+    /// It ended.
+    Ended,
+    /// Its runner is dead, and it did not end.
+    Dead,
+    /// Nobody can tell whether its runner is alive.
+    Unknown,
+}
+
+/// The time of a drill. A page counts on from it by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrillClock {
+    /// Microseconds since the drill began …
+    pub now_us: u64,
+    /// … at this time, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// How many times as fast as the wall clock it goes; 0 if it stands still.
+    pub pace: f64,
+}
+
+/// A zone.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "counts")]
+pub struct ZoneView {
+    pub zone: String,
+    pub nodes: usize,
+    pub nodes_ready: usize,
+    pub cordoned: usize,
+    pub pods: usize,
+    pub pods_ready: usize,
+}
+
+/// A probe.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the page shows each field under its name")]
+pub struct ProbeStrip {
+    pub name: String,
+    pub up: Option<bool>,
+    /// Since when it is up or down.
+    pub since_us: Option<u64>,
+    pub samples: u64,
+    pub failures: u64,
+    /// One letter for each cell: `u` up, `d` down, `?` not observed, `.` no sample.
+    pub cells: String,
+}
+
+/// An alert for a target, from pending until it is gone. Times are in microseconds of the drill.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the page shows each field under its name")]
+pub struct AlertChain {
+    pub name: String,
+    pub target: String,
+    pub expected: bool,
+    pub pending_us: Option<u64>,
+    pub firing_us: Option<u64>,
+    pub received_us: Option<u64>,
+    pub suppressed: bool,
+    pub gone_us: Option<u64>,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the page shows each field under its name")]
+pub struct StepView {
+    pub name: String,
+    pub verb: String,
+    pub from_us: Option<u64>,
+    pub to_us: Option<u64>,
+    /// How it ended, if it did.
+    pub end: Option<StepEnd>,
+    pub waiting: String,
+}
+
+impl DrillView {
+    /// What a board shows of a drill. `alive` tells whether its runner holds the lock.
+    pub(super) fn of(fold: &DrillFold, alive: Option<bool>, now: Timestamp) -> Self {
+        let standing = match (fold.ended_us, alive) {
+            (Some(_), _) => Standing::Ended,
+            (None, Some(false)) => Standing::Dead,
+            (None, None) => Standing::Unknown,
+            (None, Some(true)) if fold.stopping => Standing::Stopping,
+            (None, Some(true)) => Standing::Running,
+        };
+        let clock = clock(fold, standing, now);
+        let (alerts, hidden) = alerts(fold);
+        Self {
+            run: fold.run.clone(),
+            title: fold.title.clone(),
+            rehearsal: fold.rehearsal,
+            standing,
+            ended: fold.state.ended.map(|exit| exit.meaning().to_owned()).unwrap_or_default(),
+            clock,
+            waits: fold.waits.clone(),
+            open_faults: fold.state.still_open().count(),
+            blind: fold.state.blind_since.is_some(),
+            watches: stopwatches(fold),
+            zones: zones(fold),
+            probes: probes(fold, clock.now_us),
+            alerts,
+            more_alerts: hidden + fold.more_alerts,
+            steps: steps(fold),
+        }
+    }
+}
+
+fn clock(fold: &DrillFold, standing: Standing, now: Timestamp) -> DrillClock {
+    let since = |began: Timestamp| u64::try_from(now.duration_since(began).as_micros()).unwrap_or(0);
+    let lives = matches!(standing, Standing::Running | Standing::Stopping);
+    let (now_us, pace) = match (fold.time, fold.began) {
+        _ if !lives => (fold.ended_us.unwrap_or(fold.state.last_us), 0.0),
+        (DrillTime::Wall, Some(began)) => (since(began).max(fold.state.last_us), 1.0),
+        (DrillTime::Paced(began, pace), _) => (((since(began) as f64 * pace) as u64).max(fold.state.last_us), pace),
+        (DrillTime::Events | DrillTime::Wall, _) => (fold.state.last_us, 0.0),
+    };
+    DrillClock { now_us, at_ms: now.as_millisecond(), pace }
+}
+
+fn zones(fold: &DrillFold) -> Vec<ZoneView> {
+    let nodes = &fold.state.nodes;
+    let mut zones: BTreeMap<&str, ZoneView> = BTreeMap::new();
+    for node in nodes.values() {
+        let view = zones.entry(&node.zone).or_default();
+        view.nodes += 1;
+        view.nodes_ready += usize::from(node.ready == "True");
+        view.cordoned += usize::from(node.unschedulable);
+    }
+    let mut unplaced = ZoneView { zone: "on no node".into(), ..ZoneView::default() };
+    for pod in fold.state.pods.values().filter(|pod| runs(pod)) {
+        let view = match nodes.get(&pod.node) {
+            Some(node) => zones.entry(&node.zone).or_default(),
+            None => &mut unplaced,
+        };
+        view.pods += 1;
+        view.pods_ready += usize::from(pod.ready && !pod.terminating);
+    }
+    let named = |(zone, view): (&str, ZoneView)| {
+        let zone = if zone.is_empty() { "without a zone".to_owned() } else { zone.to_owned() };
+        ZoneView { zone, ..view }
+    };
+    let mut all: Vec<ZoneView> = zones.into_iter().map(named).collect();
+    if unplaced.pods > 0 {
+        all.push(unplaced);
+    }
+    all
+}
+
+/// A job that is done is not a pod that is missing.
+fn runs(pod: &PodView) -> bool {
+    !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
+}
+
+fn probes(fold: &DrillFold, now_us: u64) -> Vec<ProbeStrip> {
+    let strip = |(name, strip): (&String, &super::strip::Strip)| {
+        let state = &strip.state;
+        let (up, since_us) = match (state.up_since, state.down_since) {
+            (_, Some(down)) => (Some(false), Some(down)),
+            (Some(up), None) => (Some(true), Some(up)),
+            (None, None) => (None, None),
+        };
+        ProbeStrip {
+            name: name.clone(),
+            up,
+            since_us,
+            samples: state.samples,
+            failures: state.failures,
+            cells: strip.cells(now_us),
+        }
+    };
+    fold.strips.iter().map(strip).collect()
+}
+
+/// The alerts that are expected come first, also those that nobody has seen yet; then the newest others.
+fn alerts(fold: &DrillFold) -> (Vec<AlertChain>, usize) {
+    let plan = fold.state.plan.iter().flat_map(|plan| plan.expectations());
+    let mut missing: Vec<&str> = plan
+        .filter_map(|expected| match expected {
+            Expectation::Alert(alert) => Some(alert.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    let expected = missing.clone();
+    missing.retain(|name| !fold.alerts.keys().any(|(known, _)| known == name));
+    let none = AlertTimes::default();
+    let unseen = missing.into_iter().map(|name| chain(name, "", &none, true));
+    let seen =
+        fold.alerts.iter().map(|((name, target), times)| chain(name, target, times, expected.contains(&name.as_str())));
+    let mut all: Vec<AlertChain> = unseen.chain(seen).collect();
+    let newest = |c: &AlertChain| c.pending_us.max(c.firing_us).max(c.received_us);
+    all.sort_by_key(|c| (!c.expected, std::cmp::Reverse(newest(c))));
+    let hidden = all.len().saturating_sub(SHOWN_ALERTS);
+    all.truncate(SHOWN_ALERTS);
+    (all, hidden)
+}
+
+fn chain(name: &str, target: &str, times: &AlertTimes, expected: bool) -> AlertChain {
+    AlertChain {
+        name: name.to_owned(),
+        target: target.to_owned(),
+        expected,
+        pending_us: times.pending_us,
+        firing_us: times.firing_us,
+        received_us: times.received_us,
+        suppressed: times.suppressed,
+        gone_us: times.gone_us,
+    }
+}
+
+fn steps(fold: &DrillFold) -> Vec<StepView> {
+    let plan = fold.state.plan.iter().flat_map(|plan| &plan.steps);
+    let view = |step: &crate::model::PlannedStep| {
+        let times = fold.steps.get(&step.name).cloned().unwrap_or_default();
+        StepView {
+            name: step.name.0.clone(),
+            verb: step.word().to_owned(),
+            from_us: times.from_us,
+            to_us: times.end.map(|(at, _)| at),
+            end: times.end.map(|(_, end)| end),
+            waiting: times.waiting,
+        }
+    };
+    plan.map(view).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::event::{Event, Kind};
+
+    fn add(fold: &mut DrillFold, t_us: u64, kind: Kind) {
+        let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
+        fold.take(&Event { seq: 0, at, t_us, epoch: 1, prev, must: false, event: kind });
+    }
+
+    fn node(node: String, zone: usize, ready: bool) -> Kind {
+        Kind::NodeSeen {
+            uid: node.clone(),
+            node,
+            zone: format!("zone-{zone}"),
+            ready: if ready { "True" } else { "Unknown" }.into(),
+            unschedulable: false,
+            taints: vec![],
+            resource_version: String::new(),
+        }
+    }
+
+    /// A page that listed them could not be shown, and a message with them could not be sent twice a second.
+    #[test]
+    fn a_large_cluster_is_a_few_numbers() {
+        let mut fold = DrillFold::default();
+        for i in 0..5_000 {
+            add(&mut fold, 0, node(format!("node-{i}"), i % 3, i % 3 != 0));
+        }
+        for i in 0..50_000 {
+            let pod = PodView::ready_in_shop(&format!("web-{i}"), "deployment/web", &format!("node-{}", i % 5_000));
+            let pod = PodView { ready: i % 3 != 0, ..pod };
+            add(&mut fold, 0, Kind::PodSeen { pod: Arc::new(pod), resource_version: String::new() });
+        }
+        for i in 0..3_000 {
+            let kind = Kind::AlertSeen {
+                source: "prometheus".into(),
+                name: "NodeNotReady".into(),
+                labels: [("node".to_owned(), format!("node-{i}"))].into(),
+                state: "pending".into(),
+                since: None,
+                receivers: vec![],
+                suppressed_by: vec![],
+            };
+            add(&mut fold, 1, kind);
+        }
+        let view = DrillView::of(&fold, Some(true), Timestamp::UNIX_EPOCH);
+        let zone = &view.zones[0];
+        assert_eq!((view.zones.len(), zone.nodes, zone.nodes_ready), (3, 1_667, 0));
+        assert_eq!(view.zones.iter().map(|zone| zone.pods).sum::<usize>(), 50_000);
+        assert_eq!((view.alerts.len(), view.more_alerts), (SHOWN_ALERTS, 3_000 - SHOWN_ALERTS));
+        assert!(serde_json::to_string(&view).expect("json").len() < 32 << 10);
+    }
+
+    #[test]
+    fn an_alert_goes_from_pending_to_people_and_away() {
+        let mut fold = DrillFold::default();
+        let labels: BTreeMap<_, _> = [("node".to_owned(), "n1".to_owned())].into();
+        let seen = |source: &str, state: &str| Kind::AlertSeen {
+            source: source.into(),
+            name: "NodeNotReady".into(),
+            labels: labels.clone(),
+            state: state.into(),
+            since: None,
+            receivers: vec![],
+            suppressed_by: vec![],
+        };
+        let gone = |source: &str| Kind::AlertGone {
+            source: source.into(),
+            name: "NodeNotReady".into(),
+            labels: labels.clone(),
+        };
+        add(&mut fold, 1, seen("prometheus", "pending"));
+        add(&mut fold, 2, seen("prometheus", "firing"));
+        add(&mut fold, 3, seen("alertmanager-0", "active"));
+        add(&mut fold, 4, seen("alertmanager-0", "suppressed"));
+        add(&mut fold, 5, gone("prometheus"));
+        let of = |fold: &DrillFold| DrillView::of(fold, Some(true), Timestamp::UNIX_EPOCH).alerts[0].clone();
+        let chain = of(&fold);
+        assert_eq!((chain.pending_us, chain.firing_us, chain.received_us), (Some(1), Some(2), Some(3)));
+        assert_eq!((chain.target.as_str(), chain.suppressed, chain.gone_us), ("n1", true, Some(5)));
+        add(&mut fold, 6, seen("prometheus", "pending"));
+        let chain = of(&fold);
+        assert_eq!((chain.pending_us, chain.firing_us, chain.gone_us), (Some(6), None, None), "it began again");
+    }
+}

@@ -1,0 +1,257 @@
+//! What the board knows of a drill: the fold of its journal, event by event. A large drill has millions of events, so
+//! none of them is kept. Start with [`DrillFold::take`].
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    log::{Log, LogLine},
+    strip::Strip,
+};
+use crate::{
+    event::{Event, Kind, ProbeRun, StepEnd, is_alertmanager},
+    journal::RunState,
+    model::{ClusterIdentity, FaultId, Judgement, StepName},
+    report::event_words,
+};
+
+/// More chains of alerts are only counted.
+const MOST_ALERTS: usize = 10_000;
+/// The labels that name the target of an alert, the most exact first.
+const TARGETS: [&str; 8] = ["pod", "node", "instance", "service", "deployment", "namespace", "zone", "job"];
+
+/// A step, in the time of the drill.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StepTimes {
+    pub from_us: Option<u64>,
+    pub end: Option<(u64, StepEnd)>,
+    pub waiting: String,
+}
+
+/// One alert for one target: when it got how far, in the time of the drill.
+#[derive(Clone, Debug, Default)]
+pub(super) struct AlertTimes {
+    pub pending_us: Option<u64>,
+    pub firing_us: Option<u64>,
+    pub received_us: Option<u64>,
+    pub suppressed: bool,
+    pub gone_us: Option<u64>,
+}
+
+/// A drill so far.
+#[derive(Debug, Default)]
+pub(super) struct DrillFold {
+    pub run: String,
+    pub title: String,
+    pub began: Option<Timestamp>,
+    pub rehearsal: bool,
+    pub state: RunState,
+    pub steps: BTreeMap<StepName, StepTimes>,
+    pub strips: BTreeMap<String, Strip>,
+    pub alerts: BTreeMap<(String, String), AlertTimes>,
+    /// Alerts that are not among them, because there are too many.
+    pub more_alerts: usize,
+    /// When the undo of a step's faults began.
+    pub healed_us: BTreeMap<StepName, u64>,
+    pub waits: Option<(String, String)>,
+    pub judged: Vec<Judgement>,
+    pub ended_us: Option<u64>,
+    pub stopping: bool,
+    pub log: Log,
+    /// How the time of the drill is known.
+    pub time: DrillTime,
+    /// Something happened that an exercise writes down, or that a decision waits for.
+    pub news: bool,
+}
+
+/// How the time of a drill is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum DrillTime {
+    /// It is the wall clock.
+    Wall,
+    /// It began at this time of the exercise, and goes so many times as fast.
+    Paced(Timestamp, f64),
+    /// Nobody knows how fast it goes: the newest event tells the time.
+    #[default]
+    Events,
+}
+
+impl DrillTime {
+    /// When an event happened, for people.
+    fn of(self, event: &Event) -> Timestamp {
+        match self {
+            Self::Paced(began, pace) if pace > 0.0 => {
+                let us = (event.t_us as f64 / pace).min(1e15);
+                began.saturating_add(SignedDuration::from_micros(us as i64)).unwrap_or(began)
+            }
+            _ => event.at,
+        }
+    }
+}
+
+impl DrillFold {
+    /// Begins again, with the next edition of the log.
+    pub(super) fn again(&mut self) {
+        let mut log = std::mem::take(&mut self.log);
+        log.again();
+        *self = Self { log, news: true, time: self.time, ..Self::default() };
+    }
+
+    /// Adds an event.
+    pub(super) fn take(&mut self, event: &Event) {
+        // An impossible transition is shown by `status` and `verify`; the board goes on with what it can see.
+        let _ = self.state.add(event);
+        match &event.event {
+            Kind::RunStarted { run_id, title, clusters, .. } => {
+                self.run.clone_from(run_id);
+                self.title.clone_from(title);
+                self.rehearsal = ClusterIdentity::all_simulated(clusters);
+                let since = i64::try_from(event.t_us).unwrap_or_default();
+                self.began = event.at.checked_sub(SignedDuration::from_micros(since)).ok();
+            }
+            Kind::SessionOpened { .. } => self.ended_us = None,
+            Kind::RevertStarted { fault, .. } => self.heals(fault, event.t_us),
+            Kind::Judged { judgements, .. } => self.judged.clone_from(judgements),
+            Kind::RunEnded { .. } => (self.ended_us, self.waits) = (Some(event.t_us), None),
+            Kind::SignalCaught { .. } | Kind::StopAsked { .. } => self.stopping = true,
+            Kind::GateOpened { step, prompt, .. } => self.waits = Some((step.0.clone(), prompt.to_string())),
+            Kind::GateAnswered { .. } => self.waits = None,
+            Kind::ProbeSegment { probe, runs, .. } => self.probed(event, probe, runs),
+            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alert(event),
+            Kind::StepStarted { .. } | Kind::StepProgress { .. } | Kind::StepFinished { .. } => self.step(event),
+            _ => {}
+        }
+        self.news |= is_news(&event.event);
+        if is_story(&event.event)
+            && let Some(text) = event_words(&event.event)
+        {
+            self.log.add([LogLine::new(self.time.of(event), "drill", text)]);
+        }
+    }
+
+    fn heals(&mut self, fault: &FaultId, us: u64) {
+        if let Some(record) = self.state.fault(fault) {
+            self.healed_us.entry(record.step.clone()).or_insert(us);
+        }
+    }
+
+    fn step(&mut self, event: &Event) {
+        match &event.event {
+            Kind::StepStarted { step, .. } => {
+                self.steps.insert(step.clone(), StepTimes { from_us: Some(event.t_us), ..StepTimes::default() });
+            }
+            Kind::StepProgress { step, waiting_for, last_seen } => {
+                let waiting =
+                    if last_seen.is_empty() { waiting_for.to_string() } else { format!("{waiting_for}: {last_seen}") };
+                self.steps.entry(step.clone()).or_default().waiting = waiting;
+            }
+            Kind::StepFinished { step, end, .. } => {
+                let times = self.steps.entry(step.clone()).or_default();
+                (times.end, times.waiting) = (Some((event.t_us, *end)), String::new());
+            }
+            _ => {}
+        }
+    }
+
+    fn probed(&mut self, event: &Event, probe: &str, runs: &[ProbeRun]) {
+        let (rule, at) = (self.state.up_rule(probe), self.time.of(event));
+        let strip = self.strips.entry(probe.to_owned()).or_default();
+        for run in runs {
+            let was_down = strip.state.down_since.is_some();
+            let ended = strip.add(run, &rule);
+            let said = match (ended, strip.state.down_since) {
+                (Some(outage), _) => {
+                    let lasted = outage.to_us.unwrap_or(outage.from_us).saturating_sub(outage.from_us);
+                    format!("{probe} answers again, after {:.1} s", lasted as f64 / 1e6)
+                }
+                (None, Some(_)) if !was_down => format!("{probe} does not answer"),
+                _ => continue,
+            };
+            self.log.add([LogLine::new(at, "probe", said)]);
+        }
+    }
+
+    fn alert(&mut self, event: &Event) {
+        let (Kind::AlertSeen { source, name, labels, .. } | Kind::AlertGone { source, name, labels }) = &event.event
+        else {
+            return;
+        };
+        let target = TARGETS.iter().find_map(|label| labels.get(*label)).cloned().unwrap_or_default();
+        let key = (name.clone(), target);
+        if !self.alerts.contains_key(&key) && self.alerts.len() >= MOST_ALERTS {
+            self.more_alerts += 1;
+            return;
+        }
+        let times = self.alerts.entry(key).or_default();
+        let received = is_alertmanager(source);
+        match &event.event {
+            Kind::AlertSeen { state, .. } => {
+                // Alertmanager still has it for some minutes after Prometheus has forgotten it.
+                if times.gone_us.is_some() && !received {
+                    *times = AlertTimes::default();
+                }
+                // An alert that Alertmanager shows as suppressed has arrived, and reaches nobody.
+                times.suppressed = received && state == "suppressed" || times.suppressed && !received;
+                let at = match (received, state.as_str()) {
+                    (true, _) => &mut times.received_us,
+                    (false, "pending") => &mut times.pending_us,
+                    (false, _) => &mut times.firing_us,
+                };
+                at.get_or_insert(event.t_us);
+            }
+            _ => times.gone_us = Some(event.t_us),
+        }
+    }
+}
+
+/// What an exercise writes down, or what decides whether it may go on.
+fn is_news(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::RunStarted { .. }
+            | Kind::StepStarted { .. }
+            | Kind::StepFinished { .. }
+            | Kind::AlertSeen { .. }
+            | Kind::GateOpened { .. }
+            | Kind::GateAnswered { .. }
+            | Kind::SignalCaught { .. }
+            | Kind::StopAsked { .. }
+            | Kind::Judged { .. }
+            | Kind::RunEnded { .. }
+    )
+}
+
+/// What has a line in the log. Pods, nodes, samples and alerts have their own parts of the board.
+fn is_story(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::RunStarted { .. }
+            | Kind::PreflightDone { .. }
+            | Kind::Armed { .. }
+            | Kind::RunWoken { .. }
+            | Kind::Judged { .. }
+            | Kind::RunEnded { .. }
+            | Kind::LeftBehind { .. }
+            | Kind::StepStarted { .. }
+            | Kind::StepFinished { .. }
+            | Kind::FaultLeft { .. }
+            | Kind::FaultKept { .. }
+            | Kind::FaultStuck { .. }
+            | Kind::FaultReopened { .. }
+            | Kind::ContactLost { .. }
+            | Kind::ContactRegained { .. }
+            | Kind::SourceLost { .. }
+            | Kind::SourceRegained { .. }
+            | Kind::ChangedOutside { .. }
+            | Kind::GateOpened { .. }
+            | Kind::GateAnswered { .. }
+            | Kind::Notified { .. }
+            | Kind::StopAsked { .. }
+            | Kind::SignalCaught { .. }
+            | Kind::AbortTriggered { .. }
+            | Kind::LeaseTrouble { .. }
+            | Kind::HolderLives { .. }
+            | Kind::Noted { .. }
+    )
+}
