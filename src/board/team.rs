@@ -7,7 +7,9 @@ use super::{
     log::LogLine,
     stages::{ExerciseClock, ItemView, Next, NoteView, StageView, items, next, notes, stages},
 };
-use crate::exercise::{By, ExercisePhase, KnownExercise, Line, What, between, judge, long, open_stage};
+use crate::exercise::{
+    By, ExercisePhase, KnownExercise, Line, ReviewEnd, What, between, judge, long, open_stage, review_result,
+};
 
 /// What the board shows to everybody but players.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -126,7 +128,19 @@ pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
             (line.at, who(by), format!("records that the {role} is absent: {}", named(why)))
         }
         What::Paused { by, why } => (line.at, who(by), format!("pauses the exercise: {}", named(why))),
-        What::Resumed { by } => (line.at, who(by), "resumes the exercise".into()),
+        What::Resumed { by, unchecked, .. } => {
+            let not = unchecked.iter().map(|what| named(what)).collect::<Vec<_>>().join(", ");
+            let not = if not.is_empty() { not } else { format!("not checked: {not}") };
+            (line.at, who(by), with("resumes the exercise", &not))
+        }
+        What::CheckLaunched { stage } => (line.at, "exercise".into(), format!("starts the review of stage {stage}")),
+        What::CheckEnded { stage, happened, exit, readiness, why, .. } => {
+            let end = ReviewEnd { at: *happened, exit: *exit, readiness: *readiness, why: why.clone(), evidence: None };
+            (*happened, "exercise".into(), format!("review of stage {stage}: {}", named(&review_result(&end))))
+        }
+        What::ObjectiveDropped { objective, by, why } => {
+            (line.at, who(by), format!("drops objective {objective}: {}", named(why)))
+        }
         What::Stopped { by, how, why, .. } => {
             (line.at, maybe(by), with(&format!("stops the exercise {}", how.words()), &named(why)))
         }
@@ -136,6 +150,7 @@ pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
         // The drill's own lines say this.
         What::DrillSeen { .. } | What::DrillEnded { .. } => return None,
         What::ExercisePrepared { .. }
+        | What::ClusterIdentified { .. }
         | What::SessionOpened { .. }
         | What::Said { .. }
         | What::ActionAdded { .. }

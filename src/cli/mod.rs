@@ -34,6 +34,7 @@ mod plan;
 mod playbook;
 mod playbook_args;
 mod prepare_args;
+mod prepare_exercise_args;
 mod prove;
 mod rbac;
 mod record_args;

@@ -10,7 +10,7 @@ use ring::{
 
 use crate::{
     files,
-    model::{Secret, SecretRef, hex, sha256},
+    model::{Secret, SecretRef, sha256},
 };
 
 /// What stands before the 32 bytes of a private key (PKCS #8, RFC 8410).
@@ -195,6 +195,7 @@ fn encode(tag: &str, bytes: Vec<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::hex;
 
     /// The first test vector of RFC 8032, in the PEM of RFC 8410.
     #[test]

@@ -79,7 +79,7 @@ pub(super) fn statements(manifest: &Manifest, facts: &Facts<'_>) -> [(&'static s
 
 /// A statement about a manifest.
 pub(super) fn statement(manifest: &Manifest, kind: &str, predicate: Value) -> Value {
-    let digest = hex(&Sha256::digest(manifest.text()));
+    let digest = sha256(manifest.text());
     json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": MANIFEST, "digest": {"sha256": digest}}],

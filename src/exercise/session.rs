@@ -13,7 +13,7 @@ use super::{
     directory::frozen,
     drill::{Drill, Timing},
     journal::{JournalError, Lines, Open, open, read},
-    launch::{Script, arguments, folder, reviewer, spawn, stop},
+    launch::{Script, arguments, folder, spawn, stop},
     load::LoadedPlaybook,
     people::People,
     playbook::Role,

@@ -7,11 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use super::{
-    people::{hash, random_hex},
-    playbook::Role,
-};
-use crate::files;
+use super::{people::random_hex, playbook::Role};
+use crate::{files, model::sha256};
 
 /// The name of the file in an exercise's directory.
 pub const TOKENS: &str = "tokens.json";

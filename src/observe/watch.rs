@@ -176,17 +176,17 @@ pub(super) async fn follow<T: Watched>(
         last_us = recorder.now_us();
         let listed_us = last_us;
         // A watch that ends normally continues from its last version, without a gap.
-        let (mut began_us, mut told_us) = (last_us, last_us);
+        let mut began_us = last_us;
         while let Some(end) =
             stream(kube, recorder, path, kind, &mut version, &mut known, &mut last_us, &mut tell).await
         {
-            let at_once = last_us == told_us && recorder.now_us() < began_us + SHORT_US;
-            let end = end.and_then(|()| if at_once { Err(AT_ONCE.to_owned()) } else { Ok(()) });
-            if end.is_ok() && recorder.now_us() < began_us + SHORT_US {
+            let short = recorder.now_us() < began_us + SHORT_US;
+            let end = end.and_then(|delivered| if delivered || !short { Ok(()) } else { Err(AT_ONCE.to_owned()) });
+            if end.is_ok() && short {
                 // It delivered something and ended, and may do so again and again.
                 tokio::time::sleep(PAUSE).await;
             }
-            (began_us, told_us) = (recorder.now_us(), last_us);
+            began_us = recorder.now_us();
             if let Err(why) = end {
                 gap(last_us, &why);
                 if last_us > listed_us {
@@ -211,7 +211,7 @@ async fn in_time<T>(work: impl Future<Output = T>, late: impl FnOnce()) -> T {
     work.await
 }
 
-/// Reads one watch. `Some(Ok)`: it ended normally; `Some(Err)`: list again.
+/// Reads one watch. `Some(Ok)`: it ended normally, and whether it delivered a line; `Some(Err)`: list again.
 #[expect(clippy::too_many_arguments, reason = "the loop's state, taken apart nowhere else")]
 async fn stream<T: Watched>(
     kube: &Kube,
@@ -222,7 +222,8 @@ async fn stream<T: Watched>(
     known: &mut Known,
     last_us: &mut u64,
     tell: &mut impl FnMut(Seen<T>),
-) -> Option<Result<(), String>> {
+) -> Option<Result<bool, String>> {
+    let mut delivered = false;
     let mut lines = match kube.watch(path, version).await {
         Ok(lines) => lines,
         Err(error) => return Some(Err(error.to_string())),
@@ -231,10 +232,11 @@ async fn stream<T: Watched>(
         let next = match tokio::time::timeout(MUTE, lines.next_as::<T>()).await {
             Err(_) => return Some(Err(format!("no line within {MUTE:?}"))),
             Ok(Err(error)) => return Some(Err(error)),
-            Ok(Ok(None)) => return Some(Ok(())),
+            Ok(Ok(None)) => return Some(Ok(delivered)),
             Ok(Ok(Some(event))) => event,
         };
         *last_us = recorder.now_us();
+        delivered = true;
         match next {
             WatchEvent::Changed(object) => {
                 let identity = identity(&object);

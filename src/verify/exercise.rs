@@ -2,7 +2,7 @@
 
 use super::{found::Differs, verify};
 use crate::{
-    exercise::{ExerciseError, Phase, Verdict, Whole, check_exercise, drill_folder},
+    exercise::{ExerciseError, ExercisePhase, Verdict, Whole, check_exercise, drill_folder},
     journal::RunDir,
     model::{Exit, printable},
 };
@@ -48,7 +48,7 @@ pub fn verify_exercise(dir: &RunDir) -> Result<VerifiedExercise, ExerciseError> 
     for (stage, run) in drills(&found) {
         drill(dir, &stage, &run, &mut found);
     }
-    if found.whole.known.state.phase == Phase::Closed && found.whole.known.state.signed.is_empty() {
+    if found.whole.known.state.phase == ExercisePhase::Closed && found.whole.known.state.signed.is_empty() {
         found.open.push("nobody signed the report".to_owned());
     }
     Ok(found)

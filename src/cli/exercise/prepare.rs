@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    super::{Done, Failure, exercise_args::PrepareArgs, place, playbook, print, shown},
+    super::{Done, Failure, place, playbook, prepare_exercise_args::PrepareArgs, print, shown},
     failed, now,
 };
 use crate::{
