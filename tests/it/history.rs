@@ -177,7 +177,7 @@ fn a_missing_run_leaves_its_name_behind() {
     // Another run in its place is noticed.
     desk.drill(names[1], "2026-06-01T11:00:00Z", None, |_| ());
     let (code, out, _) = desk.run("history --period 2026");
-    assert!(code == 1 && out.contains("names another end of it than its directory has"), "{out}");
+    assert!(code == 1 && out.contains("names an end of this run that differs from the end in its directory"), "{out}");
     // A run that names no earlier one, although the folder has one, does not show what was run in between.
     fs::remove_dir_all(desk.path("runs").join(names[2])).unwrap();
     let (code, out, _) = desk.run("history --period 2026");

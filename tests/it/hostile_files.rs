@@ -273,7 +273,7 @@ fn output_that_is_lost_is_not_a_success() {
         (&["--help"], people),
         (&["--version"], people),
         (&["check", "m.yaml", "--exit-zero"], people),
-        (&["rehearse"], people),
+        (&["list", "scenarios"], people),
         (&["rehearse", "--output", "json"], programs),
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();

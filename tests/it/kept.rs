@@ -64,7 +64,9 @@ fn a_run_keeps_evidence_and_every_change_of_it_is_noticed() {
     let without_end = journal.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n";
     fs::write(run.join("journal.jsonl"), without_end).unwrap();
     let (_, said) = verify(&front, &run);
-    assert!(said.contains("; a session that did not end left more.json") && !said.contains("DIFFERS"), "{said}");
+    assert!(said.contains("; a session that did not end left more.json"), "{said}");
+    // The seal is older than the change of the journal, which is a difference of its own.
+    assert!(!said.contains("the journal does not describe this file"), "{said}");
     fs::write(run.join("journal.jsonl"), journal).unwrap();
     fs::remove_file(run.join("kept/more.json")).unwrap();
     // A link in place of a file or of the directory is not followed.

@@ -143,7 +143,7 @@ fn each_change_is_admitted_and_causes_no_finding() {
     let mendable: BTreeSet<&str> = failed(&before).filter(|r| r.remedy.is_some()).map(|r| &*r.check).collect();
     let not: Vec<&str> = CHECKS.into_iter().filter(|check| !mendable.contains(check)).collect();
     assert!(not.is_empty(), "these checks propose no change: {not:?}");
-    let script = report::fix_plan(&before);
+    let script = report::fix_plan(&before, &[]);
     let commands = script.lines().filter(|line| line.starts_with("kubectl ")).count();
     let changed = bed.tried(&script).unwrap_or_else(|why| panic!("refused: {why}\n{script}"));
     assert_eq!(changed.len(), commands, "{script}");

@@ -88,7 +88,7 @@ fn each_mistake_is_found_with_its_place() {
         ("type: functional", "type: discussion", "touches nothing"),
         ("deputy: controller", "deputy: controler", "did you mean `controller`?"),
         ("  scribe: {}\n", "  scribbler: {}\n", "unknown key `scribbler`"),
-        ("keep: 5y", "keep: forever", "not a time for which evidence is kept"),
+        ("keep: 5y", "keep: forever", "does not say how long evidence is kept"),
         ("id: brief,", "id: page,", "two stages or items have the id `page`"),
         ("owner: safety\n    takes: 15m", "owner: scribe\n    takes: 1h30", "1h30"),
         ("set: {zone: \"${zone}\"", "set: {zon: \"${zone}\"", "zon"),
@@ -107,7 +107,10 @@ fn each_mistake_is_found_with_its_place() {
 fn events_that_do_not_happen_are_found() {
     let silent = Forecast { alerts: vec![], ..forecast() };
     let said = mistakes(&annual(), Some(silent));
-    assert!(said.contains("item `page` waits for an alert after `outage`, and the rehearsal has none"), "{said}");
+    assert!(
+        said.contains("item `page` waits for an alert after `outage`, but no alert fires in the rehearsal"),
+        "{said}"
+    );
     let short = Forecast { steps: vec![("outage".into(), minutes(1), minutes(2))], ..forecast() };
     let said = mistakes(&annual(), Some(short));
     assert!(said.contains("waits for step `namespace lost`, which the rehearsal does not reach"), "{said}");
