@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{History, StepSpan, history::AlertPoint, loss::Reading, pods::Key};
 use crate::{
-    event::{Actor, EndReason, Event, Kind},
+    event::{Actor, EndReason, Event, Keepsake, Kind},
     journal::IllegalTransition,
     model::Revert,
 };
@@ -29,7 +29,7 @@ impl History {
         if let Err(illegal) = &legal {
             self.illegal.get_or_insert_with(|| illegal.clone());
         }
-        if matches!(event.event, Kind::SpreadAgain { .. }) {
+        if follows_the_observers(&event.event) {
             self.observed = Some(event.epoch);
         }
         // What this session does after its last observation is not part of what is judged.
@@ -37,6 +37,8 @@ impl History {
             self.arrange(event);
             // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);
+        } else if let Kind::Judged { outcome, .. } = &event.event {
+            self.written = Some(*outcome);
         }
         legal
     }
@@ -242,6 +244,16 @@ impl History {
 fn reserves(taint: &str) -> bool {
     let (key, effect) = taint.rsplit_once(':').unwrap_or((taint, ""));
     effect != "PreferNoSchedule" && !key.starts_with("node.kubernetes.io/")
+}
+
+/// Whether a session records this only after its observers have stopped. Reading evidence can take a minute, in which no
+/// probe has a sample.
+fn follows_the_observers(event: &Kind) -> bool {
+    match event {
+        Kind::SpreadAgain { .. } => true,
+        Kind::EvidenceKept { what, .. } | Kind::EvidenceMissing { what, .. } => *what == Keepsake::InventoryAfter,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -388,7 +388,7 @@ mod tests {
         },
         *,
     };
-    use crate::event::{Kind, Unseen};
+    use crate::event::{Keepsake, Kind, Unseen};
 
     fn run(from: u64, to: u64, n: u32, ok: bool, took: u64) -> ProbeRun {
         let (first_took_us, last_took_us, longest_unseen_us) = (took, took, took + S);
@@ -547,6 +547,16 @@ mod tests {
         let scaled = behind(|j| j.changed(49, "deployment/web", &fewer).pod_gone(50, "w2"));
         assert_eq!(scaled.0, Outcome::Inconclusive, "{}", scaled.1);
         assert_eq!(behind(|j| j).0, Outcome::Inconclusive, "no pod fell");
+    }
+
+    #[test]
+    fn time_in_which_evidence_is_read_after_the_last_observation_is_no_gap() {
+        let kept = |what| Kind::EvidenceKept { what, file: String::new(), size: 0, sha256: String::new() };
+        let hit = |j: SmallJournal| j.node(50, "a", false).pod(50, "w1", "a", false);
+        let after = behind(|j| hit(j).at(240, kept(Keepsake::InventoryAfter)));
+        assert_eq!(after.0, Outcome::Pass, "{}", after.1);
+        let during = behind(|j| hit(j).at(240, kept(Keepsake::Bindings)));
+        assert_eq!(during.0, Outcome::Inconclusive, "{}", during.1);
     }
 
     #[test]

@@ -379,7 +379,7 @@ fn s_is_page_one(table: &Table) -> bool {
 #[test]
 fn a_rehearsal_is_evidence_for_no_control_and_says_so_on_each_page() {
     let written = plain(&rehearsed("zone-outage", "small-shop"));
-    assert!(words(written.section(Key::Controls).unwrap()).contains("evidencefornocontrol"));
+    assert!(words(written.section(Key::Controls).unwrap()).contains("arehearsalisnotevidenceforanycontrol"));
     let Block::Verdict(v) = &written.section(Key::Summary).unwrap().blocks[0] else { panic!("no verdict") };
     assert!(v.badge.said.starts_with("REHEARSAL ") && v.sentence.said.starts_with("Predicted: "), "{v:?}");
     assert!(html(&written).contains("@bottom-left { content: \"REHEARSAL, NOTHING REAL WAS TESTED · run "));
