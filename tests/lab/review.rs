@@ -90,7 +90,7 @@ fn a_cluster_a_capture_of_it_and_missing_rights() {
     let bed = Bed::new();
     let live = bed.live(&[]);
     let failed = with(&live, "fail");
-    for check in ["PDB-002", "PDB-003", "RBAC-008", "SEC-003", "BCK-002", "BCK-003", "AFF-001"] {
+    for check in ["PDB-002", "PDB-003", "RBAC-008", "SEC-003", "BCK-002", "BCK-003"] {
         assert!(failed.contains(check), "{check}: {failed:?}");
     }
     assert_eq!(live["notes"].as_array().map_or(0, Vec::len), 0, "{}", live["notes"]);
@@ -154,8 +154,10 @@ fn the_fix_plan_mends_what_it_names() {
     let text = String::from_utf8_lossy(&script);
     assert!(done.status.success(), "{}\n{text}", String::from_utf8_lossy(&done.stderr));
     let after = review(&ask("--output=json"));
-    assert_eq!(with(&after, "fail").len(), 0, "{}\n{text}", after["results"]);
-    for check in only.split(',') {
+    // The shop has one pod in each zone, so the fix for ZON-005 would cause ZON-006. The plan leaves it to a person.
+    assert!(text.contains("HELD BACK: it would cause ZON-006 for Service shop/web"), "{text}");
+    assert!(with(&after, "fail").iter().all(|check| *check == "ZON-005"), "{}\n{text}", after["results"]);
+    for check in only.split(',').filter(|check| *check != "ZON-005") {
         assert!(passes(&after, check) > 0, "{check}: {}", after["results"]);
     }
 }
