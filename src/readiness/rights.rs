@@ -370,7 +370,7 @@ impl<'a> Parts<'a> {
     fn is_replaced(&self, own: &BTreeMap<Key<'a>, Part<'a>>, name: &str) -> bool {
         let has_rules = |part: &&&'a str| own.get(&(None, **part)).is_some_and(|other| !other.rules.is_empty());
         let back = |part: &str| self.reach.get(part).is_some_and(|parts| parts.contains(name));
-        self.reach.get(name).into_iter().flatten().filter(has_rules).any(|part| *part != name && !back(*part))
+        self.reach.get(name).into_iter().flatten().filter(has_rules).any(|part| *part != name && !back(part))
     }
 }
 

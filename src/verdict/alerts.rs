@@ -235,7 +235,7 @@ impl<'h> Chain<'h> {
     pub(super) fn in_time(&self, deadline: u64) -> Bound {
         let within = self.expected.fires_within;
         let Some(received) = self.received() else {
-            return self.from_elsewhere().unwrap_or_else(|| self.missing(deadline));
+            return self.sent_elsewhere().unwrap_or_else(|| self.missing(deadline));
         };
         let after = seconds(received.at.saturating_sub(self.window.t0));
         if self.began_after_the_end() {

@@ -29,7 +29,7 @@ impl<'h> Chain<'h> {
     }
 
     /// If an Alertmanager has such an alert, why it is not the one of this fault.
-    pub(super) fn from_elsewhere(&self) -> Option<Bound> {
+    pub(super) fn sent_elsewhere(&self) -> Option<Bound> {
         let held = self.held().next()?;
         let after = seconds(held.at.saturating_sub(self.window.t0));
         Some(Bound::Between(match self.firing() {
