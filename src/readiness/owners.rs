@@ -32,5 +32,5 @@ fn object<'a>(of: &Subject, picture: &Picture<'a>) -> Option<&'a Object> {
 fn named(object: &Object) -> Option<String> {
     let meta = &object.metadata;
     let said = |key: &&str| meta.annotations.get(*key).or_else(|| meta.labels.get(*key));
-    KEYS.iter().find_map(|key| said(key)).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
+    KEYS.iter().find_map(said).map(|name| name.trim().to_owned()).filter(|name| !name.is_empty())
 }
