@@ -207,7 +207,7 @@ mod tests {
         let text = encode("PRIVATE KEY", [&PRIVATE[..], &bytes(seed)[..]].concat());
         let key = Private::parse(&text).expect("a key");
         let public = key.public().expect("a key");
-        assert_eq!(hex(&public.0), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert_eq!(hex(public.0), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let signature = key.sign(b"");
         assert!(hex(&signature).starts_with("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"));
         assert!(public.verifies(b"", &signature) && !public.verifies(b"x", &signature));
