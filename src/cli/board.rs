@@ -47,7 +47,7 @@ pub(super) async fn board(args: &BoardArgs) -> Done {
         print(&format!("{token}\n"));
         note("the second line is the token, which the page asks for; it ends with this board");
     }
-    note("Ctrl-C ends the board; the exercise goes on without it");
+    note("Ctrl-C ends the board; the exercise or the drill goes on without it");
     let board = Arc::new(Board::new(&dir, &source, keys, hosts, now));
     let looking = source.keep_looking(board.wake());
     let serving = serve(listener, acceptor, router(board), async {

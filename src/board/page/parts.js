@@ -143,7 +143,7 @@ export function probes(d) {
       el("div", { class: "strip", role: "img", "aria-label": `${p.name}: ${state}, ${p.failures} of ${p.samples} samples failed` },
         [...p.cells].map((cell) => el("i", { class: CELLS[cell] ?? "" }))));
   };
-  return section("Probes", "", d.probes.map(one), el("p", { class: "soft" }, "From the begin of the drill until now. High: a sample failed. Half: all as expected. Low: not observed."));
+  return section("Probes", "", d.probes.map(one), el("p", { class: "soft" }, "From the beginning of the drill until now. High: a sample failed. Half: all as expected. Low: not observed."));
 }
 
 export function alerts(d) {

@@ -19,19 +19,7 @@ use std::{
 use drillmaster::{exercise, model::Dur};
 
 /// People for every role of every shipped playbook.
-const PEOPLE: &str = "apiVersion: drillmaster.dev/v1
-kind: People
-people:
-  - {name: Sam Sponsor, roles: [sponsor]}
-  - {name: Dora Director, roles: [director]}
-  - {name: Cem Controller, roles: [controller]}
-  - {name: Eva Evaluator, roles: [evaluator]}
-  - {name: Sofia Safety, roles: [safety], contact: '+49 30 1234'}
-  - {name: Sven Scribe, roles: [scribe]}
-  - {name: Pia Player, roles: [player]}
-  - {name: Paul Player, roles: [player]}
-  - {name: Pat Player, roles: [player]}
-";
+const PEOPLE: &str = include_str!("../../pages/people.yaml");
 
 /// A folder in which the program runs.
 struct Desk(tempfile::TempDir);
