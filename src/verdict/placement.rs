@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Answer, History, Series,
+    Answer, HOLD_US, History, Series,
     effect::effect,
     outside::{self, Others},
     pods::PodPoint,
@@ -12,9 +12,6 @@ use super::{
     window::{EndedBy, Window},
 };
 use crate::model::{Evidence, Outcome, PlacementExpectation, Spread, Told};
-
-/// How long a spread must last. A pod that is ready for a moment is not placed.
-const HOLD_US: u64 = 3_000_000;
 
 /// The spread at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]

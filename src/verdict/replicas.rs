@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Answer, History, Series,
+    Answer, HOLD_US, History, Series,
     effect::effect,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
@@ -14,9 +14,6 @@ use crate::{
     journal::FaultRecord,
     model::{After, Evidence, Measure, Measured, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
 };
-
-/// How long pods must stay ready. A shorter time is neither a recovery nor a baseline.
-const HOLD_US: u64 = 3_000_000;
 
 /// How long the first list of pods may take.
 const LISTED_US: u64 = 1_000_000;

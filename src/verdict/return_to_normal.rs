@@ -3,7 +3,7 @@
 //! drill that leaves DNS broken has not ended well.
 
 use super::{
-    History, Series,
+    HOLD_US, History, Series,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
@@ -11,10 +11,6 @@ use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, fe
 
 /// How long the application may take after the last undo.
 const PATIENCE_US: u64 = 300_000_000;
-
-/// How long the pods must have been ready at the end. A container that starts again and again is ready for a moment
-/// each time.
-const HOLD_US: u64 = 3_000_000;
 
 /// At most this many workloads are named with their numbers.
 const NAMED: usize = 10;
