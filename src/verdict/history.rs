@@ -108,7 +108,7 @@ pub struct History {
     pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
     /// Steps, by name.
     pub steps: BTreeMap<StepName, StepSpan>,
-    /// The answers to dry-run evictions, with their time.
+    /// The answers to evictions, those of a drain and those of a dry run, with their time.
     pub evictions: Vec<(u64, Kind)>,
     /// Steps in which only some critical pods were tried: how many pods there were.
     pub sampled: BTreeMap<String, usize>,
@@ -120,10 +120,10 @@ pub struct History {
     pub interrupted_us: Option<u64>,
     /// When the steps ended, and the undo of everything else began.
     pub over_us: Option<u64>,
-    /// Time of the last event, except those after the last observation.
+    /// Time of the last event that is judged: in each session, those after its observers have stopped are not.
     pub end_us: u64,
-    /// The session that has stopped observing before its end, if there is one.
-    pub(super) observed: Option<u64>,
+    /// The last session whose observers have stopped.
+    pub(super) observers_stopped_in: Option<u64>,
     /// Nodes that the drill keeps away.
     pub(super) nodes_away: BTreeSet<String>,
     /// The current number of ready pods by namespace and workload; and for which workload each pod counts.
