@@ -203,7 +203,7 @@ impl History {
     }
 
     /// Changes for which workload a pod counts. Returns the workload for which it counted before.
-    fn tally(&mut self, uid: String, now: Option<(String, String)>) -> Option<(String, String)> {
+    fn tally(&mut self, uid: String, now: Option<Key>) -> Option<Key> {
         let before = self.counted.remove(&uid);
         if let Some(key) = &before {
             *self.counts.entry(key.clone()).or_default() -= 1;
@@ -215,7 +215,7 @@ impl History {
         before
     }
 
-    fn push(&mut self, t: u64, keys: impl Iterator<Item = (String, String)>) {
+    fn push(&mut self, t: u64, keys: impl Iterator<Item = Key>) {
         for key in keys {
             let count = self.counts.get(&key).copied().unwrap_or(0);
             self.ready.entry(key).or_default().push(t, count);
