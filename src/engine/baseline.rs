@@ -7,10 +7,12 @@ use crate::{
     journal::{ProbeState, Recorder, RunState},
     model::{Finding, Plan, ProbeSpec},
     observe::watches,
+    verdict::HOLD_US,
 };
 
-/// The minimum time for observing the application: three seconds of ready pods after the first observation.
-const SEEN_US: u64 = 4_000_000;
+/// The minimum time for observing the application: a second for the first lists, and then as long as the verdict asks of
+/// ready pods.
+const SEEN_US: u64 = 1_000_000 + HOLD_US;
 
 /// The time limit for the first list of every watch. A large cluster needs some seconds, because only a few lists are
 /// read at the same time.

@@ -13,7 +13,7 @@ use crate::{
     event::{Keepsake, Kind},
     inventory::scope_objects,
     journal::RunDir,
-    model::{StepResult, sha256},
+    model::{LeftObject, StepResult, sha256},
     steps::StepContext,
     told,
 };
@@ -156,13 +156,11 @@ impl Keeper<'_> {
     /// but they are in the list of what the drill leaves behind.
     async fn velero(&self) {
         let results: Vec<StepResult> = self.context.recorder.with(|s| s.results.values().cloned().collect());
-        let left: BTreeSet<String> = self.context.recorder.with(|s| s.left_behind.clone());
-        let mut backups = requested(&left, "backup");
+        let (mut backups, mut restores) = self.context.recorder.with(|s| requested(&s.left_behind));
         backups.extend(results.iter().filter_map(StepResult::backup).map(|made| made.backup.clone()));
         backups.extend(results.iter().filter_map(StepResult::restored).map(|r| r.backup.clone()));
         // What was restored into the second cluster is known to the Velero of that cluster only.
         let here = results.iter().filter_map(StepResult::restored).filter(|r| !self.is_elsewhere(r.into.as_ref()));
-        let mut restores = requested(&left, "restore");
         restores.extend(here.map(|r| r.restore.clone()));
         if backups.is_empty() && restores.is_empty() {
             self.missing(Keepsake::Velero, "the drill made no backup and no restore");
@@ -201,10 +199,18 @@ impl Keeper<'_> {
     }
 }
 
-/// The names of the backups or restores in the list of what is left behind.
-fn requested(left_behind: &BTreeSet<String>, kind: &str) -> BTreeSet<String> {
-    let prefix = format!("Velero {kind} ");
-    left_behind.iter().filter_map(|what| what.strip_prefix(prefix.as_str())).map(str::to_owned).collect()
+/// The names of the backups and of the restores in the list of what is left behind.
+fn requested(left_behind: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut backups, mut restores) = (BTreeSet::new(), BTreeSet::new());
+    for object in left_behind.iter().filter_map(|text| LeftObject::read(text)) {
+        let _ = match object {
+            LeftObject::Backup(name) => backups.insert(name),
+            LeftObject::Restore(name) => restores.insert(name),
+            // A backup whose labels were changed is among those that the steps used.
+            LeftObject::BackupLabels(_) | LeftObject::Namespace(_) | LeftObject::VolumesOf(_) => false,
+        };
+    }
+    (backups, restores)
 }
 
 /// An object without the list of who wrote its fields.
@@ -234,10 +240,9 @@ mod tests {
 
     #[test]
     fn a_backup_of_a_failed_step_is_found_in_what_is_left_behind() {
+        let (backup, used) = ("drill-1-snapshot".to_owned(), "nightly".to_owned());
         let left =
-            ["Velero backup drill-1-snapshot", "labels drillmaster.dev/… of Velero backup nightly", "namespace x"];
-        let left: BTreeSet<String> = left.map(str::to_owned).into();
-        assert_eq!(requested(&left, "backup"), BTreeSet::from(["drill-1-snapshot".to_owned()]));
-        assert!(requested(&left, "restore").is_empty());
+            [LeftObject::Backup(backup.clone()), LeftObject::BackupLabels(used)].map(|object| object.to_string());
+        assert_eq!(requested(&left.into()), (BTreeSet::from([backup]), BTreeSet::new()));
     }
 }

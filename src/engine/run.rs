@@ -66,7 +66,8 @@ pub async fn run(begun: &Begun, loaded: &Loaded, options: &Options) -> Exit {
     let samples = begun.dir.file("samples");
     let observers = Observers::start(&context.world, recorder, &context.plan, &context.run, ready, &samples);
     let over = guarded(begun, loaded, options, &mut tasks).await;
-    // The verdict includes what the observers saw until the end.
+    // The verdict includes what the observers saw until the end. It reads nothing from the first line on for which
+    // `Kind::follows_the_observers` is true.
     observers.stop().await;
     if matches!(over, Over::Done(_)) {
         rebalance(context, interrupts).await;

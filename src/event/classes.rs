@@ -65,6 +65,16 @@ impl Kind {
         )
     }
 
+    /// Whether a run records it only after its observers have stopped. The first such line ends what the verdict reads
+    /// of a session: pods are spread again and evidence is read for up to some minutes, in which no probe has a sample.
+    pub fn follows_the_observers(&self) -> bool {
+        match self {
+            Self::SpreadAgain { .. } => true,
+            Self::EvidenceKept { what, .. } | Self::EvidenceMissing { what, .. } => what.follows_the_observers(),
+            _ => false,
+        }
+    }
+
     /// The name of the kind in the journal.
     pub fn name(&self) -> String {
         serde_json::to_value(self)

@@ -34,6 +34,14 @@ impl Keepsake {
         Self::Velero,
     ];
 
+    /// Whether a run reads it only after its observers have stopped.
+    pub fn follows_the_observers(self) -> bool {
+        match self {
+            Self::InventoryAfter | Self::Velero => true,
+            Self::Bindings | Self::ReadinessReview | Self::Rules | Self::Alertmanager | Self::InventoryBefore => false,
+        }
+    }
+
     /// What it is, in words.
     pub fn words(self) -> &'static str {
         match self {

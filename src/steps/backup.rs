@@ -11,8 +11,8 @@ use super::{
 use crate::{
     kubernetes::{objects::Claim, without_content},
     model::{
-        BackupMade, BackupStep, Capture, Checksums, PlannedStep, RUN_LABEL, StepClass, StepResult, Verb, VolumeInfo,
-        backup_name,
+        BackupMade, BackupStep, Capture, Checksums, LeftObject, PlannedStep, RUN_LABEL, StepClass, StepResult, Verb,
+        VolumeInfo, backup_name,
     },
     world::is_terminal,
 };
@@ -49,11 +49,6 @@ pub(super) fn spec_of(planned: &PlannedStep) -> Option<&BackupStep> {
     }
 }
 
-/// The name of a backup in the list of what is left behind.
-pub(super) fn leftover(name: &str) -> String {
-    format!("Velero backup {name}")
-}
-
 pub(super) async fn apply(context: &StepContext, spec: &BackupStep) -> Result<String, StepError> {
     let before = checksums_of(context, spec).await?;
     let made = take(context, spec).await?;
@@ -76,7 +71,7 @@ pub(super) async fn take(context: &StepContext, spec: &BackupStep) -> Result<Bac
     let velero = &context.world.velero;
     let name = backup_name(&context.run, &context.step.0);
     context.leaves(
-        &leftover(&name),
+        &LeftObject::Backup(name.clone()),
         format!("velero --namespace {} backup delete {name} --confirm", velero.namespace),
         &format!("after {}", spec.ttl),
     )?;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{SendError, StepContext, backup::leftover};
+use super::{SendError, StepContext};
 use crate::{
     event::Kind,
-    model::backup_name,
+    model::{LeftObject, backup_name},
     told,
     world::{ApiCall, BACKUP_READY, is_queued, nudge_command},
 };
@@ -75,7 +75,8 @@ async fn take_away(context: &StepContext, name: &str, found: &Value) -> Result<(
                 "Velero had not started it ({})",
                 if phase.is_empty() { "no phase" } else { phase }
             );
-            context.recorder.observe(Kind::LeftoverGone { what: leftover(name), why });
+            let what = LeftObject::Backup(name.to_owned()).to_string();
+            context.recorder.observe(Kind::LeftoverGone { what, why });
             Ok(())
         }
         Err(error) if error.is_not_found() => Ok(()),

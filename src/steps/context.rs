@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::Kind,
     journal::{FaultRecord, Recorder, RunState, WriteError},
-    model::{BackupMade, FaultId, LeftBecause, Plan, Revert, StepName, StepResult},
+    model::{BackupMade, FaultId, LeftBecause, LeftObject, Plan, Revert, StepName, StepResult},
     told,
     verdict::Follower,
     world::{ApiCall, ApiError, Chain, LEASE_DURATION, Lease, OpenFault, Record, RunRecord, SecretReader, World},
@@ -358,11 +358,12 @@ impl StepContext {
 
     /// Records that something will be left behind, before it is created. An undo that is repeated, by this session or
     /// another, records it only once.
-    pub fn leaves(&self, what: &str, remove_with: String, expires: &str) -> Result<(), StepError> {
-        if self.recorder.with(|state| state.left_behind.contains(what)) {
+    pub fn leaves(&self, object: &LeftObject, remove_with: String, expires: &str) -> Result<(), StepError> {
+        let what = object.to_string();
+        if self.recorder.with(|state| state.left_behind.contains(&what)) {
             return Ok(());
         }
-        self.recorder.record(Kind::LeftBehind { what: what.to_owned(), remove_with, expires: expires.to_owned() })?;
+        self.recorder.record(Kind::LeftBehind { what, remove_with, expires: expires.to_owned() })?;
         Ok(())
     }
 

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     model::{
-        BackupStep, DRILLED_LABELS, PlannedStep, Reprotected, ReprotectedStep, RestoreStep, StepClass, StepResult,
-        Verb, backup_name, shell,
+        BackupStep, DRILLED_LABELS, LeftObject, PlannedStep, Reprotected, ReprotectedStep, RestoreStep, StepClass,
+        StepResult, Verb, backup_name, shell,
     },
     told,
     world::ApiCall,
@@ -139,7 +139,7 @@ async fn label(
     let found = velero.find("backups", used).await.map_err(StepError::failed)?;
     let found = found.ok_or_else(|| StepError::Failed(format!("Velero has no backup {used} any more")))?;
     context.leaves(
-        &format!("labels drillmaster.dev/… of Velero backup {used}"),
+        &LeftObject::BackupLabels(used.to_owned()),
         back(&velero.namespace, used, &found),
         "with the backup",
     )?;

@@ -17,8 +17,8 @@ use crate::{
         objects::{Claim, Named},
     },
     model::{
-        Checksums, Difference, Differs, FileWrong, FilesRead, LeftBecause, RUN_LABEL, Restored, Revert, StepResult,
-        VolumeInfo, VolumesDone, WorkloadRef,
+        Checksums, Difference, Differs, FileWrong, FilesRead, LeftBecause, LeftObject, RUN_LABEL, Restored, Revert,
+        StepResult, VolumeInfo, VolumesDone, WorkloadRef,
     },
 };
 
@@ -89,7 +89,7 @@ pub(super) async fn restore_namespace(context: &StepContext, order: &Order<'_>) 
         }
     } else {
         context.leaves(
-            &format!("Velero restore {}", order.restore),
+            &LeftObject::Restore(order.restore.clone()),
             format!("velero --namespace {} restore delete {} --confirm", velero.namespace, order.restore),
             "with its backup",
         )?;

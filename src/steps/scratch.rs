@@ -18,7 +18,8 @@ use crate::{
         policy_enforcers,
     },
     model::{
-        CleanUp, Isolation, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef, backup_name, sha256,
+        CleanUp, Isolation, LeftObject, ObjectRef, RUN_LABEL, RestoreStep, Revert, StepResult, WorkloadRef,
+        backup_name, sha256,
     },
     world::{ApiCall, Archived},
 };
@@ -227,7 +228,8 @@ pub(super) async fn revert(context: &StepContext, fault: &FaultRecord) -> Result
     let there = found.as_ref().is_some_and(|n| n.metadata.deletion_timestamp.is_none());
     if there && *clean_up == CleanUp::OnSuccess && was_begun(context).await? && !is_met(context) {
         let commands = fault.revert.commands();
-        context.leaves(&format!("namespace {scratch}"), commands.join("; "), "never").map_err(|e| e.to_string())?;
+        let object = LeftObject::Namespace(scratch.clone());
+        context.leaves(&object, commands.join("; "), "never").map_err(|e| e.to_string())?;
         return Ok(Closing::Kept(
             format!(
                 "namespace {scratch} is kept, because an expectation of the restore was not met (cleanUp: onSuccess)"
@@ -278,10 +280,10 @@ async fn remove(
     Ok(Closing::Reverted(match volumes_left(context, scratch).await {
         Ok(()) => gone,
         Err(why) => {
-            let what = format!("volumes of namespace {scratch}");
+            let object = LeftObject::VolumesOf(scratch.to_owned());
             let kubectl = format!("kubectl --context {}", context.world.identity.context);
             let command = format!("{kubectl} get pv | grep {scratch}; {kubectl} delete pv NAME");
-            context.leaves(&what, command, "never").map_err(|e| e.to_string())?;
+            context.leaves(&object, command, "never").map_err(|e| e.to_string())?;
             format!("{gone}, except its volumes: {why}")
         }
     }))

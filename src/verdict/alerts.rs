@@ -142,7 +142,7 @@ impl<'h> Chain<'h> {
             )),
             from_us: Some(self.window.t0),
             to_us: Some(self.history.end_us),
-            uncertainty_us: Some(1_000_000),
+            uncertainty_us: Some(LOOK_US),
         }
     }
 
@@ -350,12 +350,9 @@ impl<'h> Chain<'h> {
 
     /// Since when all of its label sets have been gone, in all sources.
     fn gone(&self, from: u64) -> Option<u64> {
-        let mut last: BTreeMap<(&str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
-        for point in self.points.iter().filter(|a| a.at >= self.window.t0) {
-            last.insert((&point.source, &point.labels), point);
-        }
-        let all_gone = last.values().all(|a| a.state.is_empty());
-        let at = last.values().map(|a| a.at).max()?;
+        let last = latest(self.points.iter().copied().filter(|a| a.at >= self.window.t0));
+        let all_gone = last.iter().all(|a| a.state.is_empty());
+        let at = last.iter().map(|a| a.at).max()?;
         (all_gone && at >= from).then_some(at)
     }
 }
@@ -364,13 +361,18 @@ pub(super) fn is_manager(point: &AlertPoint) -> bool {
     is_alertmanager(&point.source)
 }
 
+/// The last of these points for each alert (name and labels) in each source.
+pub(super) fn latest<'h>(points: impl Iterator<Item = &'h AlertPoint>) -> Vec<&'h AlertPoint> {
+    let mut last = BTreeMap::new();
+    for point in points {
+        last.insert((&point.source, &point.name, &point.labels), point);
+    }
+    last.into_values().collect()
+}
+
 /// A label set of the alert that was not gone before the fault, in Prometheus or in an Alertmanager.
 fn active_before<'h>(points: &[&'h AlertPoint], t0: u64) -> Option<&'h AlertPoint> {
-    let mut last: BTreeMap<(&str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
-    for point in points.iter().filter(|a| a.at < t0) {
-        last.insert((&point.source, &point.labels), point);
-    }
-    last.into_values().rfind(|a| !a.state.is_empty())
+    latest(points.iter().copied().filter(|a| a.at < t0)).into_iter().rfind(|a| !a.state.is_empty())
 }
 
 #[cfg(test)]

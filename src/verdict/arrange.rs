@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{History, StepSpan, history::AlertPoint, loss::Reading, pods::Key};
 use crate::{
-    event::{Actor, EndReason, Event, Keepsake, Kind},
+    event::{Actor, EndReason, Event, Kind},
     journal::IllegalTransition,
     model::Revert,
 };
@@ -29,11 +29,11 @@ impl History {
         if let Err(illegal) = &legal {
             self.illegal.get_or_insert_with(|| illegal.clone());
         }
-        if follows_the_observers(&event.event) {
-            self.observed = Some(event.epoch);
+        if event.event.follows_the_observers() {
+            self.observers_stopped_in = Some(event.epoch);
         }
         // What this session does after its last observation is not part of what is judged.
-        if self.observed != Some(event.epoch) {
+        if self.observers_stopped_in != Some(event.epoch) {
             self.arrange(event);
             // Time must not run backwards after a wall clock was set back.
             self.end_us = self.end_us.max(event.t_us);
@@ -143,18 +143,15 @@ impl History {
             }
             Kind::WatchGap { from_us, .. } => self.gaps.push((*from_us, t)),
             Kind::SourceRegained { source, blind_from_us } => {
-                self.source_blind.entry(source.clone()).or_default().push((*blind_from_us, t));
+                let blind = self.source_blind.entry(source.clone()).or_default();
+                blind.retain(|(_, to)| *to != u64::MAX);
+                blind.push((*blind_from_us, t));
             }
             Kind::SourceLost { source, blind_from_us, .. } => {
                 // Until the source is regained, which replaces this entry.
                 self.source_blind.entry(source.clone()).or_default().push((blind_from_us.unwrap_or(t), u64::MAX));
             }
             _ => {}
-        }
-        if let Kind::SourceRegained { source, .. } = &event.event
-            && let Some(list) = self.source_blind.get_mut(source)
-        {
-            list.retain(|(_, to)| *to != u64::MAX);
         }
     }
 
@@ -206,7 +203,7 @@ impl History {
     }
 
     /// Changes for which workload a pod counts. Returns the workload for which it counted before.
-    fn tally(&mut self, uid: String, now: Option<(String, String)>) -> Option<(String, String)> {
+    fn tally(&mut self, uid: String, now: Option<Key>) -> Option<Key> {
         let before = self.counted.remove(&uid);
         if let Some(key) = &before {
             *self.counts.entry(key.clone()).or_default() -= 1;
@@ -218,7 +215,7 @@ impl History {
         before
     }
 
-    fn push(&mut self, t: u64, keys: impl Iterator<Item = (String, String)>) {
+    fn push(&mut self, t: u64, keys: impl Iterator<Item = Key>) {
         for key in keys {
             let count = self.counts.get(&key).copied().unwrap_or(0);
             self.ready.entry(key).or_default().push(t, count);
@@ -244,16 +241,6 @@ impl History {
 fn reserves(taint: &str) -> bool {
     let (key, effect) = taint.rsplit_once(':').unwrap_or((taint, ""));
     effect != "PreferNoSchedule" && !key.starts_with("node.kubernetes.io/")
-}
-
-/// Whether a session records this only after its observers have stopped. Reading evidence can take a minute, in which no
-/// probe has a sample.
-fn follows_the_observers(event: &Kind) -> bool {
-    match event {
-        Kind::SpreadAgain { .. } => true,
-        Kind::EvidenceKept { what, .. } | Kind::EvidenceMissing { what, .. } => *what == Keepsake::InventoryAfter,
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Kind,
-    model::{BudgetsExpectation, CoveredPod, Evidence, Outcome, OutsideChange, StepName, Told},
+    model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, StepName, Told},
 };
 
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -91,8 +91,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn of(history: &History, t0: u64, end: u64) -> Self {
-        let covered = Covered::of(history);
+    fn of(history: &History, covered: &Covered<'_>, (t0, end): (u64, u64)) -> Self {
         let mut kept = Self { unseen: covered.unseen(history), ..Self::default() };
         for ((namespace, name), (healthy, desired)) in &history.budgets {
             let said = format!("budget {namespace}/{name}");
@@ -147,34 +146,52 @@ fn changed<'h>(
     history.state.outside.iter().find(mine)
 }
 
-/// The evictions that the drain requested of pods whose budget requires at least one healthy pod. Other evictions do
-/// not test any budget. It is known only of critical workloads which budgets they have; if there are none, every
-/// eviction in a namespace with such a budget counts.
+/// The pods whose eviction tests a budget: their budget required at least one healthy pod during the drain.
+enum Tested<'h> {
+    /// The pods of these critical workloads, by namespace and name.
+    Workloads(BTreeSet<(&'h str, &'h str)>),
+    /// All pods of these namespaces. The plan lists the budgets of critical pods only, so without critical pods it is
+    /// unknown which pods a budget covers.
+    Namespaces(BTreeSet<&'h str>),
+}
+
+impl<'h> Tested<'h> {
+    fn of(history: &'h History, covered: &Covered<'h>, (t0, end): (u64, u64)) -> Self {
+        let requires = |desired: &Series| desired.max(t0, end).is_some_and(|wanted| wanted > 0);
+        let required = history.budgets.iter().filter(|(_, (_, desired))| requires(desired));
+        let required = required.map(|((namespace, name), _)| (namespace.as_str(), name.as_str()));
+        let mut critical = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten());
+        if critical.next().is_none() {
+            return Self::Namespaces(required.map(|(namespace, _)| namespace).collect());
+        }
+        let owners = |budget: (&'h str, &'h str)| {
+            covered.0.get(&budget).into_iter().flatten().map(move |owner| (budget.0, *owner))
+        };
+        Self::Workloads(required.flat_map(owners).collect())
+    }
+
+    fn contains(&self, namespace: &str, owner: &str) -> bool {
+        match self {
+            Self::Workloads(workloads) => workloads.contains(&(namespace, owner)),
+            Self::Namespaces(namespaces) => namespaces.contains(namespace),
+        }
+    }
+}
+
+/// The evictions that the drain requested and that tested a budget.
 struct Evictions {
     asked: usize,
     refused: usize,
 }
 
 impl Evictions {
-    fn of(history: &History, step: Option<&StepName>, (t0, end): (u64, u64)) -> Self {
-        let requires = |namespace: &str, name: &str| {
-            let desired = history.budgets.get(&(namespace.to_owned(), name.to_owned()));
-            desired.and_then(|(_, desired)| desired.max(t0, end)).is_some_and(|wanted| wanted > 0)
-        };
-        let covered: Vec<&CoveredPod> = history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).collect();
-        let tests = |namespace: &str, owner: &str| {
-            let budgeted = |c: &&CoveredPod| {
-                c.namespace() == namespace && c.owner == owner && c.budgets.iter().any(|b| requires(namespace, b))
-            };
-            let any = || history.budgets.keys().any(|(of, name)| of == namespace && requires(of, name));
-            if covered.is_empty() { any() } else { covered.iter().any(budgeted) }
-        };
+    fn of(history: &History, tested: &Tested<'_>, step: Option<&StepName>, (t0, end): (u64, u64)) -> Self {
         let mut evictions = Self { asked: 0, refused: 0 };
         for (_, kind) in history.evictions.iter().filter(|(t, _)| *t >= t0 && *t <= end) {
             let Kind::EvictionAnswered { step: of, namespace, owner, dry_run: false, code, .. } = kind else {
                 continue;
             };
-            if step.is_some_and(|step| step.0 == *of) && tests(namespace, owner) {
+            if step.is_some_and(|step| step.0 == *of) && tested.contains(namespace, owner) {
                 evictions.asked += 1;
                 evictions.refused += usize::from(*code == 429);
             }
@@ -189,11 +206,13 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
     };
     let step = history.fault_step(expected.of.as_ref());
     let end = step.as_ref().and_then(|s| history.steps.get(s)?.to()).unwrap_or(history.end_us);
-    let kept = Kept::of(history, t0, end);
+    let covered = Covered::of(history);
+    let kept = Kept::of(history, &covered, (t0, end));
     let Kept { broken, lowest, below_before, unseen, harms, .. } = &kept;
     // If changes from outside may explain every broken budget, the drain is not blamed.
     let all = !broken.is_empty() && harms.len() == broken.len();
-    let Evictions { asked, refused } = Evictions::of(history, step.as_ref(), (t0, end));
+    let tested = Tested::of(history, &covered, (t0, end));
+    let Evictions { asked, refused } = Evictions::of(history, &tested, step.as_ref(), (t0, end));
     let met = format!(
         "the number of healthy pods never fell below what the budgets require ({asked} evictions, {refused} refused at first)"
     );

@@ -3,14 +3,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{History, pods::Key, proof::Part, seconds, window::Window};
+use super::{History, history::SLOW_US, pods::Key, proof::Part, seconds, window::Window};
 use crate::{
     event::{Kind, ProbeRun},
     model::{Impairment, ObjectRef, Revert, StepResult},
 };
-
-/// A shorter time without an answer of the API server shows nothing: one request may be slow.
-const AWAY_US: u64 = 1_500_000;
 
 /// The effect of the fault of a window. If it acts on several targets, it must have had its effect on each of them: half
 /// of a zone is not a zone.
@@ -56,7 +53,7 @@ fn gone(history: &History, window: &Window, node: &str) -> Result<String, String
 fn lost_contact(history: &History, window: &Window) -> bool {
     let open = history.state.blind_since.map(|since| (since, history.end_us));
     let mut lost = history.contact_lost.iter().copied().chain(open);
-    lost.any(|(from, to)| from < window.end && to > window.t0 && to.saturating_sub(from) > AWAY_US)
+    lost.any(|(from, to)| from < window.end && to > window.t0 && to.saturating_sub(from) > SLOW_US)
 }
 
 fn impaired(history: &History, window: &Window, node: &str, what: &Impairment) -> Result<String, String> {

@@ -15,6 +15,9 @@ use crate::{
     model::{FaultId, Outcome, Revert, StepName, Verb},
 };
 
+/// The API server counts as out of sight only if it did not answer for longer: one request may be slow.
+pub(super) const SLOW_US: u64 = 1_500_000;
+
 /// An alert at an instant. `state` is empty if it was gone.
 #[derive(Clone, Debug, Default)]
 pub struct AlertPoint {
@@ -59,7 +62,7 @@ pub struct History {
     pub state: RunState,
     /// Ready pods by namespace and workload. Pods on nodes that the drill took away do not count, even while the API
     /// server still reports them as Ready.
-    pub ready: BTreeMap<(String, String), Series>,
+    pub ready: BTreeMap<Key, Series>,
     /// Each change of a pod.
     pub pods: Pods,
     /// Machines that were powered on outside the drill: the earliest possible time, and the node.
@@ -69,7 +72,7 @@ pub struct History {
     /// When each undo began.
     pub reverts: Vec<(u64, FaultId)>,
     /// The number of pods that each workload in the scope should have.
-    pub wanted: BTreeMap<(String, String), Series>,
+    pub wanted: BTreeMap<Key, Series>,
     /// Nodes: 1 is Ready, 0 is not Ready.
     pub nodes: BTreeMap<String, Series>,
     /// Nodes: 1 while a taint reserves them for pods that tolerate it, such as on a control plane; otherwise 0.
@@ -108,7 +111,7 @@ pub struct History {
     pub source_blind: BTreeMap<String, Vec<(u64, u64)>>,
     /// Steps, by name.
     pub steps: BTreeMap<StepName, StepSpan>,
-    /// The answers to dry-run evictions, with their time.
+    /// The answers to evictions, those of a drain and those of a dry run, with their time.
     pub evictions: Vec<(u64, Kind)>,
     /// Steps in which only some critical pods were tried: how many pods there were.
     pub sampled: BTreeMap<String, usize>,
@@ -120,15 +123,15 @@ pub struct History {
     pub interrupted_us: Option<u64>,
     /// When the steps ended, and the undo of everything else began.
     pub over_us: Option<u64>,
-    /// Time of the last event, except those after the last observation.
+    /// Time of the last event that is judged: in each session, those after its observers have stopped are not.
     pub end_us: u64,
-    /// The session that has stopped observing before its end, if there is one.
-    pub(super) observed: Option<u64>,
+    /// The last session whose observers have stopped.
+    pub(super) observers_stopped_in: Option<u64>,
     /// Nodes that the drill keeps away.
     pub(super) nodes_away: BTreeSet<String>,
     /// The current number of ready pods by namespace and workload; and for which workload each pod counts.
-    pub(super) counts: BTreeMap<(String, String), i64>,
-    pub(super) counted: BTreeMap<String, (String, String)>,
+    pub(super) counts: BTreeMap<Key, i64>,
+    pub(super) counted: BTreeMap<String, Key>,
 }
 
 impl History {
@@ -244,7 +247,7 @@ impl History {
 
     /// An interval without contact to the API server within a time, as text.
     pub fn blind_in(&self, from: u64, to: u64) -> Option<String> {
-        let hit = self.blind().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > 1_500_000)?;
+        let hit = self.blind().find(|(b, e)| *b < to && *e > from && e.saturating_sub(*b) > SLOW_US)?;
         Some(format!(
             "the API server could not be observed from {:.1} s to {:.1} s",
             hit.0 as f64 / 1e6,

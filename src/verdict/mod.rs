@@ -61,6 +61,12 @@ pub const RULES: u32 = 2;
 /// This version, as journals name it.
 pub const TOOL: &str = concat!("drillmaster ", env!("CARGO_PKG_VERSION"));
 
+/// How long pods must stay ready to count: in a baseline, as a recovery, as a spread, and at the end. A container
+/// without a readiness probe is Ready as soon as it runs. If it crashes at once, the kubelet notices that about a second
+/// later, and the watch reports it a moment after that. So a pod that crashes again and again is Ready for one or two
+/// seconds each time, and 3 s are longer than that. The texts of the verdict and docs/verdicts.md name this time.
+pub const HOLD_US: u64 = 3_000_000;
+
 /// An answer to one expectation. It may still be open.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {

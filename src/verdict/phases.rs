@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{History, alerts};
-use crate::{
-    event::ProbeRun,
-    model::{StepName, StepResult},
-};
+use super::{History, alerts, outage::is_failed};
+use crate::model::{NodeTarget, StepName, StepResult};
 
 /// A phase of a recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -49,44 +46,25 @@ impl std::fmt::Display for Milestone {
     }
 }
 
-fn failed(run: &ProbeRun) -> bool {
-    !run.ok && !run.lost
-}
-
 /// The phases of a recovery in order, as far as they were observed.
 pub fn phases(probe: &str, of: Option<&StepName>, history: &History) -> Vec<RecoveryPhase> {
-    let Some((t0, end)) = history.window(of) else { return vec![] };
+    let (Some((t0, end)), Some(step)) = (history.window(of), history.fault_step(of)) else { return vec![] };
     let runs = history.probes.get(probe).map_or(&[][..], Vec::as_slice);
     let inside = |t: u64| t >= t0 && t <= end;
     let mut found: Vec<(Milestone, Option<u64>)> = vec![];
-    found.push((Milestone::FirstFailure, runs.iter().find(|r| failed(r) && inside(r.from_us)).map(|r| r.from_us)));
-    let nodes = history
-        .fault_step(of)
-        .map(|s| {
-            history
-                .state
-                .plan
-                .iter()
-                .flat_map(|p| &p.steps)
-                .filter(|x| x.name == s)
-                .flat_map(|x| x.nodes.clone())
-                .collect::<Vec<_>>()
-        })
-        .unwrap_or_default();
-    let unready = nodes
-        .iter()
-        .filter_map(|n| history.nodes.get(&n.name)?.0.iter().find(|(t, v)| inside(*t) && *v == 0))
-        .map(|(t, _)| *t)
-        .min();
-    found.push((Milestone::NodesNotReady, unready));
-    let alerted = history.fault_step(of).and_then(|step| alerts::first_received(history, &step));
+    found.push((Milestone::FirstFailure, runs.iter().find(|r| is_failed(r) && inside(r.from_us)).map(|r| r.from_us)));
+    let targets = history.state.plan.iter().flat_map(|p| &p.steps).filter(|s| s.name == step).flat_map(|s| &s.nodes);
+    let not_ready =
+        |node: &NodeTarget| history.nodes.get(&node.name)?.0.iter().find(|(t, ready)| inside(*t) && *ready == 0);
+    found.push((Milestone::NodesNotReady, targets.filter_map(not_ready).map(|(t, _)| *t).min()));
+    let alerted = alerts::first_received(history, &step);
     found.push((Milestone::Alerted, alerted.filter(|t| inside(*t))));
-    let undone = history.fault_step(of).and_then(|step| history.heal_began(&step));
+    let undone = history.heal_began(&step);
     found.push((Milestone::UndoBegan, undone.filter(|t| inside(*t))));
     let restored = || history.state.results.values().filter_map(StepResult::restored);
     found.push((Milestone::RestoreCompleted, restored().map(|r| r.completed_us).find(|t| inside(*t))));
     found.push((Milestone::RestoredReady, restored().map(|r| r.ready_us).find(|t| inside(*t))));
-    let last_failed = runs.iter().rev().find(|r| failed(r) && inside(r.from_us)).map(|r| r.to_us);
+    let last_failed = runs.iter().rev().find(|r| is_failed(r) && inside(r.from_us)).map(|r| r.to_us);
     if let Some(last) = last_failed {
         let success = runs.iter().find(|r| r.ok && r.from_us > last && inside(r.from_us));
         found.push((Milestone::Recovered, success.map(|r| r.from_us)));

@@ -4,17 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Answer, History, Series,
+    Answer, HOLD_US, History, Series,
     effect::effect,
     outside::{self, Others},
     pods::PodPoint,
     proof::{Bound, Own, Part, Proof, Sight},
+    seconds,
     window::{EndedBy, Window},
 };
 use crate::model::{Evidence, Outcome, PlacementExpectation, Spread, Told};
-
-/// How long a spread must last. A pod that is ready for a moment is not placed.
-const HOLD_US: u64 = 3_000_000;
 
 /// The spread at an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,8 +70,8 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
             Bound::Between(format!("skew {skew} ({said}), but for less than 3 s, and {}", window.how()))
         }
         Some(at) => Bound::Refuted(format!(
-            "spread only {:.1} s after the fault, but the limit is {} ({said})",
-            (at - window.t0) as f64 / 1e6,
+            "spread only {} after the fault, but the limit is {} ({said})",
+            seconds(at - window.t0),
             expected.within
         )),
         None if now_us < deadline && window.by == EndedBy::Journal => Bound::Open(format!("skew {skew} ({said})")),
@@ -107,21 +105,25 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
     proof.conclude(&owner).with(evidence)
 }
 
-/// Whether there are domains to spread over, and pods to spread: one pod of six is always spread well. If the missing
-/// pods could not make up for the skew, they do not matter.
+/// Whether there are domains to spread over, and pods to spread: one pod of six is always spread well.
 fn denominator(last: Option<&Spreading>, max_skew: u32, wanted: Option<i64>) -> Part {
     let (domains, placed) = last.map_or((0, 0), |s| (s.domains.len(), i64::from(s.placed())));
-    let skew = last.map_or(0, |s| i64::from(s.skew()));
-    match wanted {
-        _ if domains < 2 => {
-            Part::Missing(format!("{domains} domain(s) were up: with fewer than two, there is nothing to spread"))
-        }
-        None => Part::Missing("it is unknown how many pods it should have".into()),
-        Some(wanted) if placed < wanted && skew <= i64::from(max_skew) + wanted - placed => Part::Missing(format!(
-            "only {placed} of {wanted} pods were ready, so nothing shows how all of them would be spread"
-        )),
-        Some(_) => Part::Shown(format!("{domains} domains were up, and {placed} pods were ready")),
+    if domains < 2 {
+        return Part::Missing(format!("{domains} domain(s) were up: with fewer than two, there is nothing to spread"));
     }
+    let Some(wanted) = wanted else {
+        return Part::Missing("it is unknown how many pods it should have".into());
+    };
+    let missing = (wanted - placed).max(0);
+    // Wherever a missing pod is placed, it lowers the skew by one at most. If that cannot be enough, the skew is a fail
+    // without these pods.
+    let least_skew = last.map_or(0, |s| i64::from(s.skew())) - missing;
+    if missing > 0 && least_skew <= i64::from(max_skew) {
+        return Part::Missing(format!(
+            "only {placed} of {wanted} pods were ready, so nothing shows how all of them would be spread"
+        ));
+    }
+    Part::Shown(format!("{domains} domains were up, and {placed} pods were ready"))
 }
 
 /// How many pods it should have just before an instant.

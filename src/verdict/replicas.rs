@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Answer, History, Series,
+    Answer, HOLD_US, History, Series,
     effect::effect,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
@@ -15,11 +15,25 @@ use crate::{
     model::{After, Evidence, Measure, Measured, Outcome, ReplicasExpectation, Revert, ScopedWorkload, Told},
 };
 
-/// How long pods must stay ready. A shorter time is neither a recovery nor a baseline.
-const HOLD_US: u64 = 3_000_000;
-
 /// How long the first list of pods may take.
 const LISTED_US: u64 = 1_000_000;
+
+/// Until when a workload must have its pods.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// When its time begins.
+    from: u64,
+    /// When it ends.
+    deadline: u64,
+    /// What began it, after "ready 12.0 s".
+    after: &'static str,
+}
+
+impl Limit {
+    fn new(from: u64, within_us: u64, after: &'static str) -> Self {
+        Self { from, deadline: from + within_us, after }
+    }
+}
 
 /// Everything that is needed about one workload.
 struct Subject<'h> {
@@ -187,25 +201,25 @@ impl Subject<'_> {
     }
 
     fn recovers(&self, wanted: i64, within_us: u64) -> Proof {
-        let (window, clock) = (&self.window, self.window.clock(self.history));
-        let deadline = clock + within_us;
+        let window = &self.window;
+        let limit = Limit::new(window.clock(self.history), within_us, "after the fault");
         let from = self.fall.unwrap_or(window.t0);
         let own = self.reached(&self.on_other_nodes(), wanted, from);
         let any = self.reached(&self.ready, wanted, self.fell(from, wanted));
         let (bound, own_recovery) = match (own, any) {
             (Some((at, held)), _) => {
                 let own = Own::Shown("with pods that are not on a target of the fault".into());
-                (self.bound(wanted, at, held, clock, deadline), own)
+                (self.bound(wanted, (at, held), limit), own)
             }
             (None, Some((at, held))) if window.by == EndedBy::Journal || at < window.end => {
-                (self.bound(wanted, at, held, clock, deadline), Own::Shown("before anything was undone".into()))
+                (self.bound(wanted, (at, held), limit), Own::Shown("before anything was undone".into()))
             }
             (None, Some((at, held))) => {
                 let why = format!("{}; a recovery without that was not shown", window.how());
-                let own = Own::Missing { why, over: deadline <= window.end };
-                (self.bound(wanted, at, held, clock, deadline), own)
+                let own = Own::Missing { why, over: limit.deadline <= window.end };
+                (self.bound(wanted, (at, held), limit), own)
             }
-            (None, None) => (self.unreached(wanted, deadline), Own::NotAsked("it did not recover")),
+            (None, None) => (self.unreached(wanted, limit.deadline), Own::NotAsked("it did not recover")),
         };
         Proof {
             baseline: self.baseline(wanted),
@@ -216,7 +230,7 @@ impl Subject<'_> {
             own: own_recovery,
             others: self.others((
                 own.or(any).map_or(window.last, |(at, _)| at),
-                self.ready.missed(wanted, deadline, window.last),
+                self.ready.missed(wanted, limit.deadline, window.last),
             )),
         }
     }
@@ -227,15 +241,13 @@ impl Subject<'_> {
         later.map_or(from, |(t, _)| *t)
     }
 
-    fn bound(&self, wanted: i64, at: u64, held: bool, clock: u64, deadline: u64) -> Bound {
-        let took = seconds(at.saturating_sub(clock));
-        match (at <= deadline, held) {
-            (true, true) => Bound::Met(format!("{wanted} ready {took} after the fault")),
-            (false, _) => Bound::Refuted(format!("{wanted} ready only {took} after the fault")),
+    fn bound(&self, wanted: i64, (at, held): (u64, bool), limit: Limit) -> Bound {
+        let took = format!("{} {}", seconds(at.saturating_sub(limit.from)), limit.after);
+        match (at <= limit.deadline, held) {
+            (true, true) => Bound::Met(format!("{wanted} ready {took}")),
+            (false, _) => Bound::Refuted(format!("{wanted} ready only {took}")),
             (true, false) if self.now_us < at + HOLD_US => Bound::Open(format!("{wanted} ready, but not for 3 s yet")),
-            (true, false) => {
-                Bound::Between(format!("{wanted} were ready {took} after the fault, but for less than 3 s"))
-            }
+            (true, false) => Bound::Between(format!("{wanted} were ready {took}, but for less than 3 s")),
         }
     }
 
@@ -267,45 +279,31 @@ impl Subject<'_> {
 
     /// For workloads that cannot recover earlier: the time counts from the start of the undo.
     fn after_heal(&self, wanted: i64, within_us: u64) -> Proof {
-        let window = &self.window;
-        let heal = self.history.heal_began(&window.step);
-        let (bound, reach, until) = match heal {
-            None => (Bound::Open(self.history.unhealed().into()), self.reach(window.hit_until), window.last),
-            Some(heal) => {
-                let deadline = heal + within_us;
-                match self.reached(&self.believed, wanted, heal) {
-                    Some((at, held)) => {
-                        let bound = match self.bound(wanted, at, held, heal, deadline) {
-                            Bound::Met(_) if at <= heal => {
-                                Bound::Met(format!("{wanted} were ready when the heal began"))
-                            }
-                            Bound::Met(_) => Bound::Met(format!(
-                                "{wanted} ready {} after the heal began",
-                                seconds(at.saturating_sub(heal))
-                            )),
-                            Bound::Refuted(_) => Bound::Refuted(format!(
-                                "{wanted} ready only {} after the heal began",
-                                seconds(at.saturating_sub(heal))
-                            )),
-                            other => other,
-                        };
-                        (bound, self.reach(window.hit_until), window.last)
-                    }
-                    None => (self.unreached(wanted, deadline), self.reach(window.hit_until), window.last),
-                }
-            }
+        let last = self.window.last;
+        let Some(heal) = self.history.heal_began(&self.window.step) else {
+            return self.healed(wanted, Bound::Open(self.history.unhealed().into()), (last, last));
         };
+        let limit = Limit::new(heal, within_us, "after the heal began");
+        let reached = self.reached(&self.believed, wanted, heal);
+        let bound = match reached.map(|reached| (reached.0, self.bound(wanted, reached, limit))) {
+            None => self.unreached(wanted, limit.deadline),
+            Some((at, Bound::Met(_))) if at <= heal => Bound::Met(format!("{wanted} were ready when the heal began")),
+            Some((_, bound)) => bound,
+        };
+        let recovered = reached.map_or(last, |(at, _)| at);
+        self.healed(wanted, bound, (recovered, self.believed.missed(wanted, limit.deadline, last)))
+    }
+
+    /// The proof of a recovery after the heal. The times are those for changes from outside.
+    fn healed(&self, wanted: i64, bound: Bound, times: (u64, u64)) -> Proof {
         Proof {
             baseline: self.baseline(wanted),
-            reach,
-            sight: self.sight(until),
+            reach: self.reach(self.window.hit_until),
+            sight: self.sight(self.window.last),
             denominator: self.denominator(wanted),
             bound,
             own: Own::NotAsked("it is measured after the heal"),
-            others: self.others((
-                heal.and_then(|heal| self.reached(&self.believed, wanted, heal)).map_or(window.last, |(at, _)| at),
-                heal.map_or(window.last, |heal| self.believed.missed(wanted, heal + within_us, window.last)),
-            )),
+            others: self.others(times),
         }
     }
 
@@ -401,6 +399,17 @@ mod tests {
         assert_eq!(journal(6, 70).0, Outcome::Pass, "{}", journal(6, 70).1);
         assert_eq!(journal(9, 70).0, Outcome::Inconclusive, "ready for one second before the fault");
         assert_eq!(journal(6, 99).0, Outcome::Inconclusive, "ready for one second at the end");
+    }
+
+    #[test]
+    fn a_time_that_counts_from_the_heal_is_given_from_the_heal() {
+        let mut asked = ready(2);
+        asked["replicas"]["after"] = "heal".into();
+        let journal = SmallJournal::killed("a").expects(asked).wants(2, 2).pod(5, "w1", "a", true);
+        let journal = journal.pod(5, "w2", "b", true).node(50, "a", false).pod(50, "w1", "a", false).healed(60);
+        let (outcome, said) = journal.pod(99, "w1", "a", true).judged(100);
+        assert_eq!(outcome, Outcome::Inconclusive, "{said}");
+        assert!(said.contains("were ready 39.0 s after the heal began, but for less than 3 s"), "{said}");
     }
 
     #[test]

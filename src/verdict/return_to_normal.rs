@@ -3,7 +3,7 @@
 //! drill that leaves DNS broken has not ended well.
 
 use super::{
-    History, Series,
+    HOLD_US, History, Series,
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
@@ -12,9 +12,8 @@ use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, fe
 /// How long the application may take after the last undo.
 const PATIENCE_US: u64 = 300_000_000;
 
-/// How long the pods must have been ready at the end. A container that starts again and again is ready for a moment
-/// each time.
-const HOLD_US: u64 = 3_000_000;
+/// The end counts as observed if nothing was out of sight in this time before it.
+const LAST_US: u64 = 2_000_000;
 
 /// At most this many workloads are named with their numbers.
 const NAMED: usize = 10;
@@ -37,6 +36,11 @@ impl Counts {
     /// A deleted workload wants no pods, but it is not complete.
     fn is_short(&self) -> bool {
         self.is_deleted || self.now < self.wanted()
+    }
+
+    /// Whether it has all its pods, and has had them for long enough.
+    fn is_whole(&self) -> bool {
+        !self.is_short() && !self.is_brief()
     }
 
     /// Whether it has its pods, but not for long enough.
@@ -107,24 +111,16 @@ fn scaled_down(history: &History, key: &(String, String), armed: u64) -> Option<
     (!ours).then_some(now)
 }
 
-/// Workloads with fewer ready pods than when the drill was armed, or that have as many only since a moment ago.
-fn short(history: &History, until: u64) -> Option<Vec<Counts>> {
-    let wrong = |c: &Counts| c.is_short() || c.is_brief();
-    Some(counts(history, history.armed_us?, until).into_iter().filter(wrong).collect())
-}
-
 /// The numbers on which the judgement is based.
-fn numbers(history: &History) -> String {
-    let all = counts(history, history.armed_us.unwrap_or_default(), history.end_us);
+fn numbers(all: &[Counts]) -> String {
     few(all.iter().map(|c| format!("{} {} before, {} now", c.name, c.before, c.now)), NAMED, ("; ", ";"))
 }
 
 /// Workloads that were scaled down from outside: they have the pods that they should have now, not those that they
 /// had.
-fn scaled(history: &History) -> String {
-    let all = counts(history, history.armed_us.unwrap_or_default(), history.end_us);
+fn scaled(all: &[Counts]) -> String {
     let told: Vec<String> = all
-        .into_iter()
+        .iter()
         .filter(|c| c.now < c.before)
         .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
         .collect();
@@ -137,9 +133,10 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     if now_us > undone + PATIENCE_US {
         return vec![];
     }
+    let all = history.armed_us.map(|armed| counts(history, armed, now_us)).unwrap_or_default();
     // It is unknown whether a deleted workload will come back.
-    let short = short(history, now_us).unwrap_or_default().into_iter().filter(|c| !c.is_deleted);
-    let mut waiting: Vec<String> = short.map(|c| c.words()).collect();
+    let awaited = all.iter().filter(|c| !c.is_whole() && !c.is_deleted);
+    let mut waiting: Vec<String> = awaited.map(Counts::words).collect();
     // A source that was regained just now has not been read yet.
     waiting.extend(last_look(history, now_us));
     waiting
@@ -147,7 +144,7 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
 
 /// Why the last look at the application may be incomplete.
 fn last_look(history: &History, now_us: u64) -> Option<String> {
-    history.blind_in(now_us.saturating_sub(2_000_000), now_us)
+    history.blind_in(now_us.saturating_sub(LAST_US), now_us)
 }
 
 /// The text claims that the collateral recovered only if it was observed.
@@ -158,8 +155,7 @@ fn around(history: &History) -> &'static str {
 
 /// Changes from outside to the workloads with too few pods. It does not matter if they helped: either the pods are
 /// there, or they are not.
-fn others(history: &History, short: &[Counts]) -> Others {
-    let armed = history.armed_us.unwrap_or_default();
+fn others(history: &History, armed: u64, short: &[&Counts]) -> Others {
     let touches = |change: &OutsideChange| short.iter().any(|c| outside::touches(history, change, &c.key));
     match Others::of(history, touches, armed, (0, history.end_us)) {
         Others::Seen { harmed, .. } => Others::Seen { helped: None, harmed },
@@ -169,15 +165,17 @@ fn others(history: &History, short: &[Counts]) -> Others {
 
 /// The judgement that every drill gets.
 pub(super) fn judgement(history: &History) -> Option<Judgement> {
-    let short = short(history, history.end_us)?;
+    let armed = history.armed_us?;
     if !history.state.faults.iter().any(|f| f.revert.disturbs()) || history.ready.is_empty() {
         return None;
     }
+    let all = counts(history, armed, history.end_us);
+    let short: Vec<&Counts> = all.iter().filter(|c| !c.is_whole()).collect();
     let count = history.ready.len();
-    let said = short.iter().map(Counts::words).collect::<Vec<_>>().join("; ");
+    let said = short.iter().map(|c| c.words()).collect::<Vec<_>>().join("; ");
     let bound = if short.is_empty() {
-        Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(history)))
-    } else if short.iter().all(Counts::is_brief) {
+        Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(&all)))
+    } else if short.iter().all(|c| c.is_brief()) {
         Bound::Between(said)
     } else {
         Bound::Refuted(said)
@@ -191,7 +189,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         denominator: Part::Shown(format!("{count} workloads of the scope and its collateral")),
         bound,
         own: Own::NotAsked("this is checked after the undo"),
-        others: others(history, &short),
+        others: others(history, armed, &short),
     };
     let answer = proof.conclude("afterwards");
     Some(Judgement {
@@ -204,8 +202,8 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
         measured: None,
         evidence: vec![Evidence {
             source: "watch pods, when armed and at the end".into(),
-            observed: Told::of_journal(numbers(history)),
-            from_us: history.armed_us,
+            observed: Told::of_journal(numbers(&all)),
+            from_us: Some(armed),
             to_us: Some(history.end_us),
             uncertainty_us: None,
         }],

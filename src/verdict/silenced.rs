@@ -1,9 +1,7 @@
 //! Whether an alert was kept from people: silenced, inhibited, or answered by a person with a silence.
 
-use std::collections::BTreeMap;
-
 use super::{
-    alerts::{Chain, is_manager},
+    alerts::{Chain, is_manager, latest},
     history::AlertPoint,
     proof::Bound,
     seconds,
@@ -82,15 +80,14 @@ impl<'h> Chain<'h> {
 
 /// Whether one of these alerts existed at an instant, or so shortly before that its group may still have existed.
 fn is_joined<'h>(points: impl Iterator<Item = &'h AlertPoint>, at: u64, interval: u64) -> bool {
-    let mut last: BTreeMap<(&str, &str, &BTreeMap<String, String>), &AlertPoint> = BTreeMap::new();
-    for point in points.filter(|p| p.at <= at) {
-        last.insert((&point.source, &point.name, &point.labels), point);
-    }
-    last.values().any(|p| !p.state.is_empty() || p.at.saturating_add(interval) >= at)
+    let last = latest(points.filter(|p| p.at <= at));
+    last.iter().any(|p| !p.state.is_empty() || p.at.saturating_add(interval) >= at)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::{
         super::{
             History,
