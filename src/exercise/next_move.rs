@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use super::{
     check_stage::{Standing, result},
     load::LoadedPlaybook,
+    order::{next_stage, open_stage},
     playbook::Role,
     policy::Policy,
     stage::{Act, Does, Effect, Evidence, Item, Manual, Require, Stage},
-    state::{ExercisePhase, ItemEnd, StageState, State},
-    tick::open_stage,
+    state::{ItemEnd, StageState, State},
     time::plus,
     verbs::Verb,
     what::{Attached, StopFor},
@@ -131,11 +131,7 @@ fn is_rated_by_people(loaded: &LoadedPlaybook, id: &str) -> bool {
 }
 
 fn between_stages(loaded: &LoadedPlaybook, state: &State, now: Timestamp, sign: &dyn Fn() -> Verb) -> Option<Move> {
-    let unopened = |stage: &&Stage| !state.stages.contains_key(&stage.id);
-    let after_stop =
-        |stage: &&Stage| state.phase != ExercisePhase::Stopped || stage.review.is_some() || stage.sign_off.is_some();
-    let next = loaded.playbook.stages.iter().filter(unopened).find(after_stop);
-    let verb = match next {
+    let verb = match next_stage(&loaded.playbook, state) {
         Some(_) => Verb::Next { skip: None },
         None if state.signed.is_empty() => sign(),
         None => Verb::Close,

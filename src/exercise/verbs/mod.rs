@@ -10,11 +10,12 @@ use jiff::Timestamp;
 
 use super::{
     drill::Drill,
+    order::open_stage,
     people::People,
     playbook::{Playbook, Role},
     stage::Stage,
     state::{ExercisePhase, State},
-    tick::{Watched, open_stage},
+    tick::Watched,
     what::{ActionStatus, Attached, By, NoteOn, Rating, StageEnd, StopFor, What},
     who::{Claim, who},
 };
