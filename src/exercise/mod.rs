@@ -82,7 +82,7 @@ pub use use_of::{Use, loaded, place, set};
 pub use verbs::{ClusterNow, Day, Verb, authorised_hash, decide};
 pub use verdict::{Came, Count, Verdict};
 pub use what::{
-    ActionStatus, Attached, By, Carried, ClusterAccess, DrillMoment, FORMAT, Judged, Known, Line, NoteOn, Rating, Seat,
-    StageEnd, StopFor, What,
+    ActionStatus, Attached, By, Carried, ClusterAccess, DrillMoment, FORMAT, Judged, KeptHolding, Known, Line, NoteOn,
+    Rating, Seat, StageEnd, StopFor, What,
 };
 pub use who::{Claim, who};

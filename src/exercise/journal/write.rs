@@ -192,7 +192,7 @@ mod tests {
     fn note(text: &'static str) -> (Timestamp, What) {
         let by =
             By { person: PersonId("p".into()), role: Role::Scribe, known: Known::Asserted, because: Told::default() };
-        (Timestamp::UNIX_EPOCH, What::Noted { by, on: NoteOn::Observation, text: text.into() })
+        (Timestamp::UNIX_EPOCH, What::Noted { by, on: NoteOn::Observation, text: text.into(), kept: None })
     }
 
     fn begun() -> (tempfile::TempDir, RunDir) {

@@ -169,7 +169,7 @@ pub fn decide(day: &Day<'_>, claim: &Claim, verb: &Verb) -> Result<Vec<What>, St
         | Verb::InjectNew { .. }
         | Verb::SkipItem { .. } => day.item(claim, verb),
         Verb::Note { on, text } => {
-            Ok(vec![What::Noted { by: day.by(claim, &[])?, on: *on, text: day.text(text, "the note")? }])
+            Ok(vec![What::Noted { by: day.by(claim, &[])?, on: *on, text: day.text(text, "the note")?, kept: None }])
         }
         Verb::Rate { objective, rating, why } => day.rate(claim, objective, *rating, why),
         Verb::Drop { objective, why } => day.drop_objective(claim, objective, why),
