@@ -247,6 +247,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_folder_outside_the_exercise_is_refused() {
+        for (folder, inside) in [
+            ("drills/drill", true),
+            ("drills/../..", false),
+            ("drills/..", false),
+            ("drills/a/b", false),
+            ("/etc", false),
+        ] {
+            let (_dir, run) = begun();
+            let launched = What::DrillLaunched { stage: "drill".into(), folder: folder.into() };
+            open(&run).expect("opened").append([(Timestamp::UNIX_EPOCH, launched)]).expect("written");
+            assert_eq!(read(&run).is_ok(), inside, "{folder}");
+        }
+    }
+
     /// What a machine writes after another one took over counts for nothing, and does no harm.
     #[test]
     fn a_later_segment_wins() {
