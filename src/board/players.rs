@@ -78,10 +78,10 @@ pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
             let words = [option.as_str(), &known.people.named(answer)].join(" ");
             said(name(by), words.trim())
         }
-        What::Noted { by, on: NoteOn::Observation, text } if of_players(by) => {
+        What::Noted { by, on: NoteOn::Observation, text, .. } if of_players(by) => {
             said(name(by), &known.people.named(text))
         }
-        What::Noted { by, on, text } if of_players(by) => {
+        What::Noted { by, on, text, .. } if of_players(by) => {
             said(name(by), &format!("{}: {}", on.words(), known.people.named(text)))
         }
         _ => None,

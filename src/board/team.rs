@@ -120,7 +120,7 @@ pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
             (*due, clock, format!("{item}: nobody decided in time, {option} counts"))
         }
         What::Skipped { item, by, why } => (line.at, maybe(by), format!("{item} is left out: {}", named(why))),
-        What::Noted { by, on, text } => (line.at, who(by), with(on.words(), &named(text))),
+        What::Noted { by, on, text, .. } => (line.at, who(by), with(on.words(), &named(text))),
         What::Rated { objective, rating, by, why } => {
             (line.at, who(by), with(&format!("rates {objective}: {}", rating.words()), &named(why)))
         }

@@ -63,7 +63,7 @@ fn human(dir: &RunDir, verified: &VerifiedExercise, sealed: &Sealed, exit: Exit)
     lines.extend(verified.open.iter().map(|open| format!("not shown      {open}")));
     let judged = objectives(verified);
     lines.extend(judged.iter().map(|(id, came, why)| format!("objective      {id} {}: {why}", came.words())));
-    let rehearsal = if state.is_rehearsal() { ", of a REHEARSAL: it is evidence for no control" } else { "" };
+    let rehearsal = if state.is_rehearsal() { ", of a REHEARSAL: it is not evidence for any control" } else { "" };
     lines.push(format!("verdict        {}{rehearsal}", verified.verdict().words()));
     lines.push(format!("head           {}", verified.whole.lines.head));
     let after = added(verified);

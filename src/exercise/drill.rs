@@ -47,6 +47,14 @@ pub struct At {
     pub us: u64,
 }
 
+impl At {
+    /// So many microseconds later.
+    fn later(self, us: u64) -> Self {
+        let by = SignedDuration::from_micros(i64::try_from(us).unwrap_or(i64::MAX));
+        Self { wall: self.wall.saturating_add(by).unwrap_or(self.wall), us: self.us.saturating_add(us) }
+    }
+}
+
 /// A gate or hold that waits for an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waits {
@@ -54,6 +62,8 @@ pub struct Waits {
     pub name: String,
     /// The question.
     pub prompt: String,
+    /// When it stops waiting without an answer.
+    pub until: At,
 }
 
 /// The end of a drill.
@@ -133,8 +143,9 @@ impl Drill {
                     self.moments.push((step, DrillMoment::Alert, at));
                 }
             }
-            Kind::GateOpened { step, prompt, .. } => {
-                self.waits = Some(Waits { name: step.0.clone(), prompt: prompt.to_string() });
+            Kind::GateOpened { step, prompt, times_out_us } => {
+                let until = at.later(times_out_us.saturating_sub(at.us));
+                self.waits = Some(Waits { name: step.0.clone(), prompt: prompt.to_string(), until });
             }
             Kind::GateAnswered { .. } => self.waits = None,
             Kind::SignalCaught { .. } | Kind::StopAsked { .. } => self.stopping = true,
@@ -191,5 +202,28 @@ pub fn only_run(folder: &Path) -> io::Result<Option<PathBuf>> {
             "{} contains several runs; move all but the one of this exercise away",
             folder.display()
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// At ten times the speed, people have six minutes of an hour.
+    #[test]
+    fn a_hold_ends_by_the_pace_of_its_drill() {
+        let opened = json!({"kind": "GateOpened", "step": "a", "prompt": "", "times_out_us": 4_200_000_000_u64});
+        let line = json!({"seq": 1, "at": "2026-01-01T00:01:00Z", "t_us": 600_000_000, "epoch": 1, "prev": "",
+            "must": false, "event": opened});
+        let event: Event = serde_json::from_value(line).expect("it is an event");
+        let mut drill = Drill::default();
+        drill.take(&event, &mut vec![], &mut Default::default());
+        let until = drill.waits.expect("it waits").until;
+        let began: Timestamp = "2026-01-01T00:00:00Z".parse().expect("a time");
+        let time = |timing: Timing| timing.of(until).to_string();
+        assert_eq!(time(Timing::Simulated(began, 10.0)), "2026-01-01T00:07:00Z");
+        assert_eq!(time(Timing::Wall), "2026-01-01T01:01:00Z");
     }
 }

@@ -23,13 +23,18 @@ use super::{
 use crate::{
     files,
     journal::{Holder, Lock, RunDir},
-    model::Dur,
+    model::{Dur, is_run_name},
     scenario::rehearsed_on,
 };
 
 /// The folder of a stage's drill, in the directory of the exercise.
 pub fn folder(stage: &str) -> String {
     format!("drills/{stage}")
+}
+
+/// Whether a text that a journal has as the folder of a drill is one: it becomes a path.
+pub(super) fn is_folder(text: &str) -> bool {
+    text.strip_prefix("drills/").is_some_and(is_run_name)
 }
 
 /// Answers of a script: the name of a hold, and how long after it asks somebody says yes.

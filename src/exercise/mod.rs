@@ -18,6 +18,7 @@ mod lint_drills;
 mod lint_time;
 mod load;
 mod next_move;
+mod order;
 mod papers;
 mod parts;
 mod people;
@@ -51,6 +52,7 @@ pub use journal::{JournalError, Lines, Open, create, open, read};
 pub use judge::{Judgement, Measured, judge, times_of_people};
 pub use launch::{folder as drill_folder, review_arguments, stop as stop_drill};
 pub use load::{LoadedPlaybook, Rehearse, load, load_str, playbook_schema};
+pub use order::{next_stage, open_stage};
 pub use papers::{Audience, Content, File, PlayersView, papers};
 pub use people::{
     ERASED, Entry, PEOPLE, People, PeopleFile, Person, PersonId, load_people, load_people_str, people_schema,
@@ -72,7 +74,7 @@ pub use state::{
     Action, Added, DrillEnd, Dropped, ExercisePhase, ItemEnd, ItemState, Note, Resumption, ReviewEnd, ReviewState,
     Seen, StageState, State,
 };
-pub use tick::{Watched, due_at, next_due, open_stage, tick};
+pub use tick::{Watched, due_at, next_due, tick};
 pub use time::{between, clock, date_time, day, deadline, long, plus};
 pub use tokens::{TOKENS, TokenHash, Tokens, make_tokens, new_token};
 pub use unattended::{Jumps, Time, unattended};
@@ -80,7 +82,7 @@ pub use use_of::{Use, loaded, place, set};
 pub use verbs::{ClusterNow, Day, Verb, authorised_hash, decide};
 pub use verdict::{Came, Count, Verdict};
 pub use what::{
-    ActionStatus, Attached, By, Carried, ClusterAccess, DrillMoment, FORMAT, Judged, Known, Line, NoteOn, Rating, Seat,
-    StageEnd, StopFor, What,
+    ActionStatus, Attached, By, Carried, ClusterAccess, DrillMoment, FORMAT, Judged, KeptHolding, Known, Line, NoteOn,
+    Rating, Seat, StageEnd, StopFor, What,
 };
 pub use who::{Claim, who};

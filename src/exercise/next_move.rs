@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use super::{
     check_stage::{Standing, result},
     load::LoadedPlaybook,
+    order::{next_stage, open_stage},
     playbook::Role,
     policy::Policy,
     stage::{Act, Does, Effect, Evidence, Item, Manual, Require, Stage},
-    state::{ExercisePhase, ItemEnd, StageState, State},
-    tick::open_stage,
+    state::{ItemEnd, StageState, State},
     time::plus,
     verbs::Verb,
     what::{Attached, StopFor},
@@ -131,11 +131,7 @@ fn is_rated_by_people(loaded: &LoadedPlaybook, id: &str) -> bool {
 }
 
 fn between_stages(loaded: &LoadedPlaybook, state: &State, now: Timestamp, sign: &dyn Fn() -> Verb) -> Option<Move> {
-    let unopened = |stage: &&Stage| !state.stages.contains_key(&stage.id);
-    let after_stop =
-        |stage: &&Stage| state.phase != ExercisePhase::Stopped || stage.review.is_some() || stage.sign_off.is_some();
-    let next = loaded.playbook.stages.iter().filter(unopened).find(after_stop);
-    let verb = match next {
+    let verb = match next_stage(&loaded.playbook, state) {
         Some(_) => Verb::Next { skip: None },
         None if state.signed.is_empty() => sign(),
         None => Verb::Close,
@@ -168,9 +164,7 @@ fn item_move(state: &State, item: &Item, policy: &Policy) -> Option<Move> {
         Does::Decide(decide) => {
             let option = option?;
             // The policy has said this once; the drill holds until the time limit.
-            if decide.options.get(&option) == Some(&Effect::KeepHolding)
-                && state.notes.iter().any(|note| note.text.starts_with(&format!("{}: {option}", item.id)))
-            {
+            if decide.options.get(&option) == Some(&Effect::KeepHolding) && known.kept.as_ref() == Some(&option) {
                 return None;
             }
             Verb::Decide { item: item.id.clone(), option, text }
@@ -192,4 +186,47 @@ pub(super) fn script(stage: &Stage, policy: &Policy) -> Vec<(String, Dur)> {
         (releases && after < decide.within).then(|| (until.clone(), after))
     };
     holds.filter_map(|hold| answer(&hold.until)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        exercise::{
+            load_str,
+            people::PersonId,
+            policy::PolicyAnswer,
+            state::ItemState,
+            what::{By, KeptHolding, Known, NoteOn, What},
+        },
+        model::Told,
+        scenario::shipped_text,
+    };
+
+    /// Only the journal's record counts: a note may begin with the same words.
+    #[test]
+    fn a_policy_keeps_a_drill_waiting_once() {
+        let text = shipped_text(Path::new("annual-dr-exercise")).expect("it is shipped");
+        let loaded = load_str("annual-dr-exercise", text, &Default::default(), &|_, _| None);
+        let playbook = loaded.unwrap_or_else(|problems| panic!("{problems}")).playbook;
+        let mut policy = Policy::load("defaults", &playbook).unwrap_or_else(|problems| panic!("{problems}"));
+        let look = PolicyAnswer { choose: Some("look".into()), ..PolicyAnswer::default() };
+        policy.answers.insert("restore-now".into(), look);
+        let mut items = playbook.stages.iter().flat_map(|stage| &stage.during);
+        let item = items.find(|item| item.id == "restore-now").expect("it has this decision");
+        let now = Timestamp::UNIX_EPOCH;
+        let due = ItemState { due: Some(now), ..ItemState::default() };
+        let mut state = State { items: [(item.id.clone(), due)].into(), ..State::default() };
+        let mut note = |kept| {
+            let because = Told::default();
+            let by = By { person: PersonId("p".into()), role: Role::Player, known: Known::Asserted, because };
+            let text = "restore-now: looks hard".into();
+            state.take(now, &What::Noted { by, on: NoteOn::Observation, text, kept });
+            item_move(&state, item, &policy).map(|planned| planned.verb)
+        };
+        assert!(matches!(note(None), Some(Verb::Decide { option, .. }) if option == "look"));
+        assert!(note(Some(KeptHolding { item: item.id.clone(), option: "look".into() })).is_none());
+    }
 }

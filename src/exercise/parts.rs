@@ -109,6 +109,8 @@ pub struct ItemState {
     pub end: Option<ItemEnd>,
     /// The option that was chosen, of a decision.
     pub option: String,
+    /// The option that keeps the drill waiting, if it was chosen while the decision is open.
+    pub kept: Option<String>,
     /// The words of the answer.
     pub answer: Told,
     /// Who answered.

@@ -12,7 +12,7 @@ pub use super::parts::{
 use super::{
     people::PersonId,
     playbook::Role,
-    what::{By, ClusterAccess, DrillMoment, Line, Rating, Seat, StopFor, What},
+    what::{By, ClusterAccess, DrillMoment, KeptHolding, Line, Rating, Seat, StopFor, What},
 };
 use crate::model::Told;
 
@@ -134,8 +134,11 @@ impl State {
                 self.added.push(Added { id: item.clone(), text: text.clone(), why: why.clone(), at });
                 self.items.insert(item.clone(), ItemState { due: Some(at), given: Some(at), ..ItemState::default() });
             }
-            What::Noted { by, on, text } => {
+            What::Noted { by, on, text, kept } => {
                 self.notes.push(Note { at, by: by.clone(), on: *on, text: text.clone() });
+                if let Some(KeptHolding { item, option }) = kept {
+                    self.items.entry(item.clone()).or_default().kept = Some(option.clone());
+                }
             }
             What::Rated { objective, rating, by, why } => {
                 self.ratings.insert(objective.clone(), (*rating, by.clone(), why.clone()));

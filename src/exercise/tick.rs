@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     check_stage::{Standing, result, suffices},
     drill::{Drill, Timing},
+    order::open_stage,
     playbook::Playbook,
     stage::{Does, GateDefault, Item, Moment, Stage},
     state::{ExercisePhase, StageState, State},
@@ -35,11 +36,6 @@ pub fn tick(playbook: &Playbook, state: &State, watched: Option<&Watched>, now: 
         all.push((now, event));
     }
     all
-}
-
-/// The stage that is open.
-pub fn open_stage<'a>(playbook: &'a Playbook, state: &State) -> Option<(usize, &'a Stage)> {
-    playbook.stages.iter().enumerate().find(|(_, stage)| state.stages.get(&stage.id).is_some_and(StageState::is_open))
 }
 
 fn next(playbook: &Playbook, state: &State, watched: Option<&Watched>, now: Timestamp) -> Option<What> {

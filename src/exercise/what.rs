@@ -87,6 +87,15 @@ pub struct Attached {
     pub review: Option<Readiness>,
 }
 
+/// An answer that keeps a drill waiting. The decision stays open.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptHolding {
+    /// The decision.
+    pub item: String,
+    /// The option that was chosen.
+    pub option: String,
+}
+
 /// Something that happened in an exercise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -217,6 +226,9 @@ pub enum What {
         by: By,
         on: NoteOn,
         text: Told,
+        /// The answer to a decision, if the note was written for one: the drill goes on waiting, and so does the decision.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<KeptHolding>,
     },
     Rated {
         objective: String,

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     exercise::{
-        Act, Check, DrillStage, ExercisePhase, Judgement, KnownExercise, Measured, Rating, ReviewStanding as Standing,
-        Stage, State, Watched, authorised_hash, between, clock, date_time, deadline, judge, long, next_due, open_stage,
-        review_result, suffices,
+        Act, Check, DrillStage, ExercisePhase, Item, Judgement, KnownExercise, Measured, Playbook, Rating,
+        ReviewStanding as Standing, Stage, State, Watched, authorised_hash, between, clock, date_time, deadline, judge,
+        long, next_due, next_stage, open_stage, review_result, suffices,
     },
     files,
     model::{Exit, printable},
@@ -59,11 +59,11 @@ pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
         }
     }
     if let Some((_, stage)) = open_stage(&known.loaded.playbook, state) {
-        text += &items(&known, stage, now);
+        text += &items(&known, stage, watched.as_ref(), now);
         text += &drill(dir, stage.scenario.as_ref(), watched.as_ref());
         text += &format!("next           {}\n", next(state, stage));
     } else if matches!(state.phase, ExercisePhase::Running | ExercisePhase::Stopped | ExercisePhase::Reviewed) {
-        text += "next           exercise next, or exercise sign and exercise close\n";
+        text += &format!("next           {}\n", between_stages(&known.loaded.playbook, state));
     }
     if let Some(due) = next_due(&known.loaded.playbook, state, watched.as_ref()).filter(|due| *due > now) {
         text += &format!("due next       {} (in {})\n", clock(due), long(between(now, due)));
@@ -95,11 +95,10 @@ fn stage_line(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
     format!("{mark} {:<14} {}\n", stage.id, printable(&said))
 }
 
-fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
-    let state = &known.state;
+fn items(known: &KnownExercise, stage: &Stage, watched: Option<&Watched>, now: Timestamp) -> String {
     let mut text = String::new();
     for item in &stage.during {
-        let own = state.item_of(&item.id);
+        let own = known.state.item_of(&item.id);
         let said = match (own.end, own.due) {
             (Some(end), _) => format!("{} {} {}", end.words(), own.option, known.people.named(&own.answer)),
             (None, None) => format!("waits: {}", item.after.words()),
@@ -107,9 +106,8 @@ fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
                 format!("DUE since {}: exercise inject {}", long(between(due, now)), item.id)
             }
             (None, Some(due)) => {
-                let over = item.within().and_then(|within| deadline(state, own.given.unwrap_or(due), within));
-                let none = if state.phase == ExercisePhase::Paused { "its clock is stopped" } else { "no limit" };
-                let left = over.map_or_else(|| none.to_owned(), |over| format!("{} left", long(between(now, over))));
+                let over = item.within().and_then(|within| deadline(&known.state, own.given.unwrap_or(due), within));
+                let left = left(&known.state, over, watched.and_then(|watched| held_until(watched, item)), now);
                 let verb = if item.decide.is_some() {
                     format!("decide {} OPTION", item.id)
                 } else {
@@ -123,6 +121,22 @@ fn items(known: &KnownExercise, stage: &Stage, now: Timestamp) -> String {
     text
 }
 
+/// Until when the drill waits for a decision.
+fn held_until(watched: &Watched, item: &Item) -> Option<Timestamp> {
+    let waits = watched.drill.waits.as_ref().filter(|waits| waits.name == item.id)?;
+    Some(watched.timing.of(waits.until))
+}
+
+/// How much time is left for an answer. A drill that a pace makes faster does not wait as long as the decision may take.
+fn left(state: &State, over: Option<Timestamp>, held: Option<Timestamp>, now: Timestamp) -> String {
+    match (over, held) {
+        (Some(over), Some(held)) if held < over => format!("the drill continues in {}", long(between(now, held))),
+        (Some(over), _) => format!("{} left", long(between(now, over))),
+        (None, _) if state.phase == ExercisePhase::Paused => "its clock is stopped".into(),
+        (None, _) => "no limit".into(),
+    }
+}
+
 fn drill(dir: &Path, stage: Option<&DrillStage>, watched: Option<&Watched>) -> String {
     let (Some(_), Some(watched)) = (stage, watched) else { return String::new() };
     let drill = &watched.drill;
@@ -131,7 +145,9 @@ fn drill(dir: &Path, stage: Option<&DrillStage>, watched: Option<&Watched>) -> S
     };
     let mut text = format!("drill          {} ({})\n", printable(&drill.run), shown(run));
     if let Some(waits) = &drill.waits {
-        text += &format!("               it waits for {}: {}\n", printable(&waits.name), printable(&waits.prompt));
+        let until = clock(watched.timing.of(waits.until));
+        let (name, prompt) = (printable(&waits.name), printable(&waits.prompt));
+        text += &format!("               it waits for {name} until {until}: {prompt}\n");
     }
     if drill.open_faults > 0 {
         text += &format!("               {} fault(s) are open\n", drill.open_faults);
@@ -170,6 +186,14 @@ fn next(state: &State, stage: &Stage) -> String {
         Some(Act::Review(_)) => "exercise hotwash, exercise rate, then exercise next".into(),
         Some(Act::SignOff(_)) => "exercise sign, then exercise close".into(),
         Some(Act::Brief(_) | Act::Discuss(_)) | None => "exercise next".into(),
+    }
+}
+
+/// What a person does while no stage is open.
+fn between_stages(playbook: &Playbook, state: &State) -> String {
+    match next_stage(playbook, state) {
+        Some(stage) => format!("exercise next opens stage {}", stage.id),
+        None => "exercise sign, then exercise close".into(),
     }
 }
 

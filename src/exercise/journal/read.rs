@@ -4,7 +4,10 @@
 use std::io::{self, Read};
 
 use super::{
-    super::what::{FORMAT, Line, What},
+    super::{
+        launch::is_folder,
+        what::{FORMAT, Line, What},
+    },
     error::{JournalError, damaged, io_error},
 };
 use crate::{
@@ -161,6 +164,7 @@ fn take(
         if line.seq == 0 {
             header(line).map_err(|problem| wrong(i, &problem))?;
         }
+        stays_inside(&line.event).map_err(|problem| wrong(i, &problem))?;
         if let What::SessionOpened { holder, .. } = &line.event {
             all.holder.clone_from(holder);
         }
@@ -175,6 +179,16 @@ fn take(
     match upto {
         Some(upto) if *upto != all.at => {
             Err(wrong(here, "the next segment continues from a line that this one does not contain"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Every reader opens the folder of a drill, so no name may lead out of the directory of the exercise.
+fn stays_inside(event: &What) -> Result<(), String> {
+    match event {
+        What::DrillLaunched { folder, .. } if !is_folder(folder) => {
+            Err(format!("`{}` is not the folder of a drill", printable(folder)))
         }
         _ => Ok(()),
     }

@@ -192,7 +192,7 @@ mod tests {
     fn note(text: &'static str) -> (Timestamp, What) {
         let by =
             By { person: PersonId("p".into()), role: Role::Scribe, known: Known::Asserted, because: Told::default() };
-        (Timestamp::UNIX_EPOCH, What::Noted { by, on: NoteOn::Observation, text: text.into() })
+        (Timestamp::UNIX_EPOCH, What::Noted { by, on: NoteOn::Observation, text: text.into(), kept: None })
     }
 
     fn begun() -> (tempfile::TempDir, RunDir) {
@@ -244,6 +244,22 @@ mod tests {
             std::fs::write(run.journal(), text.replacen(from, to, 1)).expect("changed");
             let error = read(&run).expect_err("damaged").to_string();
             assert!(error.contains(line) && error.contains("nothing was changed"), "{from}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_outside_the_exercise_is_refused() {
+        for (folder, inside) in [
+            ("drills/drill", true),
+            ("drills/../..", false),
+            ("drills/..", false),
+            ("drills/a/b", false),
+            ("/etc", false),
+        ] {
+            let (_dir, run) = begun();
+            let launched = What::DrillLaunched { stage: "drill".into(), folder: folder.into() };
+            open(&run).expect("opened").append([(Timestamp::UNIX_EPOCH, launched)]).expect("written");
+            assert_eq!(read(&run).is_ok(), inside, "{folder}");
         }
     }
 

@@ -93,7 +93,7 @@ fn row(c: &Context<'_>, line: &Line) -> Option<(Timestamp, u64, Row)> {
         What::InjectAdded { item, text, by, why } => {
             (who(by), format!("adds inject {item}: {} (because {})", c.named(text), c.named(why)))
         }
-        What::Noted { by, on, text } => (who(by), format!("{}: {}", on.words(), c.named(text))),
+        What::Noted { by, on, text, .. } => (who(by), format!("{}: {}", on.words(), c.named(text))),
         What::RoleAbsent { role, by, why } => (who(by), format!("records that the {role} is absent: {}", c.named(why))),
         What::Paused { by, why } => (who(by), format!("pauses the exercise: {}", c.named(why))),
         What::Resumed { by, .. } => (who(by), "resumes the exercise".into()),

@@ -7,10 +7,10 @@ use crate::{
     exercise::{
         check_stage::Standing,
         launch::{reviewer, spawn},
+        order::open_stage,
         playbook::Role,
         stage::Stage,
         state::{ExercisePhase, ReviewEnd},
-        tick::open_stage,
         time::date_time,
         what::What,
         who::{Claim, who},

@@ -4,7 +4,7 @@ use super::{Day, Verb};
 use crate::{
     exercise::{
         judge::judge,
-        playbook::{JudgedBy, Role},
+        playbook::{JudgedBy, Objective, Role},
         state::ExercisePhase,
         verdict::Came,
         what::{Rating, What},
@@ -17,14 +17,7 @@ use crate::{
 impl Day<'_> {
     pub(super) fn rate(&self, claim: &Claim, id: &str, rating: Rating, why: &str) -> Result<Vec<What>, String> {
         self.in_phase(&[ExercisePhase::Running, ExercisePhase::Stopped, ExercisePhase::Reviewed])?;
-        let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
-        let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
-            return Err(format!(
-                "there is no objective `{id}`; {}the objectives are {}",
-                meant(id, ids.iter().copied()),
-                ids.join(", ")
-            ));
-        };
+        let objective = self.objective(id)?;
         if self.state.dropped.contains_key(id) {
             return Err(format!("objective `{id}` was dropped: it is not rated"));
         }
@@ -47,14 +40,7 @@ impl Day<'_> {
     pub(super) fn drop_objective(&self, claim: &Claim, id: &str, why: &str) -> Result<Vec<What>, String> {
         self.in_phase(&[ExercisePhase::Authorised, ExercisePhase::Running, ExercisePhase::Paused])?;
         let by = self.by(claim, &[Role::Director, Role::Sponsor])?;
-        let ids: Vec<&str> = self.playbook.objectives.iter().map(|o| o.id.as_str()).collect();
-        let Some(objective) = self.playbook.objectives.iter().find(|o| o.id == id) else {
-            return Err(format!(
-                "there is no objective `{id}`; {}the objectives are {}",
-                meant(id, ids.iter().copied()),
-                ids.join(", ")
-            ));
-        };
+        let objective = self.objective(id)?;
         let result = judge(self.playbook, self.state, objective);
         match Came::of(objective, &result) {
             Came::Dropped => Err(format!("objective `{id}` was dropped already")),
@@ -68,6 +54,12 @@ impl Day<'_> {
                 why: self.text(why, "the reason (--because TEXT)")?,
             }]),
         }
+    }
+
+    fn objective(&self, id: &str) -> Result<&Objective, String> {
+        let all = &self.playbook.objectives;
+        let found = all.iter().find(|objective| objective.id == id);
+        found.ok_or_else(|| unknown("objective", id, all.iter().map(|objective| &objective.id)))
     }
 
     /// An answer to a question of the hotwash.
@@ -113,12 +105,7 @@ impl Day<'_> {
             Verb::ActionUpdate { id, status, owner, due, ticket } => {
                 let by = self.by(claim, &[])?;
                 if !self.state.actions.contains_key(id) {
-                    let ids: Vec<&str> = self.state.actions.keys().map(String::as_str).collect();
-                    return Err(format!(
-                        "there is no action `{id}`; {}the actions are {}",
-                        meant(id, ids.iter().copied()),
-                        ids.join(", ")
-                    ));
+                    return Err(unknown("action", id, self.state.actions.keys()));
                 }
                 let due = due.as_deref().map(date).transpose()?;
                 let told = |text: &Option<String>| text.as_ref().map(|text| self.told(text));
@@ -134,4 +121,10 @@ impl Day<'_> {
             _ => Ok(vec![]),
         }
     }
+}
+
+/// Why a name is refused: nothing has it. `what` is what it should name.
+fn unknown<'a>(what: &str, id: &str, all: impl Iterator<Item = &'a String>) -> String {
+    let ids: Vec<&str> = all.map(String::as_str).collect();
+    format!("there is no {what} `{id}`; {}the {what}s are {}", meant(id, ids.iter().copied()), ids.join(", "))
 }

@@ -7,7 +7,7 @@ use crate::{
         playbook::Role,
         stage::{Act, Does, Effect, Evidence, Item, Require, Stage},
         state::{ExercisePhase, ItemEnd},
-        what::{Attached, NoteOn, StageEnd, What},
+        what::{Attached, KeptHolding, NoteOn, StageEnd, What},
         who::Claim,
     },
     scenario::meant,
@@ -106,7 +106,8 @@ impl<'a> Day<'a> {
         // The drill goes on waiting, and so does the decision.
         if *effect == Effect::KeepHolding {
             let text = self.told(&format!("{id}: {option}. {text}"));
-            return Ok(vec![What::Noted { by, on: NoteOn::Observation, text }]);
+            let kept = Some(KeptHolding { item: id.to_owned(), option: option.to_owned() });
+            return Ok(vec![What::Noted { by, on: NoteOn::Observation, text, kept }]);
         }
         Ok(vec![What::Answered {
             item: id.to_owned(),

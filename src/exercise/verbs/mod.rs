@@ -10,11 +10,12 @@ use jiff::Timestamp;
 
 use super::{
     drill::Drill,
+    order::open_stage,
     people::People,
     playbook::{Playbook, Role},
     stage::Stage,
     state::{ExercisePhase, State},
-    tick::{Watched, open_stage},
+    tick::Watched,
     what::{ActionStatus, Attached, By, NoteOn, Rating, StageEnd, StopFor, What},
     who::{Claim, who},
 };
@@ -168,7 +169,7 @@ pub fn decide(day: &Day<'_>, claim: &Claim, verb: &Verb) -> Result<Vec<What>, St
         | Verb::InjectNew { .. }
         | Verb::SkipItem { .. } => day.item(claim, verb),
         Verb::Note { on, text } => {
-            Ok(vec![What::Noted { by: day.by(claim, &[])?, on: *on, text: day.text(text, "the note")? }])
+            Ok(vec![What::Noted { by: day.by(claim, &[])?, on: *on, text: day.text(text, "the note")?, kept: None }])
         }
         Verb::Rate { objective, rating, why } => day.rate(claim, objective, *rating, why),
         Verb::Drop { objective, why } => day.drop_objective(claim, objective, why),

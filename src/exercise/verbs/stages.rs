@@ -4,6 +4,7 @@ use super::Day;
 use crate::{
     exercise::{
         check_stage::{Standing, result},
+        order::next_stage,
         playbook::{JudgedBy, Role},
         stage::{Act, Stage},
         state::ExercisePhase,
@@ -25,12 +26,7 @@ impl Day<'_> {
                 None => lines.extend(self.finished(stage, &by)?),
             }
         }
-        let ends_well = self.state.phase == ExercisePhase::Running;
-        let comes = |stage: &&Stage| {
-            let unopened = !self.state.stages.contains_key(&stage.id);
-            unopened && (ends_well || stage.review.is_some() || stage.sign_off.is_some())
-        };
-        match self.playbook.stages.iter().find(comes) {
+        match next_stage(self.playbook, self.state) {
             Some(stage) => lines.push(What::StageOpened { stage: stage.id.clone(), by }),
             None if lines.is_empty() => {
                 return Err("there are no more stages: use `exercise sign`, then `exercise close`".into());

@@ -304,6 +304,8 @@ fn attachments_are_kept_by_their_hash() {
         .collect();
     assert_eq!(names.len(), 1);
     assert!(names[0].len() == 64 && names[0].chars().all(|c| c.is_ascii_hexdigit()), "{names:?}");
+    let status = desk.good(&["exercise", "status", &dir]);
+    assert!(status.contains("next           exercise next opens stage drill\n"), "{status}");
 }
 
 /// The director is gone: without a record nobody leads, with one the deputy does.

@@ -295,7 +295,7 @@ fn the_board_of_players_shows_only_what_happened() {
     events.extend((0..8).map(|i| What::StageOpened { stage: format!("id{i}"), by: by.clone() }));
     events.extend((100..103).map(|i| What::ItemDue { item: format!("id{i}"), due: now }));
     events.push(What::InjectGiven { item: "id100".into(), by: by.clone() });
-    events.push(What::Noted { by: by.clone(), on: NoteOn::Gap, text: "canary secret".into() });
+    events.push(What::Noted { by: by.clone(), on: NoteOn::Gap, text: "canary secret".into(), kept: None });
     let answer = |item: &str| What::Answered {
         item: item.into(),
         option: String::new(),
