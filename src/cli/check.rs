@@ -35,7 +35,7 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     settings.keep_passes = junit && args.junit_per == JunitPer::Object;
     let (mut object_set, target) = read_input(args).await?;
     if let Some(path) = &args.target {
-        object_set.target = Some(Box::new(other(path).await?));
+        object_set.target = Some(Box::new(read_target(path).await?));
     }
     for path in &args.scan {
         object_set.scans.extend(
@@ -44,11 +44,9 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
         );
     }
     if object_set.is_empty() && !args.allow_empty {
-        let notes = object_set.notes.iter().map(|n| format!("\n  {}", printable(n))).collect::<String>();
-        return Err(Failure::new(
-            Exit::Invalid,
-            format!("{target} contains no object, so nothing was checked (--allow-empty accepts that){notes}"),
-        ));
+        let notes = notes(&object_set);
+        let text = format!("{target} contains no object, so nothing was checked (--allow-empty accepts that){notes}");
+        return Err(Failure::new(Exit::Invalid, text));
     }
     let strange = if args.allow_empty { vec![] } else { readiness::strangers(&object_set, &settings) };
     if !strange.is_empty() {
@@ -60,12 +58,12 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     if let Some(path) = &args.baseline {
         against_baseline(&mut review, &baseline(path)?);
     }
-    lines(&object_set, &mut review);
+    name_lines(&object_set, &mut review);
     if let Some(base) = &args.diff {
-        check_diff::compare(base, args, &settings, &object_set, &mut review).await?;
+        check_diff::compare(base, args, &settings, (&object_set, now), &mut review).await?;
     }
     let plans = outputs.iter().any(|o| o.format == CheckFormat::FixPlan);
-    let more = if plans { readiness::prove(&object_set, &settings, now, &mut review) } else { vec![] };
+    let more = if plans { readiness::try_changes(&object_set, &settings, now, &mut review) } else { vec![] };
     for output in &outputs {
         write(output, (&review, &more), args, args.all || talk.verbose)?;
     }
@@ -77,7 +75,7 @@ const LARGEST: u64 = 512 << 20;
 
 /// A review knows the line on which an object begins. This replaces it with the line of the field that the finding is
 /// about.
-pub(super) fn lines(object_set: &ObjectSet, review: &mut Review) {
+pub(super) fn name_lines(object_set: &ObjectSet, review: &mut Review) {
     let mut locator = Locator::default();
     let told = |r: &&mut Ruling| r.state != State::Skip && !r.subject.file.is_empty() && !r.pointer.is_empty();
     for result in review.results.iter_mut().filter(told) {
@@ -90,6 +88,11 @@ pub(super) fn lines(object_set: &ObjectSet, review: &mut Review) {
             subject.line = line;
         }
     }
+}
+
+/// The notes on an input, each on a line, to follow a message.
+pub(super) fn notes(object_set: &ObjectSet) -> String {
+    object_set.notes.iter().map(|note| format!("\n  {}", printable(note))).collect()
 }
 
 /// The exit code of a review. Unreadable input is an error even where the rest of the input is ready.
@@ -181,7 +184,7 @@ async fn read_input(args: &CheckArgs) -> Result<(ObjectSet, String), Failure> {
 }
 
 /// Reads the environment to compare with (`--target`).
-async fn other(path: &PathBuf) -> Result<ObjectSet, Failure> {
+async fn read_target(path: &PathBuf) -> Result<ObjectSet, Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--target: {why}"));
     let packed = path.extension().is_some_and(|e| e == "gz" || e == "tgz");
     let object_set = if packed {

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, args::CheckArgs, check::lines, place};
+use super::{
+    Failure,
+    args::CheckArgs,
+    check::{name_lines, notes},
+    place,
+};
 use crate::{
     inventory::{ObjectSet, Revision, manifests, revision},
-    model::{Exit, Review, printable},
+    model::{Exit, Review},
     readiness::{self, ReviewSettings, against_base},
-    world::Clock,
 };
 
 /// The files to compare with.
@@ -26,12 +30,12 @@ pub(super) async fn compare(
     base: &str,
     args: &CheckArgs,
     settings: &ReviewSettings,
-    object_set: &ObjectSet,
+    (object_set, now): (&ObjectSet, jiff::Timestamp),
     review: &mut Review,
 ) -> Result<(), Failure> {
     let wrong = |why: String| Failure::new(Exit::Invalid, format!("--diff: {why}"));
     if object_set.broken {
-        let text = format!("some of the input could not be read, so nothing was compared{}", notes(&object_set.notes));
+        let text = format!("some of the input could not be read, so nothing was compared{}", notes(object_set));
         return Err(wrong(text));
     }
     let base = find(base, &args.paths).await.map_err(wrong)?;
@@ -39,9 +43,8 @@ pub(super) async fn compare(
     if read.is_empty() && base.revision.is_none() && !args.allow_empty {
         return Err(wrong(format!("{} contains no object (--allow-empty accepts that)", base.name)));
     }
-    let now = object_set.at.unwrap_or_else(|| Clock::start().wall());
     let mut earlier = readiness::review(&read, settings, &base.name, &args.profile, now);
-    lines(&read, &mut earlier);
+    name_lines(&read, &mut earlier);
     for result in &mut earlier.results {
         result.subject.file = base.in_words(&result.subject.file);
     }
@@ -72,7 +75,7 @@ async fn read(base: &Base, object_set: &ObjectSet) -> Result<ObjectSet, String> 
         manifests(&base.paths, &place::here()).await.map_err(|why| format!("the base cannot be read: {why}"))?
     };
     if read.broken {
-        let notes = notes(&read.notes);
+        let notes = notes(&read);
         return Err(format!("some of {} could not be read, so nothing was compared{notes}", base.name));
     }
     read.target.clone_from(&object_set.target);
@@ -89,8 +92,4 @@ impl Base {
         }
         text
     }
-}
-
-fn notes(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("\n  {}", printable(note))).collect()
 }

@@ -205,3 +205,8 @@ impl KindOf {
 pub fn key(kind: &str, group: &str) -> String {
     if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }
 }
+
+/// The kind of a key: `Deployment` of `Deployment.apps`.
+pub fn kind_of(key: &str) -> &str {
+    key.split_once('.').map_or(key, |(kind, _)| kind)
+}

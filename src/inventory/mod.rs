@@ -43,7 +43,7 @@ pub use everything::{BESIDE, live, objects_in};
 pub use facts::{Census, Facts, SecondCluster, facts, rights};
 pub use fingerprint::{fingerprint, uid_of};
 pub use gather::gather;
-pub use kinds::{KINDS, KindOf, SIMULATED, key};
+pub use kinds::{KINDS, KindOf, SIMULATED, key, kind_of};
 pub use locate::Locator;
 pub use locate::documents;
 pub use logs::sample_logs;

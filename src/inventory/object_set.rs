@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     alike::Alike,
-    kinds::{KINDS, KindOf, SIMULATED, home, key},
+    kinds::{KINDS, KindOf, SIMULATED, home, key, kind_of},
     object::{Decoded, Object, Origin, decode},
     readings::Readings,
     scans::Scan,
@@ -184,6 +184,19 @@ impl ObjectSet {
     pub fn find(&self, key: &str, namespace: &str, name: &str) -> Option<&Object> {
         let all = self.any(key);
         all.binary_search_by(|o| by_name(&o.metadata).cmp(&(namespace, name))).ok().map(|i| &all[i])
+    }
+
+    /// The same, to change the object.
+    pub fn find_mut(&mut self, key: &str, namespace: &str, name: &str) -> Option<&mut Object> {
+        let all = self.objects.get_mut(key)?;
+        let at = all.binary_search_by(|o| by_name(&o.metadata).cmp(&(namespace, name))).ok()?;
+        all.get_mut(at)
+    }
+
+    /// An object by its kind, whatever the group of the kind. `settle` must have been called.
+    pub fn find_kind(&self, kind: &str, namespace: &str, name: &str) -> Option<&Object> {
+        let mut keys = self.objects.keys().filter(|key| kind_of(key) == kind);
+        keys.find_map(|key| self.find(key, namespace, name))
     }
 
     /// For a simulated cluster: marks all kinds that it does not simulate as unseen, because their absence says nothing

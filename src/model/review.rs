@@ -60,8 +60,7 @@ impl Review {
     /// The summary of the review: one line for each check and state.
     pub fn in_short(&self, environment: Environment) -> Reviewed {
         let mut concerns: Vec<Concern> = vec![];
-        let told = |s: State| matches!(s, State::Fail | State::Unknown | State::Error | State::Waived);
-        for r in self.results.iter().filter(|r| told(r.state)) {
+        for r in self.results.iter().filter(|r| r.state.is_finding()) {
             match concerns.iter_mut().find(|c| c.check == r.check && c.state == r.state && c.blocking == r.blocking) {
                 Some(known) => {
                     known.objects += 1;

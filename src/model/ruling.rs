@@ -83,6 +83,18 @@ pub enum State {
     Pass,
 }
 
+impl State {
+    /// Whether it is a finding that nobody has set aside.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Fail | Self::Error | Self::Unknown)
+    }
+
+    /// Whether it is a finding, also one that a person has set aside.
+    pub fn is_finding(self) -> bool {
+        self.is_active() || self == Self::Waived
+    }
+}
+
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -238,22 +250,19 @@ pub struct Remedy {
     pub caution: String,
     /// Why a person has to decide first; empty if it does no harm that the review can see. A plan shows such a change as
     /// a comment.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub held: String,
+    #[serde(default, rename = "heldBack", skip_serializing_if = "String::is_empty")]
+    pub held_back: String,
 }
 
 impl Remedy {
     /// A change that may be made as it is.
     pub fn new(change: Change) -> Self {
-        Self { change, caution: String::new(), held: String::new() }
+        Self { change, caution: String::new(), held_back: String::new() }
     }
 
-    /// Whether it changes or makes an object of this name.
-    pub fn is_for(&self, wanted: &str) -> bool {
-        match &self.change {
-            Change::Create(object) => object["metadata"]["name"] == wanted,
-            Change::Patch { name, .. } => name == wanted,
-        }
+    /// Whether a person has to decide first.
+    pub fn is_held_back(&self) -> bool {
+        !self.held_back.is_empty()
     }
 }
 
@@ -276,6 +285,37 @@ pub enum Change {
         /// The patch.
         body: serde_json::Value,
     },
+}
+
+impl Change {
+    /// The kind of the object that it changes or makes. A patch may name the group, too: `Schedule.velero.io`.
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Create(object) => object["kind"].as_str().unwrap_or(""),
+            Self::Patch { kind, .. } => kind,
+        }
+    }
+
+    /// The namespace of that object; empty if it names none.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Create(object) => object["metadata"]["namespace"].as_str().unwrap_or(""),
+            Self::Patch { namespace, .. } => namespace,
+        }
+    }
+
+    /// The name of that object.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Create(object) => object["metadata"]["name"].as_str().unwrap_or(""),
+            Self::Patch { name, .. } => name,
+        }
+    }
+
+    /// The change as JSON. Equal changes have equal texts, so the text can be the key of a map.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
 }
 
 /// How many results of each state.

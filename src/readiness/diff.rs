@@ -45,22 +45,10 @@ impl<'a> Identity<'a> {
 /// Findings of the base with the same identity and state, by severity. Each of them explains one finding of the review.
 type Left<'a> = BTreeMap<(Identity<'a>, State), BTreeMap<Severity, Vec<&'a Ruling>>>;
 
-/// Marks the results that the base has too, lists those that are gone, and says what the new ones mean.
+/// Marks the results that the base has too, lists those that are gone, and says what the new ones mean. The base was
+/// reviewed with the same settings, so each state counts. A baseline (`baseline.rs`) only excuses fails.
 pub fn against_base(review: &mut Review, base: &Review, name: &str, object_set: &ObjectSet, settings: &ReviewSettings) {
-    let mut left: Left<'_> = BTreeMap::new();
-    for ruling in base.results.iter().filter(|r| is_told(r.state)) {
-        let of_state = left.entry((Identity::of(ruling), ruling.state)).or_default();
-        of_state.entry(ruling.severity).or_default().push(ruling);
-    }
-    // How many results of the review have no counterpart, by identity. They may be the same problem in another state.
-    let mut others: BTreeMap<Identity<'_>, usize> = BTreeMap::new();
-    let known: Vec<bool> = review.results.iter().map(|r| is_told(r.state) && is_known(r, &mut left)).collect();
-    for (result, _) in review.results.iter().zip(&known).filter(|(r, known)| is_told(r.state) && !**known) {
-        *others.entry(Identity::of(result)).or_default() += 1;
-    }
-    let rest = left.into_iter().filter(|((_, state), _)| *state != State::Waived);
-    let rest = rest.flat_map(|((identity, _), of)| of.into_values().flatten().map(move |r| (identity.clone(), r)));
-    let mut rest: Vec<&Ruling> = rest.filter(|(identity, _)| !takes(&mut others, identity)).map(|(_, r)| r).collect();
+    let (known, absent) = matched(review, base);
     let scope = Scope::of(object_set, settings);
     let unseen: BTreeSet<&str> = review
         .results
@@ -68,27 +56,43 @@ pub fn against_base(review: &mut Review, base: &Review, name: &str, object_set: 
         .filter(|r| matches!(r.state, State::Unknown | State::Error) && r.subject.kind.is_empty())
         .map(|r| r.check.as_ref())
         .collect();
-    let all = rest.len();
-    rest.retain(|r| {
-        (r.subject.namespace.is_empty() || scope.holds(&r.subject.namespace)) && !unseen.contains(r.check.as_ref())
-    });
-    rest.sort_by_key(|r| (r.state, r.severity));
-    let (gone, lost) = (rest.iter().map(|r| (*r).clone()).collect::<Vec<_>>(), all - rest.len());
+    let is_judged = |r: &&Ruling| {
+        let namespace = &r.subject.namespace;
+        (namespace.is_empty() || scope.holds(namespace)) && !unseen.contains(r.check.as_ref())
+    };
+    let mut gone: Vec<Ruling> = absent.iter().copied().filter(is_judged).cloned().collect();
+    gone.sort_by_key(|r| (r.state, r.severity));
+    let not_judged = absent.len() - gone.len();
     for (result, known) in review.results.iter_mut().zip(known) {
         result.known = known;
     }
-    if lost > 0 {
-        let text =
-            format!("{lost} findings of {name} are about objects that this review does not judge: they are not gone");
+    if not_judged > 0 {
+        let text = format!(
+            "{not_judged} findings of {name} are about objects that this review does not judge: they are not gone"
+        );
         review.notes.push(text);
     }
     review.compared = Some(compared(review, name, gone.len()));
     review.gone = Some(gone);
 }
 
-/// Whether a state is a finding, also one that was set aside.
-fn is_told(state: State) -> bool {
-    matches!(state, State::Fail | State::Error | State::Unknown | State::Waived)
+/// Which results of the review the base has too, and the findings of the base that no result of the review is about.
+fn matched<'a>(review: &'a Review, base: &'a Review) -> (Vec<bool>, Vec<&'a Ruling>) {
+    let mut left: Left<'a> = BTreeMap::new();
+    for ruling in base.results.iter().filter(|r| r.state.is_finding()) {
+        let of_state = left.entry((Identity::of(ruling), ruling.state)).or_default();
+        of_state.entry(ruling.severity).or_default().push(ruling);
+    }
+    let known: Vec<bool> = review.results.iter().map(|r| r.state.is_finding() && is_known(r, &mut left)).collect();
+    // How many results of the review have no counterpart, by identity. They may be the same problem in another state.
+    let mut others: BTreeMap<Identity<'a>, usize> = BTreeMap::new();
+    for (result, _) in review.results.iter().zip(&known).filter(|(r, known)| r.state.is_finding() && !**known) {
+        *others.entry(Identity::of(result)).or_default() += 1;
+    }
+    let rest = left.into_iter().filter(|((_, state), _)| *state != State::Waived);
+    let rest = rest.flat_map(|((identity, _), of)| of.into_values().flatten().map(move |r| (identity.clone(), r)));
+    let absent = rest.filter(|(identity, _)| !takes(&mut others, identity)).map(|(_, r)| r).collect();
+    (known, absent)
 }
 
 /// Whether the base has the finding in the same state, and at least as severe. Takes the mildest such one.
@@ -115,8 +119,8 @@ fn takes<'a>(others: &mut BTreeMap<Identity<'a>, usize>, identity: &Identity<'a>
 }
 
 fn compared(review: &Review, base: &str, gone: usize) -> Compared {
-    let told = |r: &&Ruling| matches!(r.state, State::Fail | State::Error | State::Unknown);
-    let (stayed, new): (Vec<&Ruling>, Vec<&Ruling>) = review.results.iter().filter(told).partition(|r| r.known);
+    let active = review.results.iter().filter(|r| r.state.is_active());
+    let (stayed, new): (Vec<&Ruling>, Vec<&Ruling>) = active.partition(|r| r.known);
     let blocking: Vec<&&Ruling> = new.iter().filter(|r| r.blocking).collect();
     let outcome = if blocking.iter().any(|r| r.state == State::Fail) {
         Novelty::Blockers

@@ -6,7 +6,10 @@ use super::{
     picture::{Picture, Work},
     values::list,
 };
-use crate::model::{Severity, State, Subject, Unseen};
+use crate::{
+    inventory::kind_of,
+    model::{Severity, State, Subject, Unseen},
+};
 
 /// The objects that a check judges by a field.
 enum Judged {
@@ -117,7 +120,7 @@ impl Judged {
     fn has(&self, picture: &Picture<'_>, subject: &Subject) -> bool {
         match self {
             Self::Works(judged) => picture.work(subject).is_some_and(judged),
-            Self::Kinds(keys) => keys.iter().any(|key| key.split('.').next() == Some(subject.kind.as_str())),
+            Self::Kinds(keys) => keys.iter().any(|key| kind_of(key) == subject.kind),
         }
     }
 

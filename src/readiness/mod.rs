@@ -12,6 +12,7 @@ mod reach;
 mod velero;
 
 mod areas;
+mod baseline;
 mod catalogue;
 mod check;
 mod consequence;
@@ -25,7 +26,6 @@ mod operators;
 mod owners;
 mod pattern;
 mod picture;
-mod proof;
 mod remedies;
 mod review;
 mod rights;
@@ -33,20 +33,22 @@ mod scope;
 mod settings;
 mod standards;
 mod strangers;
+mod trial;
 mod values;
 mod versions;
 mod waivers;
 mod work;
 
+pub use baseline::against_baseline;
 pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
 pub use diff::against_base;
 pub use explain::{explain, explain_json, listing, listing_json, page};
-pub use proof::prove;
-pub use review::{against_baseline, review};
+pub use review::review;
 pub use rights::{Caller, Permissions, Request};
 pub use settings::ReviewSettings;
 pub use strangers::strangers;
+pub use trial::try_changes;
 
 use crate::{
     inventory::{Facts, Inventory},

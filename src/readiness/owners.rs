@@ -15,18 +15,10 @@ pub(crate) fn owner(of: &Subject, picture: &Picture<'_>) -> String {
     let own = || objective(&format!("{}/{}/{}", of.namespace, of.kind.to_lowercase(), of.name));
     let space = if of.kind == "Namespace" { &of.name } else { &of.namespace };
     let of_space = || picture.object_set.find("Namespace", "", space).and_then(named);
-    let found = object(of, picture).and_then(named).or_else(own);
+    // A finding names the kind without its group.
+    let object = picture.object_set.find_kind(&of.kind, &of.namespace, &of.name);
+    let found = object.and_then(named).or_else(own);
     found.or_else(of_space).or_else(|| objective(space)).unwrap_or_default()
-}
-
-/// The object of a finding. A finding names the kind without its group.
-fn object<'a>(of: &Subject, picture: &Picture<'a>) -> Option<&'a Object> {
-    if of.kind.is_empty() {
-        return None;
-    }
-    let of_kind = |key: &&String| key.split('.').next() == Some(of.kind.as_str());
-    let keys = picture.object_set.objects.keys().filter(of_kind);
-    keys.filter_map(|key| picture.object_set.find(key, &of.namespace, &of.name)).next()
 }
 
 fn named(object: &Object) -> Option<String> {

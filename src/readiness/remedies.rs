@@ -10,10 +10,7 @@ use super::{
     check::CheckFinding,
     picture::{Picture, Work},
 };
-use crate::{
-    inventory::Object,
-    model::{Change, Remedy},
-};
+use crate::model::{Change, Remedy, Subject};
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOST: &str = "kubernetes.io/hostname";
@@ -21,33 +18,31 @@ const HOST: &str = "kubernetes.io/hostname";
 /// The change that would correct this finding; none if a person has to decide.
 pub(crate) fn remedy(check: &str, found: &CheckFinding, picture: &Picture<'_>) -> Option<Remedy> {
     match check {
-        "NET-001" => closed(found, picture, "Ingress", "their callers"),
-        "NET-002" => closed(found, picture, "Egress", "the services that they call"),
-        "RBAC-007" => token(found),
+        "NET-001" => default_deny(found, picture, "Ingress", "their callers"),
+        "NET-002" => default_deny(found, picture, "Egress", "the services that they call"),
+        "RBAC-007" => no_token(found),
         "WRK-001" => replicas(found, picture.work(&found.subject)?),
         "PDB-001" => budget(picture, picture.work(&found.subject)?),
-        "PDB-006" => Some(patch(found, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
+        "PDB-006" => Some(patch(&found.subject, "/spec/unhealthyPodEvictionPolicy", &json!("AlwaysAllow"))),
         "AFF-001" => spread(found, picture.work(&found.subject)?, HOST),
         "ZON-002" => spread(found, picture.work(&found.subject)?, ZONE),
         // An older name of PreferSameZone, which every version with this field accepts.
-        "ZON-005" => Some(patch(found, "/spec/trafficDistribution", &json!("PreferClose"))),
+        "ZON-005" => Some(patch(&found.subject, "/spec/trafficDistribution", &json!("PreferClose"))),
         "STO-002" if found.subject.kind == "StatefulSet" => {
-            Some(patch(found, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted", &json!("Retain")))
+            Some(patch(&found.subject, "/spec/persistentVolumeClaimRetentionPolicy/whenDeleted", &json!("Retain")))
         }
         "BCK-002" if found.pointer == "/spec/paused" => {
-            let mut remedy = patch(found, "/spec/paused", &json!(false));
-            if let Change::Patch { kind, .. } = &mut remedy.change {
-                // Other API groups have a kind of this name, too.
-                "Schedule.velero.io".clone_into(kind);
-            }
-            Some(remedy)
+            // Other API groups have a kind of this name, too.
+            let schedule = Subject { kind: "Schedule.velero.io".into(), ..found.subject.clone() };
+            Some(patch(&schedule, "/spec/paused", &json!(false)))
         }
         _ => None,
     }
 }
 
-/// A default-deny policy for the namespace; none if it has one of this name, which then denies less.
-fn closed(found: &CheckFinding, picture: &Picture<'_>, direction: &str, needed: &str) -> Option<Remedy> {
+/// A default-deny policy for the namespace; none if it has a policy of this name, which then denies less. It is held
+/// back, because only a person knows who must reach the pods and what they must reach.
+fn default_deny(found: &CheckFinding, picture: &Picture<'_>, direction: &str, needed: &str) -> Option<Remedy> {
     let name = format!("default-deny-{}", direction.to_lowercase());
     if picture.object_set.find("NetworkPolicy.networking.k8s.io", &found.subject.namespace, &name).is_some() {
         return None;
@@ -64,14 +59,14 @@ fn closed(found: &CheckFinding, picture: &Picture<'_>, direction: &str, needed: 
             "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
         }]);
     }
-    let held = format!("it isolates all pods of the namespace: first allow {needed} in separate policies");
-    Some(Remedy { held, ..Remedy::new(Change::Create(object)) })
+    let held_back = format!("it isolates all pods of the namespace: first allow {needed} in separate policies");
+    Some(Remedy { held_back, ..Remedy::new(Change::Create(object)) })
 }
 
 /// None for pods without a controller: their spec cannot be changed.
-fn token(found: &CheckFinding) -> Option<Remedy> {
+fn no_token(found: &CheckFinding) -> Option<Remedy> {
     (found.subject.kind != "Pod")
-        .then(|| patch(found, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
+        .then(|| patch(&found.subject, &format!("{}/automountServiceAccountToken", found.pointer), &json!(false)))
 }
 
 /// None for workloads that keep data: a second pod has no data, or cannot mount the disk, or both write to it.
@@ -86,12 +81,17 @@ fn replicas(found: &CheckFinding, work: &Work<'_>) -> Option<Remedy> {
         n => n + 1,
     };
     let mut remedy = match work.scaled {
-        None => patch(found, "/spec/replicas", &json!(wanted)),
+        None => patch(&found.subject, "/spec/replicas", &json!(wanted)),
         Some(scaler) => {
-            let field = if *scaler.kind == *"ScaledObject" { "minReplicaCount" } else { "minReplicas" };
-            let most = scaler.at(&format!("/spec/max{}", &field[3..])).as_u64();
+            let (minimum, maximum) = match &*scaler.kind {
+                "ScaledObject" => ("/spec/minReplicaCount", "/spec/maxReplicaCount"),
+                _ => ("/spec/minReplicas", "/spec/maxReplicas"),
+            };
             // The API server refuses a minimum above the maximum.
-            most.is_none_or(|most| most >= wanted).then(|| patch_of(scaler, &json!({"spec": {field: wanted}})))?
+            if scaler.at(maximum).as_u64().is_some_and(|most| most < wanted) {
+                return None;
+            }
+            patch(&Subject::from(scaler), minimum, &json!(wanted))
         }
     };
     remedy.caution = "only if several of its pods can run at the same time".into();
@@ -132,7 +132,7 @@ fn spread(found: &CheckFinding, work: &Work<'_>, key: &str) -> Option<Remedy> {
     let constraint = json!([{
         "maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector,
     }]);
-    let mut remedy = patch(found, &format!("{}/topologySpreadConstraints", work.pointer), &constraint);
+    let mut remedy = patch(&found.subject, &format!("{}/topologySpreadConstraints", work.pointer), &constraint);
     if let Change::Patch { strategic, .. } = &mut remedy.change {
         *strategic = true;
     }
@@ -161,33 +161,15 @@ fn metadata(name: &str, namespace: &str) -> Value {
     if namespace.is_empty() { json!({"name": name}) } else { json!({"name": name, "namespace": namespace}) }
 }
 
-/// Sets one field of the object of the finding.
-fn patch(found: &CheckFinding, pointer: &str, value: &Value) -> Remedy {
-    let body = pointer
-        .split('/')
-        .skip(1)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .fold(value.clone(), |inner, part| json!(BTreeMap::from([(part, inner)])));
-    let s = &found.subject;
-    let change = Change::Patch {
-        kind: s.kind.clone(),
-        namespace: s.namespace.clone(),
-        name: s.name.clone(),
+/// Sets one field of an object, by a merge patch.
+fn patch(of: &Subject, pointer: &str, value: &Value) -> Remedy {
+    let words: Vec<&str> = pointer.split('/').skip(1).collect();
+    let body = words.into_iter().rev().fold(value.clone(), |inner, word| json!(BTreeMap::from([(word, inner)])));
+    Remedy::new(Change::Patch {
+        kind: of.kind.clone(),
+        namespace: of.namespace.clone(),
+        name: of.name.clone(),
         strategic: false,
         body,
-    };
-    Remedy::new(change)
-}
-
-fn patch_of(object: &Object, body: &Value) -> Remedy {
-    let change = Change::Patch {
-        kind: object.kind.to_string(),
-        namespace: object.metadata.namespace.clone(),
-        name: object.metadata.name.clone(),
-        strategic: false,
-        body: body.clone(),
-    };
-    Remedy::new(change)
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -53,16 +53,7 @@ pub fn review(
         if let Some(own) = counted.get(check.id.as_str()) {
             check.tally.join(own);
         }
-        for (state, count) in [
-            (State::Pass, check.tally.pass),
-            (State::Fail, check.tally.fail),
-            (State::Unknown, check.tally.unknown),
-            (State::Error, check.tally.error),
-            (State::Waived, check.tally.waived),
-            (State::Skip, check.tally.skip),
-        ] {
-            tally.add(state, count);
-        }
+        tally.join(&check.tally);
     }
     let coverage = coverage(&picture, &checks, profile);
     let mut notes = object_set.notes.clone();
@@ -229,7 +220,7 @@ impl Whole<'_, '_> {
     fn ruling(&self, check: &Check, severity: Severity, found: CheckFinding) -> Ruling {
         let own = found.severity.unwrap_or(severity);
         let lesser = own > severity;
-        let stands_in_the_way = matches!(found.state, State::Fail | State::Unknown | State::Error)
+        let stands_in_the_way = found.state.is_active()
             && !lesser
             && blocks(check, own, self.picture.settings)
             && !(found.state == State::Unknown && self.picture.settings.allow_unknown);
@@ -334,7 +325,7 @@ fn rank(r: &Ruling) -> (bool, State, Severity, &str, &Subject, &str, &str) {
 
 /// A fail outranks an unknown, and an unknown outranks ready. A review in which nothing passed and
 /// nothing failed, or that judged nothing of an area that the user asked for, cannot determine the readiness.
-fn verdict(results: &[Ruling], checks: &[CheckSummary], coverage: &Coverage) -> Readiness {
+pub(super) fn verdict(results: &[Ruling], checks: &[CheckSummary], coverage: &Coverage) -> Readiness {
     let in_the_way = |states: &[State]| results.iter().any(|r| r.blocking && !r.known && states.contains(&r.state));
     let passed = checks.iter().any(|c| c.tally.pass > 0);
     if in_the_way(&[State::Fail]) {
@@ -344,35 +335,9 @@ fn verdict(results: &[Ruling], checks: &[CheckSummary], coverage: &Coverage) -> 
         || (!passed && results.iter().all(|r| r.state != State::Fail))
     {
         Readiness::CannotDetermine
-    } else if results.iter().any(|r| matches!(r.state, State::Fail | State::Unknown | State::Error)) {
+    } else if results.iter().any(|r| r.state.is_active()) {
         Readiness::ReadyWithWarnings
     } else {
         Readiness::Ready
     }
-}
-
-/// Marks the findings that an earlier review already has as known; they no longer block.
-pub fn against_baseline(review: &mut Review, earlier: &Review) {
-    let before: BTreeMap<&str, Severity> = earlier
-        .results
-        .iter()
-        .filter(|r| r.state == State::Fail)
-        .map(|r| (r.fingerprint.as_str(), r.severity))
-        .collect();
-    for result in &mut review.results {
-        let was = before.get(result.fingerprint.as_str());
-        result.known = result.state == State::Fail && was.is_some_and(|was| *was <= result.severity);
-    }
-    let now: BTreeSet<&str> = review.results.iter().map(|r| r.fingerprint.as_str()).collect();
-    // A finding is not gone if its check was not run now, or if the check could not see its objects.
-    let seen = |c: &&CheckSummary| c.tally.unknown + c.tally.error == 0;
-    let seen: BTreeSet<&str> = review.checks.iter().filter(seen).map(|c| c.id.as_str()).collect();
-    let gone = |r: &&Ruling| {
-        r.state == State::Fail && seen.contains(r.check.as_ref()) && !now.contains(r.fingerprint.as_str())
-    };
-    let gone: Vec<Ruling> = earlier.results.iter().filter(gone).cloned().collect();
-    let known = review.results.iter().filter(|r| r.known).count();
-    review.notes.push(format!("compared with the baseline: {known} findings are known, {} are gone", gone.len()));
-    review.gone = Some(gone);
-    review.verdict = verdict(&review.results, &review.checks, &review.coverage);
 }

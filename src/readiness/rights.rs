@@ -137,9 +137,14 @@ impl<'a> Binding<'a> {
 
     /// Its subjects, each with its index.
     pub fn subjects(&self) -> impl Iterator<Item = (usize, Subject<'a>)> + use<'a> {
-        let here = self.object.metadata.namespace.as_str();
-        self.object.list("/subjects").iter().enumerate().map(move |(i, value)| (i, Subject::of(value, here)))
+        subjects(self.object).enumerate()
     }
+}
+
+/// The subjects of a binding. A service account without a namespace belongs to that of the binding.
+fn subjects(binding: &Object) -> impl Iterator<Item = Subject<'_>> {
+    let here = binding.metadata.namespace.as_str();
+    binding.list("/subjects").iter().map(move |value| Subject::of(value, here))
 }
 
 /// A user, a group or a service account.
@@ -187,20 +192,17 @@ impl std::fmt::Display for Subject<'_> {
 fn is_default(object: &Object) -> bool {
     let labelled = object.metadata.labels.get("kubernetes.io/bootstrapping").is_some_and(|v| v == "rbac-defaults");
     let (name, role) = (object.metadata.name.as_str(), object.text("/roleRef/name"));
-    let component = |(_, s): (usize, Subject<'_>)| {
-        s.name.starts_with("system:") || s.kind == "ServiceAccount" && s.namespace == "kube-system"
-    };
+    let is_component =
+        |s: Subject<'_>| s.name.starts_with("system:") || s.kind == "ServiceAccount" && s.namespace == "kube-system";
     match &*object.kind {
         "ClusterRole" => labelled && DEFAULTS.iter().any(|d| d.name == name),
         "Role" => labelled && matches!(object.metadata.namespace.as_str(), "kube-system" | "kube-public"),
         _ if name == "cluster-admin" => {
-            let binding = object.list("/subjects");
-            labelled && binding.iter().all(|s| text(s, "/kind") == "Group" && text(s, "/name") == "system:masters")
+            labelled && subjects(object).all(|s| s.kind == "Group" && s.name == "system:masters")
         }
         _ => {
-            let here = object.metadata.namespace.as_str();
-            let mut all = object.list("/subjects").iter().enumerate().map(|(i, v)| (i, Subject::of(v, here)));
-            labelled && name.starts_with("system:") && role != "cluster-admin" && all.all(component)
+            let all_components = subjects(object).all(is_component);
+            labelled && name.starts_with("system:") && role != "cluster-admin" && all_components
         }
     }
 }

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::{picture::WORKLOADS, settings::ReviewSettings};
-use crate::{inventory::ObjectSet, scenario::did_you_mean};
+use crate::{
+    inventory::{ObjectSet, kind_of},
+    scenario::did_you_mean,
+};
 
 /// One sentence for each named namespace or critical workload that does not exist.
 /// Nothing is reported about kinds whose objects could not be read.
@@ -41,7 +44,7 @@ fn namespaces(object_set: &ObjectSet) -> BTreeSet<&str> {
 
 fn workloads(object_set: &ObjectSet) -> BTreeSet<String> {
     let of = |key: &&'static str| {
-        let kind = key.split('.').next().unwrap_or_default().to_lowercase();
+        let kind = kind_of(key).to_lowercase();
         object_set.any(key).iter().map(move |o| format!("{}/{kind}/{}", o.metadata.namespace, o.metadata.name))
     };
     WORKLOADS.iter().flat_map(of).collect()

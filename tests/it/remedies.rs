@@ -6,7 +6,7 @@ use std::{path::Path, process::Command};
 use drillmaster::{
     inventory::{ReviewSource, documents},
     model::{Change, Review, Ruling, State},
-    readiness::{ReviewSettings, prove, review},
+    readiness::{ReviewSettings, review, try_changes},
     report,
 };
 use serde_json::Value;
@@ -117,7 +117,7 @@ fn what_serves_is_not_isolated_without_its_callers() {
     assert_eq!(created(&work("Deployment"), "NET-001"), ["default-deny-ingress"]);
     let served = asked(&(work("Deployment") + service), "", "*", ReviewSource::Manifests);
     let mut isolating = served.results.iter().filter(|r| r.check == "NET-001").filter_map(|r| r.remedy.as_ref());
-    assert!(isolating.next().is_some_and(|remedy| remedy.held.contains("first allow their callers")));
+    assert!(isolating.next().is_some_and(|remedy| remedy.held_back.contains("first allow their callers")));
     let narrow = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
                   metadata: {name: default-deny-ingress, namespace: shop}\n\
                   spec: {podSelector: {matchLabels: {app: other}}, policyTypes: [Ingress]}\n---\n";
@@ -153,12 +153,12 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
     assert!(calls.lines().all(|l| l == "--context kind-x create" || l == "--context kind-x patch"), "{calls}");
 }
 
-/// The review of some files with its plan proven, and the findings that the plan adds.
-fn proven(text: &str) -> (Review, Vec<Ruling>) {
+/// The review of some files after its changes were tried, and the findings that the plan adds.
+fn tried(text: &str) -> (Review, Vec<Ruling>) {
     let object_set = object_set(text, ReviewSource::Manifests);
     let settings = ReviewSettings::default();
     let mut found = review(&object_set, &settings, "shop", "full", now());
-    let more = prove(&object_set, &settings, now(), &mut found);
+    let more = try_changes(&object_set, &settings, now(), &mut found);
     (found, more)
 }
 
@@ -174,13 +174,13 @@ fn a_plan_causes_no_finding_that_it_does_not_mend() {
     let text = app("web", "{containers: [{name: web, image: 'i:1', ports: [{containerPort: 8080}]}]}")
         + "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\nspec: {selector: {app: web}, ports: [{port: 80, \
            targetPort: 8080}]}\n";
-    let (before, more) = proven(&text);
+    let (before, more) = tried(&text);
     // A second replica needs a budget and a spread, which one replica does not.
     let added: Vec<&str> = more.iter().map(|r| r.check.as_ref()).collect();
     assert!(["PDB-001", "AFF-001", "ZON-002"].iter().all(|id| added.contains(id)), "{added:?}");
     let live = before.results.iter().chain(&more).filter(|r| r.state == State::Fail);
     let live: Vec<&Change> =
-        live.filter_map(|r| r.remedy.as_ref()).filter(|m| m.held.is_empty()).map(|m| &m.change).collect();
+        live.filter_map(|r| r.remedy.as_ref()).filter(|m| !m.is_held_back()).map(|m| &m.change).collect();
     let mut applied: Vec<&Change> = vec![];
     let mut after = text.clone();
     for change in live {
@@ -198,21 +198,21 @@ fn a_plan_causes_no_finding_that_it_does_not_mend() {
 }
 
 #[test]
-fn a_change_that_would_cause_a_finding_or_cannot_be_made_is_held_back() {
-    let held = |text: &str, id: &str| {
-        let (found, _) = proven(text);
+fn a_change_that_would_cause_a_finding_is_held_back() {
+    let held_back = |text: &str, id: &str| {
+        let (found, _) = tried(text);
         let of_web = |r: &&Ruling| r.check == id && r.subject.name == "web";
-        found.results.iter().find(of_web).unwrap().remedy.clone().unwrap().held
+        found.results.iter().find(of_web).unwrap().remedy.clone().unwrap().held_back
     };
     let two = |name: &str| app(name, "{containers: [{name: c, image: 'i:1'}]}").replace("replicas: 1", "replicas: 2");
     let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web, namespace: shop}\nspec: {maxUnavailable: 1, \
                   unhealthyPodEvictionPolicy: AlwaysAllow, selector: {matchLabels: {app: api}}}\n---\n";
-    assert_eq!(held(&(two("web") + &two("api") + budget), "PDB-001"), "", "the new budget gets another name");
+    assert_eq!(held_back(&(two("web") + &two("api") + budget), "PDB-001"), "", "the new budget gets another name");
     // Two replicas need a spread, and no patch can add one to a Rollout, whose lists are replaced as a whole.
     let rollout = app("web", "{containers: [{name: c, image: 'i:1'}]}")
         .replace("apps/v1", "argoproj.io/v1alpha1")
         .replace("kind: Deployment", "kind: Rollout");
-    let why = held(&rollout, "WRK-001");
+    let why = held_back(&rollout, "WRK-001");
     assert!(why.starts_with("it would cause AFF-001 for Rollout shop/web"), "{why}");
 }
 
@@ -246,7 +246,7 @@ fn nothing_that_keeps_data_is_scaled() {
 #[test]
 fn the_plan_comments_what_needs_a_person_and_names_a_namespace() {
     let text = app("web", "{containers: [{name: web, image: 'i:1'}]}").replace(", namespace: shop", "");
-    let (found, more) = proven(&text);
+    let (found, more) = tried(&text);
     let plan = report::fix_plan(&found, &more);
     crate::golden::check("fix-plan.txt", &plan);
     let live: Vec<&str> = plan.lines().filter(|l| !l.starts_with('#')).collect();

@@ -10,7 +10,7 @@ use super::{
     resources::{packing_state, volumes},
 };
 use crate::{
-    inventory::{Object, ObjectSet},
+    inventory::{Object, ObjectSet, kind_of},
     kubernetes::{Candidate, Incoming, objects::PodSpec},
     model::{Class, Severity, Subject},
     readiness::{
@@ -137,7 +137,7 @@ fn classes(p: &Picture<'_>, there: &ObjectSet, say: &mut Say) {
         ("RuntimeClass.node.k8s.io", of_pods("/runtimeClassName")),
     ] {
         let used: BTreeSet<&str> = used.into_iter().filter(|n| !n.is_empty() && !n.starts_with("system-")).collect();
-        let kind = key.split('.').next().unwrap_or(key);
+        let kind = kind_of(key);
         for name in used {
             let subject = Subject::named(kind, "", name);
             match there.all(key) {

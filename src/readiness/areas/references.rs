@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{backends, keys::keys, workloads::HPA};
 use crate::{
-    inventory::Object,
+    inventory::{Object, kind_of},
     model::{Class, Severity},
     readiness::{
         check::{Check, Needs, REGION, RESTORE, Say},
@@ -219,9 +219,9 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
             let here: Vec<&Work<'_>> =
                 p.in_namespace(&scaler.metadata.namespace).into_iter().filter(|w| w.name() == name).collect();
             let of_kind = here.iter().any(|w| w.kind == kind);
-            let is_read = |key: &&str| key.split('.').next() == Some(kind) && p.object_set.all(key).is_ok();
+            let is_read = |key: &&str| kind_of(key) == kind && p.object_set.all(key).is_ok();
             let known = WORKLOADS.iter().any(is_read);
-            let other = has_object(p, kind, &scaler.metadata.namespace, name);
+            let other = p.object_set.find_kind(kind, &scaler.metadata.namespace, name).is_some();
             // Its controller has found the target, although the review has not read its kind.
             let found = p.is_cluster() && scaler.condition("AbleToScale") == "True";
             if of_kind || other || !known && found {
@@ -241,17 +241,11 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether the input has an object of a kind, whatever its group.
-fn has_object(p: &Picture<'_>, kind: &str, namespace: &str, name: &str) -> bool {
-    let keys = p.object_set.objects.keys().filter(|key| key.split('.').next() == Some(kind));
-    keys.into_iter().any(|key| p.object_set.find(key, namespace, name).is_some())
-}
-
 fn pod_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
     let (spec, namespace) = (work.spec(), work.namespace());
     let mut look = |key: &'static str, namespace: &str, name: &str, optional: bool| {
         if !optional {
-            let kind = key.split('.').next().unwrap_or(key);
+            let kind = kind_of(key);
             answer.add(names.find(key, namespace, name), format!("{kind} {name}"));
         }
     };

@@ -180,7 +180,7 @@ fn patches(c: &Context<'_>, index: usize, finding: &Finding, known: &mut BTreeSe
     let ready = of_it.filter(|concern| matches!(concern.state, State::Fail | State::Waived));
     let mut blocks = vec![];
     for (concern, remedy) in ready.flat_map(|concern| concern.remedies.iter().map(move |r| (concern, r))) {
-        if !finding.workloads.is_empty() && !finding.workloads.iter().any(|name| remedy.is_for(name)) {
+        if !finding.workloads.is_empty() && !finding.workloads.iter().any(|name| remedy.change.name() == name) {
             continue;
         }
         let Some(lines) = fix_lines(remedy) else { continue };

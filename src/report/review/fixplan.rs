@@ -1,31 +1,26 @@
 //! The fix plan: every change that can be expressed as a command, to read and run, and what remains for people. It is
 //! a shell script that can be run unchanged, in which no object name can become a command.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write,
-};
+use std::{collections::BTreeSet, fmt::Write};
 
+use super::gathered::gathered;
 use crate::model::{Change, Remedy, Review, Ruling, State, is_printable, printable, shell};
+
+/// A change of the plan, with the findings that it would fix.
+struct Proposal<'a> {
+    remedy: &'a Remedy,
+    of: Vec<&'a Ruling>,
+}
 
 /// The plan as a script for sh. `more` are findings that other changes of the plan cause, with changes of their own.
 pub fn fix_plan(review: &Review, more: &[Ruling]) -> String {
     let failed: Vec<&Ruling> = review.results.iter().filter(|r| r.state == State::Fail).collect();
-    let mut changes: Vec<(&Remedy, Vec<&Ruling>)> = vec![];
-    // Changes are looked up by their text, because there may be ten thousand.
-    let mut known: BTreeMap<String, usize> = BTreeMap::new();
-    for ruling in failed.iter().copied().chain(more) {
-        let Some(remedy) = remedy(ruling) else { continue };
-        let at = *known.entry(serde_json::to_string(remedy).unwrap_or_default()).or_insert(changes.len());
-        match changes.get_mut(at) {
-            Some((_, of)) => of.push(ruling),
-            None => changes.push((remedy, vec![ruling])),
-        }
-    }
-    let (held, changes): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(remedy, _)| !remedy.held.is_empty());
+    let (held_back, changes): (Vec<Proposal<'_>>, Vec<Proposal<'_>>) =
+        proposals(&failed, more).into_iter().partition(|proposal| proposal.remedy.is_held_back());
     let caused: BTreeSet<&str> = more.iter().map(|r| r.fingerprint.as_str()).collect();
-    let of_review = |of: &Vec<&Ruling>| of.iter().filter(|r| !caused.contains(r.fingerprint.as_str())).count();
-    let mended: usize = changes.iter().map(|(_, of)| of_review(of)).sum();
+    let of_review =
+        changes.iter().flat_map(|proposal| &proposal.of).filter(|r| !caused.contains(r.fingerprint.as_str()));
+    let fixed = of_review.count();
     let live = failed.first().is_some_and(|r| r.source != "manifests");
     let context = if live {
         format!("CONTEXT={}", shell(&[printable(&review.target)]))
@@ -33,33 +28,42 @@ pub fn fix_plan(review: &Review, more: &[Ruling]) -> String {
         ": \"${CONTEXT:?set CONTEXT to the cluster to change}\"".to_owned()
     };
     let mut out = format!(
-        "#!/bin/sh\n# Fix plan for {}: {} changes, for {mended} of {} findings.\n\
+        "#!/bin/sh\n# Fix plan for {}: {} changes, for {fixed} of {} findings.\n\
          # Nothing was applied yet. Read each change, delete the ones that you do not want, then run this script.\nset -eu\n{context}\n{}",
         printable(&review.target),
         changes.len(),
         failed.len(),
         beside(&changes, live),
     );
-    for (remedy, of) in &changes {
-        change(remedy, of, &mut out);
+    for proposal in &changes {
+        out.push_str(&change(proposal));
     }
-    if !held.is_empty() {
-        let _ =
-            writeln!(out, "\n# Held back ({}): a person has to decide first. These lines are comments.", held.len());
+    if !held_back.is_empty() {
+        let count = held_back.len();
+        let _ = writeln!(out, "\n# Held back ({count}): a person has to decide first. These lines are comments.");
     }
-    for (remedy, of) in &held {
-        let mut text = String::new();
-        change(remedy, of, &mut text);
-        out.push_str(&commented(&text));
+    for proposal in &held_back {
+        out.push_str(&commented(&change(proposal)));
     }
     by_hand(&failed, &mut out);
     out
 }
 
+/// The changes, each with all its findings.
+fn proposals<'a>(failed: &[&'a Ruling], more: &'a [Ruling]) -> Vec<Proposal<'a>> {
+    let all = failed.iter().copied().chain(more).filter_map(|ruling| Some((remedy(ruling)?, ruling)));
+    let groups = gathered(all, |(remedy, _)| Some(remedy.change.text()));
+    let proposal = |group: Vec<(&'a Remedy, &'a Ruling)>| {
+        let (remedy, _) = *group.first()?;
+        Some(Proposal { remedy, of: group.into_iter().map(|(_, ruling)| ruling).collect() })
+    };
+    groups.into_iter().filter_map(proposal).collect()
+}
+
 /// What the script needs and says beside its context.
-fn beside(changes: &[(&Remedy, Vec<&Ruling>)], live: bool) -> String {
+fn beside(changes: &[Proposal<'_>], live: bool) -> String {
     let mut out = String::new();
-    if changes.iter().any(|(remedy, _)| namespace_of(&remedy.change).is_empty()) {
+    if changes.iter().any(|proposal| proposal.remedy.change.namespace().is_empty()) {
         out.push_str(": \"${NAMESPACE:?set NAMESPACE to the namespace of the objects that name none}\"\n");
     }
     if !live {
@@ -78,13 +82,6 @@ fn commented(text: &str) -> String {
         .collect()
 }
 
-fn namespace_of(change: &Change) -> &str {
-    match change {
-        Change::Create(object) => object["metadata"]["namespace"].as_str().unwrap_or(""),
-        Change::Patch { namespace, .. } => namespace,
-    }
-}
-
 /// The change that fixes a finding. A change whose text could drive a terminal is left to a person.
 fn remedy(ruling: &Ruling) -> Option<&Remedy> {
     ruling.remedy.as_ref().filter(|remedy| shows(remedy))
@@ -101,38 +98,40 @@ fn shows(remedy: &Remedy) -> bool {
     }
 }
 
-/// A change as lines to read and run, with its caution; none if its text could drive a terminal. A change that is held
-/// back is a comment.
+/// A change as lines to read and run, with what to consider before; none if its text could drive a terminal. The command
+/// of a change that is held back is a comment.
 pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
     let command = shows(remedy).then(|| command(&remedy.change))?;
-    let command = if remedy.held.is_empty() { command } else { commented(&command) };
+    let command = if remedy.is_held_back() { commented(&command) } else { command };
     Some(cautions(remedy).into_iter().chain(command.lines().map(str::to_owned)).collect())
 }
 
+/// What to consider before the change, and why it is held back, as comments.
 fn cautions(remedy: &Remedy) -> Vec<String> {
-    let both = [("CAUTION", &remedy.caution), ("HELD BACK", &remedy.held)];
+    let both = [("CAUTION", &remedy.caution), ("HELD BACK", &remedy.held_back)];
     both.iter()
         .filter(|(_, text)| !text.is_empty())
         .map(|(word, text)| format!("# {word}: {}", printable(text)))
         .collect()
 }
 
-fn change(remedy: &Remedy, of: &[&Ruling], out: &mut String) {
-    out.push('\n');
-    for ruling in of {
+/// A change with its findings and its command.
+fn change(proposal: &Proposal<'_>) -> String {
+    let mut out = "\n".to_owned();
+    for ruling in &proposal.of {
         let what = format!("{} {} {}: {}", ruling.check, ruling.severity, ruling.subject, ruling.observed);
         let _ = writeln!(out, "# {}", printable(&what));
     }
-    for line in cautions(remedy) {
+    for line in cautions(proposal.remedy) {
         let _ = writeln!(out, "{line}");
     }
-    out.push_str(&command(&remedy.change));
+    out + &command(&proposal.remedy.change)
 }
 
 /// The command that makes a change. No name in it can become a command. It always names a namespace, because every
 /// object that a remedy changes is in one.
 fn command(change: &Change) -> String {
-    let unnamed = if namespace_of(change).is_empty() { " --namespace \"$NAMESPACE\"" } else { "" };
+    let unnamed = if change.namespace().is_empty() { " --namespace \"$NAMESPACE\"" } else { "" };
     match change {
         Change::Create(object) => {
             let text = serde_json::to_string_pretty(object).unwrap_or_default();
@@ -152,18 +151,14 @@ fn command(change: &Change) -> String {
 
 /// One line for each check whose findings need a person.
 fn by_hand(failed: &[&Ruling], out: &mut String) {
-    let mut left: Vec<(&Ruling, usize)> = vec![];
-    for ruling in failed.iter().filter(|r| remedy(r).is_none()) {
-        match left.iter_mut().find(|(first, _)| first.check == ruling.check) {
-            Some((_, count)) => *count += 1,
-            None => left.push((ruling, 1)),
-        }
-    }
-    if !left.is_empty() {
+    let left = failed.iter().copied().filter(|r| remedy(r).is_none());
+    let checks = gathered(left, |&r| Some(&*r.check));
+    if !checks.is_empty() {
         out.push_str("\n# By hand:\n");
     }
-    for (ruling, count) in left {
-        let text = format!("{} {} ({count}): {}", ruling.check, ruling.severity, ruling.fix);
+    for findings in checks {
+        let Some(first) = findings.first() else { continue };
+        let text = format!("{} {} ({}): {}", first.check, first.severity, findings.len(), first.fix);
         let _ = writeln!(out, "# {}", printable(&text));
     }
 }

@@ -1,9 +1,9 @@
 //! The findings in groups, by check, by object or by owner. In each of them the worst comes first, across all areas,
 //! and findings that one change mends are one entry. Start with [`groups`].
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
-use super::{mark, place, shown_observed};
+use super::{gathered::gathered, mark, place, shown_observed};
 use crate::model::{Ruling, Subject, printable};
 
 /// What the groups of the text for people stand for.
@@ -37,8 +37,9 @@ pub(super) fn groups(found: &[&Ruling], by: GroupBy, all: bool, out: &mut String
         GroupBy::Check => by_check(entries, "  ", all, out),
         GroupBy::Object => by_object(entries, all, out),
         GroupBy::Owner => {
-            let named = |entry: &Entry<'_>| entry.first().map_or(String::new(), |r| r.owner.clone());
-            for (owner, entries) in gathered(entries, named) {
+            let owner = |entry: &Entry<'_>| entry.first().map(|r| r.owner.clone());
+            for entries in gathered(entries, owner) {
+                let owner = entries.first().and_then(owner).unwrap_or_default();
                 let owner = if owner.is_empty() { "no owner is named" } else { owner.as_str() };
                 let _ = writeln!(out, "  {}: {}", printable(owner), findings(count(&entries)));
                 by_check(entries, "    ", all, out);
@@ -49,42 +50,17 @@ pub(super) fn groups(found: &[&Ruling], by: GroupBy, all: bool, out: &mut String
 
 /// The findings with those of one change together, in the order of the first of each.
 fn entries<'a>(found: &[&'a Ruling]) -> Vec<Entry<'a>> {
-    let mut entries: Vec<Entry<'a>> = vec![];
-    let mut at: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
-    for result in found.iter().copied() {
-        let Some(remedy) = &result.remedy else {
-            entries.push(vec![result]);
-            continue;
-        };
-        let change = format!("{} {}", mark(result), serde_json::to_string(&remedy.change).unwrap_or_default());
-        let place = *at.entry((result.check.as_ref(), result.owner.as_str(), change)).or_insert(entries.len());
-        match entries.get_mut(place) {
-            Some(entry) => entry.push(result),
-            None => entries.push(vec![result]),
-        }
-    }
-    entries
-}
-
-/// The entries by a text, in the order of the first of each.
-fn gathered<'a>(entries: Vec<Entry<'a>>, by: impl Fn(&Entry<'a>) -> String) -> Vec<(String, Vec<Entry<'a>>)> {
-    let mut groups: Vec<(String, Vec<Entry<'a>>)> = vec![];
-    let mut at: BTreeMap<String, usize> = BTreeMap::new();
-    for entry in entries {
-        let head = by(&entry);
-        let place = *at.entry(head.clone()).or_insert(groups.len());
-        match groups.get_mut(place) {
-            Some((_, members)) => members.push(entry),
-            None => groups.push((head, vec![entry])),
-        }
-    }
-    groups
+    gathered(found.iter().copied(), |&r| {
+        let change = r.remedy.as_ref()?.change.text();
+        Some((&*r.check, r.owner.as_str(), mark(r), change))
+    })
 }
 
 fn by_check(entries: Vec<Entry<'_>>, indent: &str, all: bool, out: &mut String) {
-    let head = |entry: &Entry<'_>| entry.first().map_or(String::new(), |r| head(r, &r.expected));
-    for (head, members) in gathered(entries, head) {
-        let _ = writeln!(out, "{indent}{}", printable(&head));
+    let heading = |entry: &Entry<'_>| entry.first().map(|r| head(r, &r.expected));
+    for members in gathered(entries, heading) {
+        let heading = members.first().and_then(heading).unwrap_or_default();
+        let _ = writeln!(out, "{indent}{}", printable(&heading));
         let shown = if all { members.len() } else { NAMED };
         for entry in members.iter().take(shown) {
             write_entry(entry, indent, all, out);
@@ -123,13 +99,16 @@ fn write_entry(entry: &Entry<'_>, indent: &str, all: bool, out: &mut String) {
 }
 
 fn by_object(entries: Vec<Entry<'_>>, all: bool, out: &mut String) {
-    let groups = gathered(entries, |entry| match entry.as_slice() {
-        [one] => object(&one.subject),
-        several => several.first().map_or(String::new(), |r| together(&r.subject)),
-    });
+    let heading = |entry: &Entry<'_>| match entry.as_slice() {
+        [] => None,
+        [one] => Some(object(&one.subject)),
+        [first, ..] => Some(together(&first.subject)),
+    };
+    let groups = gathered(entries, heading);
     let shown = if all { groups.len() } else { OBJECTS };
-    for (object, entries) in groups.iter().take(shown) {
-        let _ = writeln!(out, "  {}: {}", printable(object), findings(count(entries)));
+    for entries in groups.iter().take(shown) {
+        let heading = entries.first().and_then(heading).unwrap_or_default();
+        let _ = writeln!(out, "  {}: {}", printable(&heading), findings(count(entries)));
         for entry in entries {
             let Some(first) = entry.first() else { continue };
             let text = match entry.as_slice() {

@@ -1,6 +1,7 @@
 //! A readiness review in every format. All formats show the same [`Review`], so all of them contain the same counts.
 
 mod fixplan;
+mod gathered;
 mod groups;
 mod html;
 mod human;
@@ -61,7 +62,7 @@ fn place(subject: &crate::model::Subject) -> String {
 
 /// Whether a result is a finding.
 fn is_shown(r: &Ruling) -> bool {
-    !matches!(r.state, State::Skip | State::Pass)
+    r.state.is_finding()
 }
 
 /// Areas with findings, the most serious first.

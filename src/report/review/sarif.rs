@@ -59,11 +59,7 @@ pub fn sarif(review: &Review) -> String {
             rule
         })
         .collect();
-    let told: Vec<&Ruling> = review
-        .results
-        .iter()
-        .filter(|r| matches!(r.state, State::Fail | State::Unknown | State::Error | State::Waived))
-        .collect();
+    let told: Vec<&Ruling> = review.results.iter().filter(|r| r.state.is_finding()).collect();
     let mut results: Vec<Value> = told.iter().take(MOST).map(|r| result(review, r)).collect();
     for gone in review.gone.iter().flatten().take(MOST - results.len()) {
         let mut absent = result(review, gone);
