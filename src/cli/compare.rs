@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn compare(args: &CompareArgs) -> Done {
     let (a, b) = (run(&args.a)?, run(&args.b)?);
-    let (differences, exit) = compared(&a, &b, args.max_rto, args.max_rpo);
+    let differences = compared(&a, &b, args.max_rto, args.max_rpo);
     match args.output.format {
         Output::Human => print(&compared_text(&differences)),
         Output::Json => {
@@ -20,7 +20,7 @@ pub(super) fn compare(args: &CompareArgs) -> Done {
             files::print_json(&(text + "\n"));
         }
     }
-    Ok(exit)
+    Ok(differences.exit)
 }
 
 /// A run whose directory verifies. Others are not compared.

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 
 use crate::{
     event::{EndReason, Kind, StepEnd},
-    model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb, few},
+    model::{Phase, PlannedStep, Prediction, StepClass, StepName, Verb, few, with_causes},
     steps::{self, Done, StepContext, StepError, asking},
     told,
 };
@@ -34,7 +34,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
                 held = asking::hold(&own, hold) => held,
             };
             if let Err(error) = held {
-                interrupts.raise(EndReason::JournalFailed, error.to_string());
+                interrupts.raise(EndReason::JournalFailed, with_causes(&error));
                 return;
             }
         }
@@ -49,7 +49,7 @@ pub(super) async fn forward(context: &StepContext, mut stale: Option<(&Catalogue
             expected_us: expected(&context.plan.predictions, planned),
         });
         if let Err(error) = started {
-            interrupts.raise(EndReason::JournalFailed, error.to_string());
+            interrupts.raise(EndReason::JournalFailed, with_causes(&error));
             return;
         }
         let mut step = Box::pin(AssertUnwindSafe(steps::apply(&own, planned)).catch_unwind());

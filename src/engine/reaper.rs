@@ -17,7 +17,7 @@ use crate::{
     event::Actor,
     files,
     journal::{JournalError, Lock, LockError, RunDir, RunState, WriteError, follow},
-    model::{Dur, Exit},
+    model::{Dur, Exit, with_causes},
     world::Clock,
 };
 
@@ -81,14 +81,14 @@ pub async fn reap(dir: &RunDir, frozen_after: Duration) -> Result<Exit, RecoverE
             }
             Err(LockError::Held { .. }) => continue,
             Err(error) => {
-                once(&clock, &mut said, &error.to_string());
+                once(&clock, &mut said, &with_causes(&error));
                 continue;
             }
         };
         match recover(dir, Actor::Reaper, Some(control), &Overrides::default(), |_, _| {}).await {
             // For example, the disk may be full now and have space at the next attempt.
             Err(error) if may_pass(&error) => {
-                once(&clock, &mut said, &error.to_string());
+                once(&clock, &mut said, &with_causes(&error));
                 tokio::time::sleep(AGAIN).await;
             }
             other => return other,

@@ -22,7 +22,7 @@ use crate::{
     event::{EndReason, Kind},
     inventory::{OtherRun, other_runs},
     journal::Recorder,
-    model::{Exit, Finding, StepName, StopHow},
+    model::{Exit, Finding, StepName, StopHow, with_causes},
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
@@ -168,7 +168,7 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     }
     let armed = Kind::Armed { unwind_deadline_us: options.unwind_within.as_micros() as u64 };
     if let Err(error) = recorder.record(armed) {
-        return Over::NotBegun(EndReason::Refused, format!("the journal cannot be written: {error}"));
+        return Over::NotBegun(EndReason::Refused, format!("the journal cannot be written: {}", with_causes(&error)));
     }
     if options.reaper
         && let Err(error) = spawn_reaper(&begun.dir, options.frozen_after)

@@ -1,6 +1,6 @@
 //! What a kind of event means for its writer and its readers.
 
-use super::Kind;
+use super::{Kind, observation};
 
 impl Kind {
     /// Whether a reader must know this kind to find out what is still to be undone.
@@ -47,22 +47,7 @@ impl Kind {
     /// Whether it is something that observers or waiting steps see again and again. A journal may have a million of
     /// these, and few others.
     pub fn is_observation(&self) -> bool {
-        matches!(
-            self,
-            Self::NodeSeen { .. }
-                | Self::NodeGone { .. }
-                | Self::PodSeen { .. }
-                | Self::PodGone { .. }
-                | Self::BudgetSeen { .. }
-                | Self::WorkloadSeen { .. }
-                | Self::AlertSeen { .. }
-                | Self::AlertGone { .. }
-                | Self::EvictionAnswered { .. }
-                | Self::ProbeSegment { .. }
-                | Self::LinesWritten { .. }
-                | Self::LinesRead { .. }
-                | Self::StepProgress { .. }
-        )
+        observation::is_one(self)
     }
 
     /// Whether a run records it only after its observers have stopped. The first such line ends what the verdict reads

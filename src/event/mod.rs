@@ -15,7 +15,7 @@ pub(crate) use any::any_observation;
 pub use ends::{Actor, Continues, EndReason, StepEnd};
 pub use keepsake::Keepsake;
 pub use kind::Kind;
-pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, Unseen};
+pub use seen::{BudgetSays, LineRun, MOST_ROWS, PodView, ProbeRun, ProbeSample, Unseen, lines_in};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

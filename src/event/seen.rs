@@ -201,3 +201,9 @@ pub struct LineRun {
     #[serde(default, skip_serializing_if = "Told::is_empty")]
     pub error: Told,
 }
+
+/// How many lines are missing from an append log. `gaps` holds the first and the last number of each gap.
+pub fn lines_in(gaps: &[(u64, u64)]) -> u64 {
+    let lines = gaps.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
+    lines.fold(0, u64::saturating_add)
+}

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{Ended, Judged, Run, Threshold, Within};
 use crate::model::{Dur, Exit, Measure, Measured, Outcome};
@@ -39,8 +39,9 @@ pub struct Row {
     pub change: String,
     /// What it means: `worse`, `better`, a threshold that is exceeded.
     pub said: String,
-    /// 1 if it got worse than allowed, 4 if that cannot be decided.
-    pub exit: u8,
+    /// `Failed` if it got worse than allowed, `Inconclusive` if that cannot be decided.
+    #[serde(serialize_with = "code")]
+    pub exit: Exit,
 }
 
 /// A comparison.
@@ -55,58 +56,52 @@ pub struct Compared {
     pub notes: Vec<String>,
     /// Its lines.
     pub rows: Vec<Row>,
-    /// 0 if nothing got worse than allowed.
-    pub exit: u8,
+    /// `Passed` if nothing got worse than allowed.
+    #[serde(serialize_with = "code")]
+    pub exit: Exit,
+}
+
+/// Programs read the exit code as a number.
+fn code<S: Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(exit.code())
 }
 
 /// Compares two runs. Each threshold says how much longer a recovery, or a loss of data, may be in the second one.
-pub fn compare(a: &Run, b: &Run, rto: Option<Threshold>, rpo: Option<Threshold>) -> (Compared, Exit) {
-    let mut rows = vec![];
-    let mut exit = Exit::Passed;
-    let mut add = |row: Row, own: Exit| {
-        exit = exit.worse(own);
-        rows.push(row);
-    };
-    let ids: Vec<&str> = ids(a, b);
+pub fn compare(a: &Run, b: &Run, rto: Option<Threshold>, rpo: Option<Threshold>) -> Compared {
+    let ids = ids(a, b);
+    let mut rows: Vec<Row> = ids.iter().map(|id| verdict(id, find(a, id), find(b, id))).collect();
+    let times = [
+        (Measured::Recovery, "RTO", rto),
+        (Measured::Loss, "RPO", rpo),
+        (Measured::Ready, "ready after", None),
+        (Measured::Alert, "alert after", None),
+        (Measured::Protection, "new backup after", None),
+    ];
     for id in &ids {
-        let (row, own) = verdict(id, find(a, id), find(b, id));
-        add(row, own);
+        let own = (find(a, id), find(b, id));
+        rows.extend(times.iter().filter_map(|(of, word, threshold)| time(id, word, *of, own, *threshold)));
     }
-    for id in &ids {
-        for (of, word, threshold) in [
-            (Measured::Recovery, "RTO", rto),
-            (Measured::Loss, "RPO", rpo),
-            (Measured::Ready, "ready after", None),
-            (Measured::Alert, "alert after", None),
-        ] {
-            if let Some((row, own)) = time(id, word, of, (find(a, id), find(b, id)), threshold) {
-                add(row, own);
-            }
-        }
-    }
-    for (word, of, threshold) in [("--max-rto", Measured::Recovery, rto), ("--max-rpo", Measured::Loss, rpo)] {
-        let measured = |run: &Run| run.judgements.iter().filter_map(|j| j.measured).any(|m| m.of == of);
-        if let (Some(threshold), false) = (threshold, measured(a) || measured(b)) {
-            let said = format!("{word} {threshold}: neither run measured it");
-            add(
-                Row {
-                    what: word.into(),
-                    a: "–".into(),
-                    b: "–".into(),
-                    change: "–".into(),
-                    said,
-                    exit: Exit::Inconclusive.code(),
-                },
-                Exit::Inconclusive,
-            );
-        }
-    }
+    let limits = [("--max-rto", Measured::Recovery, rto), ("--max-rpo", Measured::Loss, rpo)];
+    rows.extend(limits.into_iter().filter_map(|(option, of, limit)| unmeasured([a, b], option, of, limit?)));
     rows.extend(phases(a, b));
-    if ![a, b].iter().all(|run| run.result.is_conclusive()) {
-        exit = exit.worse(Exit::Inconclusive);
-    }
-    let compared = Compared { a: Side::of(a), b: Side::of(b), notes: notes(a, b), rows, exit: exit.code() };
-    (compared, exit)
+    let decided = [a, b].iter().all(|run| run.result.is_conclusive());
+    let least = if decided { Exit::Passed } else { Exit::Inconclusive };
+    let exit = rows.iter().map(|row| row.exit).fold(least, Exit::worse);
+    Compared { a: Side::of(a), b: Side::of(b), notes: notes(a, b), rows, exit }
+}
+
+/// The row for a threshold of a time that neither run measured.
+fn unmeasured(runs: [&Run; 2], option: &str, of: Measured, limit: Threshold) -> Option<Row> {
+    let mut all = runs.into_iter().flat_map(|run| &run.judgements).filter_map(|j| j.measured);
+    let none = || "–".to_owned();
+    (!all.any(|m| m.of == of)).then(|| Row {
+        what: option.to_owned(),
+        a: none(),
+        b: none(),
+        change: none(),
+        said: format!("{option} {limit}: neither run measured it"),
+        exit: Exit::Inconclusive,
+    })
 }
 
 fn notes(a: &Run, b: &Run) -> Vec<String> {
@@ -141,7 +136,7 @@ fn find<'a>(run: &'a Run, id: &str) -> Option<&'a Judged> {
     run.judgements.iter().find(|j| j.id == id)
 }
 
-fn verdict(id: &str, a: Option<&Judged>, b: Option<&Judged>) -> (Row, Exit) {
+fn verdict(id: &str, a: Option<&Judged>, b: Option<&Judged>) -> Row {
     let word = |j: Option<&Judged>| j.map_or_else(|| "not expected".to_owned(), |j| j.outcome.to_string());
     let (said, exit) = match (a.map(|j| j.outcome), b.map(|j| j.outcome)) {
         (Some(a), Some(b)) if a == b => ("", Exit::Passed),
@@ -153,10 +148,7 @@ fn verdict(id: &str, a: Option<&Judged>, b: Option<&Judged>) -> (Row, Exit) {
     };
     let changed = a.zip(b).is_some_and(|(a, b)| a.expectation != b.expectation);
     let said = if changed { format!("{said} (the expectation changed)").trim().to_owned() } else { said.to_owned() };
-    (
-        Row { what: format!("verdict {id}"), a: word(a), b: word(b), change: String::new(), said, exit: exit.code() },
-        exit,
-    )
+    Row { what: format!("verdict {id}"), a: word(a), b: word(b), change: String::new(), said, exit }
 }
 
 fn time(
@@ -165,7 +157,7 @@ fn time(
     of: Measured,
     (a, b): (Option<&Judged>, Option<&Judged>),
     threshold: Option<Threshold>,
-) -> Option<(Row, Exit)> {
+) -> Option<Row> {
     let own = |j: Option<&Judged>| j.and_then(|j| j.measured).filter(|m| m.of == of);
     let (a, b) = (own(a), own(b));
     if a.is_none() && b.is_none() {
@@ -188,7 +180,7 @@ fn time(
         said = if said.is_empty() { words } else { format!("{said}, {words}") };
         exit = own;
     }
-    Some((Row { what: format!("{word} {id}"), a: shown(a), b: shown(b), change, said, exit: exit.code() }, exit))
+    Some(Row { what: format!("{word} {id}"), a: shown(a), b: shown(b), change, said, exit })
 }
 
 /// Better or worse only where the error bars do not overlap.
@@ -244,9 +236,33 @@ fn phases(a: &Run, b: &Run) -> Vec<Row> {
                 b: seconds(other.at_us),
                 change: change(phase.at_us, other.at_us),
                 said: String::new(),
-                exit: 0,
+                exit: Exit::Passed,
             });
         }
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_time_is_compared() {
+        let run = |of| {
+            let judged = Judged {
+                id: "x".into(),
+                expectation: String::new(),
+                of: None,
+                outcome: Outcome::Pass,
+                because: String::new(),
+                measured: Some(Measure { of, least_us: 1, most_us: 1, objective_us: 1 }),
+            };
+            Run { judgements: vec![judged], ..Run::refused("a", "") }
+        };
+        for of in [Measured::Recovery, Measured::Ready, Measured::Alert, Measured::Protection, Measured::Loss] {
+            let rows = compare(&run(of), &run(of), None, None).rows;
+            assert_eq!(rows.len(), 2, "a verdict and a time: {of:?}");
+        }
+    }
 }

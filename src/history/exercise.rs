@@ -5,10 +5,12 @@ use serde::Serialize;
 
 use super::Ended;
 use crate::{
-    exercise::{Action, Attendance, Came, Count, ExercisePhase, Measured, Verdict, drill_folder, judge},
+    exercise::{
+        self, Action, Attendance, Came, Count, ExercisePhase, Measured, StageState, Verdict, drill_folder, judge,
+    },
     journal::RunDir,
-    model::Exit,
-    verify::{Differs, VerifiedExercise, verify_exercise},
+    model::{Exit, Told, few, with_causes},
+    verify::{VerifiedExercise, verify_exercise},
 };
 
 /// At most this many differences of a damaged exercise are named.
@@ -90,10 +92,12 @@ impl Exercise {
     /// Reads and verifies an exercise.
     pub fn of(dir: &RunDir) -> Self {
         match verify_exercise(dir) {
-            Err(error) => Self { why: error.to_string(), ..Self::empty(dir) },
-            Ok(verified) if !verified.differs.is_empty() => {
-                Self { result: Ended::Damaged, why: differing(&verified.differs), ..Self::read(dir, &verified) }
-            }
+            Err(error) => Self { why: with_causes(&error), ..Self::empty(dir) },
+            Ok(verified) if !verified.differs.is_empty() => Self {
+                result: Ended::Damaged,
+                why: few(verified.differs.iter(), NAMED, ("; ", "; and")),
+                ..Self::read(dir, &verified)
+            },
             Ok(verified) => Self::read(dir, &verified),
         }
     }
@@ -135,19 +139,19 @@ impl Exercise {
         let (playbook, state) = (&known.loaded.playbook, &known.state);
         let count = Count::of(playbook, state);
         let (result, why) = counts(verified);
-        let objective = |o: &crate::exercise::Objective| {
+        let objective = |o: &exercise::Objective| {
             let judged = judge(playbook, state, o);
             let came = Came::of(o, &judged);
             // A rating that is missing is not proven, and says why.
             let because = if judged.measured == Measured::Rated { judged.words().to_owned() } else { judged.because };
             Objective { id: o.id.clone(), text: o.text.clone(), result: came.words(), came, because }
         };
-        let drill = |(stage, own): (&String, &crate::exercise::StageState)| {
+        let drill = |(stage, own): (&String, &StageState)| {
             let drill = own.drill.as_ref()?;
             let dir = format!("{}/{}", drill_folder(stage), drill.run);
             Some(Drilled { stage: stage.clone(), dir, exit: drill.exit, head: drill.head.clone() })
         };
-        let named = |text: &crate::model::Told| crate::model::Told::of_journal(known.people.named(text));
+        let named = |text: &Told| Told::of_journal(known.people.named(text));
         let action = |action: &Action| Action {
             text: named(&action.text),
             owner: named(&action.owner),
@@ -204,15 +208,10 @@ impl Exercise {
 /// How an exercise counts, and why. One that goes on, or whose signatures do not fit, has not passed.
 fn counts(verified: &VerifiedExercise) -> (Ended, String) {
     let state = &verified.whole.known.state;
-    let verdict = verified.verdict();
-    if let Verdict::NotRestored(drill) = verdict {
-        return (Ended::NotRestored, format!("drill {} left something open", drill.run));
-    }
-    if state.phase != ExercisePhase::Closed {
-        return (Ended::Open, format!("the exercise is {}", state.phase.words()));
-    }
-    let (result, why) = match verdict {
+    let (result, why) = match verified.verdict() {
+        // What a drill left open counts before the end of the exercise, too.
         Verdict::NotRestored(drill) => (Ended::NotRestored, format!("drill {} left something open", drill.run)),
+        _ if state.phase != ExercisePhase::Closed => (Ended::Open, format!("the exercise is {}", state.phase.words())),
         Verdict::Stopped => {
             let how = state.stopped.as_ref().map(|(_, how, ..)| how.words()).unwrap_or_default();
             (Ended::Stopped, format!("it was stopped {how}"))
@@ -228,13 +227,4 @@ fn counts(verified: &VerifiedExercise) -> (Ended, String) {
         (Ended::Passed, Some(open)) => (Ended::NotProven, open.clone()),
         _ => (result, why),
     }
-}
-
-/// What differs, in short.
-fn differing(differs: &[Differs]) -> String {
-    let mut said: Vec<String> = differs.iter().take(NAMED).map(ToString::to_string).collect();
-    if differs.len() > NAMED {
-        said.push(format!("and {} more", differs.len() - NAMED));
-    }
-    said.join("; ")
 }

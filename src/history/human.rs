@@ -33,6 +33,19 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     out
 }
 
+/// A table with lines below its rows. `below` gives those of a row, by its number; they must be safe to show.
+pub(super) fn table_with(head: &[&str], rows: &[Vec<String>], below: impl Fn(usize) -> Vec<String>) -> String {
+    let mut out = String::new();
+    for (i, line) in table(head, rows).lines().enumerate() {
+        let _ = writeln!(out, "{line}");
+        // The first line is the head.
+        for text in i.checked_sub(1).map(&below).into_iter().flatten() {
+            let _ = writeln!(out, "  {text}");
+        }
+    }
+    out
+}
+
 /// The history, for people.
 pub fn history(history: &History) -> String {
     let mut out = String::new();
@@ -65,16 +78,12 @@ fn drills(history: &History) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = history.drills.iter().map(row).collect();
-    let text = table(&["began (UTC)", "scenario", "cluster", "result", "RTO", "RPO", "run"], &rows);
-    let mut out = String::new();
-    // A reason stands below its row.
-    for (i, line) in text.lines().enumerate() {
-        let _ = writeln!(out, "{line}");
-        let run = i.checked_sub(1).and_then(|i| history.drills.get(i));
-        if let Some(run) = run.filter(|run| !run.result.is_conclusive() && !run.why.is_empty()) {
-            let _ = writeln!(out, "  {}", short(&run.why));
-        }
-    }
+    let reason = |i: usize| -> Vec<String> {
+        let run = &history.drills[i];
+        if run.result.is_conclusive() || run.why.is_empty() { vec![] } else { vec![short(&run.why)] }
+    };
+    let head = ["began (UTC)", "scenario", "cluster", "result", "RTO", "RPO", "run"];
+    let mut out = table_with(&head, &rows, reason);
     let counts: Vec<String> = Ended::ALL
         .iter()
         .filter_map(|result| Some(format!("{} {}", history.counts.get(result.label())?, result.label())))
@@ -186,26 +195,20 @@ pub(super) fn chain_lines(chain: &Chain) -> Vec<String> {
 
 fn verification(history: &History) -> String {
     let Some(all) = &history.verification else { return String::new() };
-    let mut out = String::from("\nVerification\n");
     if all.is_empty() {
-        return format!("{out}{NOTHING_COMPARED}\n");
+        return format!("\nVerification\n{NOTHING_COMPARED}\n");
     }
     let row = |v: &super::Verification| {
         let passed = v.passed_at.map_or_else(|| "–".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         vec![v.status.word().to_owned(), v.scenario.clone(), v.cluster.clone(), passed]
     };
     let rows: Vec<Vec<String>> = all.iter().map(row).collect();
-    let text = table(&["status", "scenario", "cluster", "last pass"], &rows);
-    for (i, line) in text.lines().enumerate() {
-        let _ = writeln!(out, "{line}");
-        for because in i.checked_sub(1).and_then(|i| all.get(i)).into_iter().flat_map(|v| &v.because) {
-            let _ = writeln!(out, "  because {}", short(&because.said));
-        }
-    }
+    let reasons =
+        |i: usize| -> Vec<String> { all[i].because.iter().map(|b| format!("because {}", short(&b.said))).collect() };
+    let text = table_with(&["status", "scenario", "cluster", "last pass"], &rows, reasons);
     let count = |status: Status| all.iter().filter(|v| v.status == status).count();
     let counts: Vec<String> = Status::ALL.iter().map(|s| format!("{} {}", count(*s), s.word())).collect();
-    let _ = writeln!(out, "{}", counts.join(", "));
-    out
+    format!("\nVerification\n{text}{}\n", counts.join(", "))
 }
 
 fn predictions(history: &History) -> String {

@@ -1,10 +1,8 @@
 //! The exercises of a history as text for a terminal. Start with [`exercises`].
 
-use std::fmt::Write;
-
 use super::{
     Exercise, History, Tracked, Year,
-    human::{short, table},
+    human::{short, table, table_with},
 };
 
 /// The exercises, their actions, and the programme; empty without exercises.
@@ -27,17 +25,11 @@ fn rows(exercises: &[Exercise]) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = exercises.iter().map(row).collect();
-    let text = table(&["began (UTC)", "playbook", "result", "objectives", "people", "directory"], &rows);
-    let mut out = String::new();
-    // A reason stands below its row.
-    for (i, line) in text.lines().enumerate() {
-        let _ = writeln!(out, "{line}");
-        let exercise = i.checked_sub(1).and_then(|i| exercises.get(i));
-        if let Some(exercise) = exercise.filter(|exercise| !exercise.why.is_empty()) {
-            let _ = writeln!(out, "  {}", short(&exercise.why));
-        }
-    }
-    out
+    let reason = |i: usize| -> Vec<String> {
+        let why = &exercises[i].why;
+        if why.is_empty() { vec![] } else { vec![short(why)] }
+    };
+    table_with(&["began (UTC)", "playbook", "result", "objectives", "people", "directory"], &rows, reason)
 }
 
 fn held(history: &History) -> String {
@@ -68,17 +60,10 @@ fn actions(history: &History) -> String {
         vec![a.id.clone(), a.status_said(), or(&a.due, "no due date"), or(&a.owner, "no owner yet"), short(&a.text)]
     };
     let rows: Vec<Vec<String>> = history.actions.iter().map(row).collect();
-    let text = table(&["id", "status", "due", "owner", "action"], &rows);
-    let mut out = String::from("\nActions\n");
-    for (i, line) in text.lines().enumerate() {
-        let _ = writeln!(out, "{line}");
-        if let Some(action) = i.checked_sub(1).and_then(|i| history.actions.get(i)) {
-            let _ = writeln!(out, "  {}", short(&action.said()));
-        }
-    }
+    let text =
+        table_with(&["id", "status", "due", "owner", "action"], &rows, |i| vec![short(&history.actions[i].said())]);
     let (open, overdue) = history.open_actions();
-    let _ = writeln!(out, "{open} open, {overdue} of them overdue");
-    out
+    format!("\nActions\n{text}{open} open, {overdue} of them overdue\n")
 }
 
 fn programme(history: &History) -> String {

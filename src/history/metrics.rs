@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write};
 
-use super::{Ended, History, Run, Status};
+use super::{Drilled, Ended, History, Judged, Run, Standing, Status};
+use crate::model::{Measure, is_printable};
 
 /// Writes one family of gauges.
 pub(super) struct Family<'a> {
@@ -37,7 +38,7 @@ fn escape(text: &str) -> String {
             '\\' => out.push_str("\\\\"),
             '"' => out.push_str("\\\""),
             '\n' => out.push_str("\\n"),
-            c if !crate::model::is_printable(c) => out.push('\u{fffd}'),
+            c if !is_printable(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -95,15 +96,16 @@ fn exercises(history: &History, out: &mut String) {
     actions.sample(&[("state", "overdue")], overdue);
 }
 
+fn labels(row: &Drilled) -> [(&'static str, &str); 3] {
+    [("scenario", &row.scenario), ("cluster", &row.cluster), ("cluster_uid", &row.cluster_uid)]
+}
+
 fn passes(history: &History, out: &mut String) {
-    let labels = |row: &super::Drilled| {
-        [("scenario", row.scenario.clone()), ("cluster", row.cluster.clone()), ("cluster_uid", row.cluster_uid.clone())]
-    };
     let mut overdue =
         Family::new(out, "drillmaster_scenario_overdue", "", "Whether the next drill is due. Never run counts as due.");
     for row in &history.scenarios {
-        let late = matches!(row.standing, super::Standing::Overdue | super::Standing::NeverRun);
-        overdue.sample(&labels(row).each_ref().map(|(k, v)| (*k, v.as_str())), u8::from(late));
+        let late = matches!(row.standing, Standing::Overdue | Standing::NeverRun);
+        overdue.sample(&labels(row), u8::from(late));
     }
     let mut last = Family::new(
         out,
@@ -113,14 +115,14 @@ fn passes(history: &History, out: &mut String) {
     );
     for row in &history.scenarios {
         if let Some(at) = row.last_pass.as_ref().and_then(|l| l.at) {
-            last.sample(&labels(row).each_ref().map(|(k, v)| (*k, v.as_str())), at.as_second());
+            last.sample(&labels(row), at.as_second());
         }
     }
 }
 
 /// The newest measurement of each expectation.
 fn recoveries(history: &History, out: &mut String) {
-    let mut newest: Vec<(&Run, &super::Judged, crate::model::Measure)> = vec![];
+    let mut newest: Vec<(&Run, &Judged, Measure)> = vec![];
     let mut known = BTreeSet::new();
     for run in history.drills.iter().rev() {
         for judged in &run.judgements {
@@ -139,7 +141,7 @@ fn recoveries(history: &History, out: &mut String) {
         "The newest measured time of each expectation, at both ends of its error bar, and its objective.",
     );
     for (run, judged, m) in newest {
-        for (bound, us) in [("least", m.least_us), ("most", m.most_us), ("objective", m.objective_us)] {
+        for (bound, seconds) in bounds(m) {
             let labels = [
                 ("scenario", run.scenario.as_str()),
                 ("cluster", &run.cluster),
@@ -147,9 +149,15 @@ fn recoveries(history: &History, out: &mut String) {
                 ("expectation", &judged.id),
                 ("bound", bound),
             ];
-            family.sample(&labels, us as f64 / 1e6);
+            family.sample(&labels, seconds);
         }
     }
+}
+
+/// Both ends of an error bar, and the objective, in seconds.
+pub(super) fn bounds(m: Measure) -> [(&'static str, f64); 3] {
+    [("least", m.least_us), ("most", m.most_us), ("objective", m.objective_us)]
+        .map(|(bound, us)| (bound, us as f64 / 1e6))
 }
 
 #[cfg(test)]

@@ -177,33 +177,13 @@ impl<'a> Judge<'a> {
         let row = rows.iter().find(|row| row.scenario == scenario && row.cluster_uid == uid);
         let found = known.and_then(|all| all.iter().find(|k| k.name == scenario));
         let Some(at) = own.iter().rposition(|run| run.result == Ended::Passed) else {
-            let because = own
-                .last()
-                .map(|run| Because::changed(format!("it never passed; the last run, {}, is {}", run.dir, run.result)));
-            let because = because.into_iter().collect();
-            return Verification {
-                scenario,
-                cluster,
-                cluster_uid: uid,
-                status: Status::Never,
-                passed: None,
-                passed_at: None,
-                because,
-            };
+            let said = |run: &&Run| format!("it never passed; the last run, {}, is {}", run.dir, run.result);
+            let because = own.last().map(said).map(Because::changed).into_iter().collect();
+            let (status, passed, passed_at) = (Status::Never, None, None);
+            return Verification { scenario, cluster, cluster_uid: uid, status, passed, passed_at, because };
         };
         let pass = own[at];
-        let mut because = vec![];
-        if let Some(later) = own[at + 1..]
-            .iter()
-            .rev()
-            .find(|run| matches!(run.result, Ended::Failed | Ended::NotProven | Ended::NotRestored))
-        {
-            because.push(Because::changed(format!("a later run, {}, is {}", later.dir, later.result)));
-        }
-        // Its result is not known, and may have been a failure.
-        if let Some(later) = own[at + 1..].iter().rev().find(|run| matches!(run.result, Ended::Damaged | Ended::Open)) {
-            because.push(Because::unknown(format!("a later run, {}, is {}", later.dir, later.result)));
-        }
+        let mut because = since(&own[at + 1..]);
         because.extend(scenario_of(pass, found, known.is_some()));
         if let Some(every) = row.filter(|row| row.standing == Standing::Overdue).and_then(|row| row.every.as_deref()) {
             because.push(Because::changed(format!(
@@ -238,6 +218,16 @@ impl<'a> Judge<'a> {
             .or_insert_with(|| fingerprint(&cluster.object_set, &pass.rests_on));
         then.changes(now).into_iter().map(|c| Because { unknown: c.unknown, said: c.to_string() }).collect()
     }
+}
+
+/// What the runs after the last pass say about it.
+fn since(later: &[&Run]) -> Vec<Because> {
+    let newest = |is: fn(Ended) -> bool| later.iter().rev().find(|run| is(run.result));
+    let said = |run: &&Run| format!("a later run, {}, is {}", run.dir, run.result);
+    let failed = newest(|result| matches!(result, Ended::Failed | Ended::NotProven | Ended::NotRestored));
+    // Its result is not known, and may have been a failure.
+    let unknown = newest(|result| matches!(result, Ended::Damaged | Ended::Open));
+    failed.map(said).map(Because::changed).into_iter().chain(unknown.map(said).map(Because::unknown)).collect()
 }
 
 /// Whether the scenario is still the one that passed.

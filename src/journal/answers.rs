@@ -5,8 +5,11 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunDir, write::hash_line};
-use crate::{files, model::printable};
+use super::RunDir;
+use crate::{
+    files,
+    model::{printable, sha256},
+};
 
 /// The folder of the answers, in the run directory.
 const FOLDER: &str = "answers";
@@ -71,7 +74,7 @@ impl Answer {
 
 /// The name of a gate may have any characters, so the file is named after its hash.
 fn file(gate: &str) -> String {
-    format!("{FOLDER}/{}.json", &hash_line(gate.as_bytes())[..32])
+    format!("{FOLDER}/{}.json", &sha256(gate)[..32])
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::{
 
 use super::{FaultState, IllegalTransition, OutsideChanges, ProbeState, Programs};
 use crate::{
-    event::{Event, Kind, PodView, StepEnd},
+    event::{Event, Kind, PodView, StepEnd, lines_in},
     model::{Exit, FaultId, LeftBecause, Plan, Revert, StepName, StepResult, Told, UpRule, Verb},
 };
 
@@ -247,8 +247,7 @@ impl RunState {
             }
             Kind::LinesRead { data, error, missing, more, .. } => {
                 let before = self.listing.remove(data).unwrap_or(0);
-                let lines = missing.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
-                let lines = lines.fold(before, u64::saturating_add);
+                let lines = before.saturating_add(lines_in(missing));
                 if *more {
                     self.listing.insert(data.clone(), lines);
                 } else {

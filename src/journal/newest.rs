@@ -2,19 +2,15 @@
 //! is. Start with [`NewestRuns::below`].
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Read},
+    fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use serde::Deserialize;
 
-use super::RunDir;
+use super::{RunDir, read::header_line};
 use crate::model::ClusterIdentity;
-
-/// A longer first line is not read.
-const LONGEST: u64 = 4 << 20;
 
 /// The newest run and the newest rehearsal of a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,9 +65,7 @@ pub fn is_rehearsal(dir: &RunDir) -> bool {
 }
 
 fn header(dir: &RunDir) -> Option<Header> {
-    let mut line = vec![];
-    BufReader::new(File::open(dir.journal()).ok()?.take(LONGEST)).read_until(b'\n', &mut line).ok()?;
-    serde_json::from_slice::<Line>(&line).ok().map(|line| line.event)
+    serde_json::from_slice::<Line>(&header_line(dir)?).ok().map(|line| line.event)
 }
 
 #[cfg(test)]
@@ -84,7 +78,7 @@ mod tests {
         let cluster = serde_json::json!({"name": "c", "context": "c", "uid": "", "server": "", "version": "", "flavour": flavour});
         let line = serde_json::json!({"event": {"kind": "RunStarted", "clusters": [cluster]}});
         fs::write(dir.join("journal.jsonl"), format!("{line}\n")).expect("a journal");
-        let file = File::options().write(true).open(dir.join("journal.jsonl")).expect("a journal");
+        let file = fs::File::options().write(true).open(dir.join("journal.jsonl")).expect("a journal");
         file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(day * 86400)).expect("a time");
     }
 

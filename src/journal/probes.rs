@@ -40,9 +40,7 @@ impl ProbeState {
         if run.lost {
             // The probe could not observe the service, so it is neither up nor down, and a row of successes does not
             // continue across this time.
-            self.streak = 0;
-            self.streak_from = None;
-            self.up_since = None;
+            self.end_streak();
             return None;
         }
         self.last_us = self.last_us.max(run.to_us);
@@ -50,13 +48,12 @@ impl ProbeState {
         if !run.ok {
             self.failures += u64::from(run.n);
             self.error.clone_from(&run.error);
-            self.streak = 0;
-            self.streak_from = None;
-            self.up_since = None;
+            self.end_streak();
             self.down_since.get_or_insert(run.from_us);
             return None;
         }
-        self.streak += run.n;
+        // A forged journal may have any numbers.
+        self.streak = self.streak.saturating_add(run.n);
         let from = *self.streak_from.get_or_insert(run.from_us);
         let stable = self.streak >= rule.successes && run.to_us.saturating_sub(from) >= rule.over.micros();
         if stable && self.up_since.is_none() {
@@ -64,6 +61,11 @@ impl ProbeState {
             return self.down_since.take().map(|down| Stretch { from_us: down, to_us: Some(from) });
         }
         None
+    }
+
+    /// The row of successes is over.
+    fn end_streak(&mut self) {
+        (self.streak, self.streak_from, self.up_since) = (0, None, None);
     }
 }
 
@@ -93,6 +95,14 @@ mod tests {
         let ended = probe.add(&run(24, 30, 7, true), &RULE);
         // The outage lasts from the first failure to the first success of the row that was long enough.
         assert_eq!(ended, Some(Stretch { from_us: 11_000_000, to_us: Some(24_000_000) }));
+    }
+
+    #[test]
+    fn a_row_of_any_length_can_be_counted() {
+        let mut probe = ProbeState::default();
+        probe.add(&run(0, 10, u32::MAX, true), &RULE);
+        probe.add(&run(11, 20, u32::MAX, true), &RULE);
+        assert_eq!(probe.up_since, Some(0));
     }
 
     #[test]

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::event::{Continues, Event, Kind};
 
+/// A longer first line is not a header: looking for one must not fill the memory.
+const LONGEST_HEADER: u64 = 4 << 20;
+
 /// Why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -85,8 +88,13 @@ pub fn follow(dir: &RunDir, mut take: impl FnMut(Event, EventPlace<'_>)) -> Resu
 
 /// The first event of a journal, which is its header. The rest is not read.
 pub fn header(dir: &RunDir) -> Option<Event> {
+    serde_json::from_slice(&header_line(dir)?).ok()
+}
+
+/// The line of the header. A link in place of the journal is not followed.
+pub(super) fn header_line(dir: &RunDir) -> Option<Vec<u8>> {
     let file = segment::open(&dir.0, 1).ok()?;
-    serde_json::from_slice(&first_line(&mut BufReader::new(file)).ok()??).ok()
+    first_line(&mut BufReader::new(file.take(LONGEST_HEADER))).ok()?
 }
 
 /// Takes each event, in order, with its place.

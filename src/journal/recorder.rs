@@ -14,7 +14,7 @@ use tokio::sync::broadcast;
 use super::{IllegalTransition, Journal, Late, RunState, WriteError};
 use crate::{
     event::{Event, Kind},
-    model::{Finding, Fingerprint, Redactor, Remedy, Reviewed, Told},
+    model::{Finding, Fingerprint, Redactor, Remedy, Reviewed, Told, with_causes},
 };
 
 type Now = Box<dyn Fn() -> (u64, Timestamp) + Send + Sync>;
@@ -60,7 +60,7 @@ impl Broken {
     }
 
     fn unwritten(error: &WriteError) -> Self {
-        Self { fenced: matches!(error, WriteError::Fenced { .. }), why: error.to_string() }
+        Self { fenced: matches!(error, WriteError::Fenced { .. }), why: with_causes(error) }
     }
 }
 
@@ -265,5 +265,17 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_cannot_be_written_says_why() {
+        let source = std::io::Error::other("the disk is full");
+        let broken = Broken::unwritten(&WriteError::Io { path: "journal.jsonl".into(), source });
+        assert_eq!(broken.why, "cannot write the journal journal.jsonl: the disk is full");
     }
 }

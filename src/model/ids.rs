@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use super::sha256;
 
 /// The label of every object that a drill creates; its value is the run.
 pub const RUN_LABEL: &str = "drillmaster.dev/run";
@@ -65,9 +66,8 @@ pub fn backup_name(run: &str, step: &str) -> String {
         return name.trim_end_matches('-').to_owned();
     }
     // Two steps with the same beginning must not get the same name.
-    let hash = Sha256::digest(step);
     let name: String = name.chars().take(BACKUP_NAME - 5).collect();
-    format!("{}-{:02x}{:02x}", name.trim_end_matches('-'), hash[0], hash[1])
+    format!("{}-{}", name.trim_end_matches('-'), &sha256(step)[..4])
 }
 
 /// Whether a run may have this name. It becomes the name of a directory and of an object.
@@ -87,9 +87,8 @@ pub fn run_name(words: &str) -> String {
     if name == words {
         return name;
     }
-    let hash = Sha256::digest(words.as_bytes());
     let name = if name.is_empty() { "run" } else { &name };
-    format!("{name}-{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2])
+    format!("{name}-{}", &sha256(words)[..6])
 }
 
 impl FaultId {

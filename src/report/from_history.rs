@@ -50,6 +50,7 @@ pub(super) fn undo_log(history: &History) -> Vec<UndoLine> {
                 FaultState::Stuck => "STUCK: a person has to put it back".to_owned(),
                 _ => "OPEN".to_owned(),
             },
+            is_open: f.state.is_open(),
             at: f.closed.as_ref().map(|(t, _)| *t as f64 / 1e6),
             evidence: f.closed.as_ref().map(|(_, e)| e.to_string()).unwrap_or_default(),
             // What is kept on purpose is listed under "Left behind", with the commands to remove it.
@@ -102,7 +103,7 @@ pub(super) fn unexpected(history: &History) -> Vec<String> {
 
 /// Adds what limits the meaning of the result.
 pub(super) fn caveats(story: &mut Story, history: &History) {
-    if story.flavour == "simulated" {
+    if story.is_rehearsal() {
         story.caveats.push(
             "This was a simulated cluster. It shows how a drill would go, but proves nothing; docs/fidelity.md lists the limits of the simulation."
                 .into(),

@@ -45,11 +45,8 @@ pub fn junit(story: &Story) -> String {
     }
     let mut undo = TestSuite::new("undo");
     for u in &story.undo_log {
-        let mut status = if u.commands.is_empty() {
-            TestCaseStatus::success()
-        } else {
-            TestCaseStatus::non_success(NonSuccessKind::Failure)
-        };
+        let mut status =
+            if u.is_open { TestCaseStatus::non_success(NonSuccessKind::Failure) } else { TestCaseStatus::success() };
         status.set_message(clean(&u.evidence));
         undo.add_test_case(TestCase::new(clean(&u.fault), status));
     }

@@ -3,8 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, BufRead, BufReader, Read},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -16,18 +15,15 @@ use super::{
     story::story_of,
 };
 use crate::{
-    event::{Event, Kind},
+    event::Kind,
     evidence::{Sealed, check},
-    files,
-    journal::RunDir,
+    journal::{RunDir, header},
     model::{Head, is_run_name},
     verdict::ReadRun,
 };
 
 /// How many runs are looked at, from the newest to the oldest.
 const RUNS: usize = 50;
-/// A longer first line is not a header.
-const LONGEST_LINE: u64 = 1 << 20;
 /// A larger journal is not read for a comparison.
 const LARGEST: u64 = 16 << 20;
 /// So many drills before the last one are shown as a trend, if their journals are not larger than this together.
@@ -101,7 +97,7 @@ impl Earlier {
             let Some(head) = next.take().filter(|head| is_run_name(&head.run)) else { break };
             let there = RunDir(runs.join(&head.run));
             let known = self.known(&there.0);
-            let header = known.header.get_or_init(|| Header::of(&first_line(&there.journal())?.event));
+            let header = known.header.get_or_init(|| Header::of(&header(&there)?.event));
             let Some(header) = header else { break };
             if header.scenario == own.scenario {
                 let largest = if all.is_empty() { LARGEST } else { room };
@@ -150,13 +146,4 @@ impl Header {
             _ => None,
         }
     }
-}
-
-fn first_line(path: &Path) -> Option<Event> {
-    if fs::symlink_metadata(path).ok()?.is_symlink() {
-        return None;
-    }
-    let mut line = String::new();
-    BufReader::new(files::regular(path).ok()?.take(LONGEST_LINE)).read_line(&mut line).ok()?;
-    serde_json::from_str(&line).ok()
 }

@@ -1,7 +1,7 @@
 //! One plain line for an event, for logs and for `drillmaster log`.
 
 use crate::{
-    event::{Event, Kind, Unseen},
+    event::{Event, Kind, Unseen, lines_in},
     model::{Finding, FindingState, Outcome, Role, printable},
 };
 
@@ -182,10 +182,7 @@ fn describe(kind: &Kind) -> Option<String> {
         Kind::LinesRead { data, error, .. } if !error.is_empty() => format!("  cannot read log {data}: {error}"),
         Kind::LinesRead { data, missing, damaged, more, .. } => {
             let more = if *more { " (more in the next event)" } else { "" };
-            let lost: u64 = missing
-                .iter()
-                .map(|(from, to)| to.saturating_sub(*from).saturating_add(1))
-                .fold(0, u64::saturating_add);
+            let lost = lines_in(missing);
             format!("  log {data} was read: {lost} acknowledged lines missing{more}, {damaged} damaged")
         }
         Kind::SourceLost { source, why, .. } => format!("  {source} does not answer: {why}"),

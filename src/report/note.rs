@@ -11,7 +11,7 @@ use crate::journal::RunDir;
 /// What a note is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "Field::asks says what each one is")]
+#[expect(missing_docs, reason = "Field::ALL says what each one is")]
 pub enum Field {
     Sponsor,
     Director,

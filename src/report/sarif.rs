@@ -35,8 +35,9 @@ pub fn sarif(story: &Story) -> String {
     for f in story.findings.iter().filter(|f| f.refuses()) {
         results.push(result(story, "preflight-refused", &f.check, &format!("{}; {}", f.observed, f.fix)));
     }
-    for u in story.undo_log.iter().filter(|u| !u.commands.is_empty()) {
-        results.push(result(story, "not-put-back", &u.target, &format!("to do it by hand: {}", u.commands.join("; "))));
+    for u in story.undo_log.iter().filter(|u| u.is_open) {
+        let by_hand = if u.commands.is_empty() { "no command is known".to_owned() } else { u.commands.join("; ") };
+        results.push(result(story, "not-put-back", &u.target, &format!("to do it by hand: {by_hand}")));
     }
     let passed = match story.other_rules {
         Some(_) => 0,

@@ -156,6 +156,9 @@ pub struct UndoLine {
     pub target: String,
     /// The state of the fault.
     pub state: String,
+    /// Whether it is not undone, so that a person has to look at it.
+    #[serde(skip)]
+    pub is_open: bool,
     /// Seconds after the start of the run.
     pub at: Option<f64>,
     /// What was observed.

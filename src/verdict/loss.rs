@@ -8,7 +8,7 @@ use super::{
     window::{EndedBy, Window},
 };
 use crate::{
-    event::LineRun,
+    event::{LineRun, lines_in},
     model::{Evidence, LossExpectation, Measure, Measured, Outcome, StepResult, Told},
 };
 
@@ -125,8 +125,7 @@ impl Lost {
 
 impl Reading {
     fn lost(&self) -> u64 {
-        let lines = self.missing.iter().map(|(from, to)| to.saturating_add(1).saturating_sub(*from));
-        lines.fold(0, u64::saturating_add)
+        lines_in(&self.missing)
     }
 }
 

@@ -13,7 +13,8 @@ impl Series {
         }
     }
 
-    /// The value at an instant.
+    /// The value at an instant: the last one that was pushed with an earlier time. This looks at one after another and
+    /// not at the middle first, because times can run backwards: a session on another machine has another clock.
     pub fn at(&self, us: u64) -> Option<i64> {
         self.0.iter().rev().find(|(t, _)| *t <= us).map(|(_, v)| *v)
     }

@@ -4,7 +4,7 @@ use super::{found::Differs, verify};
 use crate::{
     exercise::{ExerciseError, ExercisePhase, Verdict, Whole, check_exercise, drill_folder},
     journal::RunDir,
-    model::{Exit, printable},
+    model::{Exit, is_run_name, printable, with_causes},
 };
 
 /// The result of checking an exercise.
@@ -66,16 +66,16 @@ fn drill(dir: &RunDir, stage: &str, run: &str, found: &mut VerifiedExercise) {
     let wrong = |what: &str| Differs { place: folder.display().to_string(), what: what.to_owned() };
     // A link in place of a folder or of the run could lead to any other run.
     let run_dir = folder.join(run);
-    if !crate::model::is_run_name(stage) {
+    if !is_run_name(stage) {
         return;
     }
     let linked = [&folder, &run_dir].into_iter().any(|path| path.is_symlink());
-    if !crate::model::is_run_name(run) || linked || !run_dir.is_dir() {
+    if !is_run_name(run) || linked || !run_dir.is_dir() {
         found.differs.push(wrong(&format!("the run directory {} is missing, or is a link", printable(run))));
         return;
     }
     match verify(&RunDir(run_dir)) {
-        Err(error) => found.differs.push(wrong(&error.to_string())),
+        Err(error) => found.differs.push(wrong(&with_causes(&error))),
         Ok(verified) => {
             let open = verified.progress.open();
             let by_others = verified.reading.again().standing.words();

@@ -1,8 +1,7 @@
 //! The samples of probes: each segment that the journal names must be in the file that the journal names, byte for
 //! byte.
 
-use drillmaster::event::Kind;
-use sha2::{Digest, Sha256};
+use drillmaster::{event::Kind, model::sha256 as hash};
 
 use super::rehearsal::{Rehearsal, cluster, on_paused_time, scenario};
 
@@ -31,8 +30,7 @@ fn probes_whose_names_look_alike_have_files_of_their_own() {
             let (from, to) = range.split_once('-').unwrap();
             let text = std::fs::read(samples.join(name)).unwrap();
             let part = &text[from.parse().unwrap()..to.parse().unwrap()];
-            let digest: String = Sha256::digest(part).iter().map(|b| format!("{b:02x}")).collect();
-            assert_eq!(*sha256, digest, "{probe}: {file}");
+            assert_eq!(*sha256, hash(part), "{probe}: {file}");
             assert_eq!(files.entry(name.to_owned()).or_insert_with(|| probe.clone()), probe, "{name} is shared");
         }
         assert_eq!(files.len(), loaded.scenario.probes.len());

@@ -10,13 +10,12 @@ use std::{
 use drillmaster::{
     engine::{self, ClusterAccess, Options, begin, prepare_in},
     journal::{RunDir, read},
-    model::Exit,
+    model::{Exit, sha256},
     plan::hash_of_written,
     report,
     verify::{Progress, neighbours, verify},
 };
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::rehearsal::{Rehearsal, acted, cluster, on_paused_time, scenario, scenario_text};
 
@@ -153,7 +152,7 @@ fn chained(lines: Vec<Value>) -> String {
             line["event"]["up_to"] = (seq - 1).into();
         }
         let whole = line.to_string();
-        prev = Sha256::digest(whole.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        prev = sha256(&whole);
         text += &(whole + "\n");
     }
     text
@@ -244,7 +243,7 @@ fn a_forged_session_is_refused() {
     let kept = Kept::failed();
     let text = std::fs::read_to_string(kept.dir.journal()).unwrap();
     let last = text.lines().last().unwrap();
-    let hash: String = Sha256::digest(last.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    let hash = sha256(last);
     let mut lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let seq = lines.len();
     pass(&mut lines);
@@ -258,7 +257,7 @@ fn a_forged_session_is_refused() {
         line["epoch"] = 2.into();
         line["seq"] = (seq + i).into();
         line["prev"] = prev.into();
-        prev = Sha256::digest(line.to_string().as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+        prev = sha256(line.to_string());
         forged += &(line.to_string() + "\n");
     }
     std::fs::write(kept.dir.file("journal.2.jsonl"), forged).unwrap();

@@ -124,7 +124,7 @@ const ROOTS: [&str; 13] = [
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "action.yml",
-    "build.rs",
+    "build",
     "docs",
     "kind-configs",
     "playbooks",

@@ -10,7 +10,7 @@ use crate::{
     event::is_alertmanager,
     model::FindingState,
     report::{
-        AUDIT_LOG, UndoLine,
+        AUDIT_LOG,
         words::{Word, back as w, frame, head, say},
     },
 };
@@ -99,7 +99,7 @@ pub(super) fn back(c: &Context<'_>) -> Section {
             Text::new(Ref::back(i).0),
             u.fault.clone().into(),
             u.target.clone().into(),
-            Text::new(u.state.clone()).tone(if is_open(u) { Tone::Bad } else { Tone::Plain }),
+            Text::new(u.state.clone()).tone(if u.is_open { Tone::Bad } else { Tone::Plain }),
             u.at.map_or("–".to_owned(), |at| format!("{at:.1} s")).into(),
             u.evidence.clone().into(),
         ])
@@ -114,7 +114,7 @@ pub(super) fn back(c: &Context<'_>) -> Section {
     blocks.push(Block::Table(sides(c)));
     let undo = Table::new(say!(words, w::UNDO_LOG), head, undo.collect());
     blocks.push(Block::Table(undo.or(say!(words, w::NOTHING_CHANGED)).bounded(words, Table::MOST)));
-    let open = c.story.undo_log.iter().filter(|u| is_open(u)).take(Table::MOST);
+    let open = c.story.undo_log.iter().filter(|u| u.is_open).take(Table::MOST);
     blocks.extend(open.map(|u| {
         Block::Commands(Commands {
             title: say!(words, w::BY_HAND, u.fault, u.target),
@@ -144,10 +144,6 @@ fn of_outside(c: &Context<'_>) -> String {
         None => say!(c.words, w::NO_AUDIT_LOG),
     };
     if c.story.blind.is_empty() { said } else { say!(c.words, w::GAPS, said) }
-}
-
-fn is_open(u: &UndoLine) -> bool {
-    !u.commands.is_empty() || u.state == "OPEN"
 }
 
 /// The rows of changes that are not undone.
