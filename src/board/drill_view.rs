@@ -8,10 +8,11 @@ use serde::Serialize;
 
 use super::{
     clocks::{Stopwatch, stopwatches},
-    fold::{AlertTimes, DrillFold, DrillTime},
+    fold::{AlertTimes, DrillFold},
 };
 use crate::{
     event::{PodView, StepEnd},
+    exercise::Timing,
     model::Expectation,
 };
 
@@ -163,11 +164,13 @@ impl DrillView {
 fn clock(fold: &DrillFold, standing: Standing, now: Timestamp) -> DrillClock {
     let since = |began: Timestamp| u64::try_from(now.duration_since(began).as_micros()).unwrap_or(0);
     let lives = matches!(standing, Standing::Running | Standing::Stopping);
-    let (now_us, pace) = match (fold.time, fold.began) {
-        _ if !lives => (fold.ended_us.unwrap_or(fold.state.last_us), 0.0),
-        (DrillTime::Wall, Some(began)) => (since(began).max(fold.state.last_us), 1.0),
-        (DrillTime::Paced(began, pace), _) => (((since(began) as f64 * pace) as u64).max(fold.state.last_us), pace),
-        (DrillTime::Events | DrillTime::Wall, _) => (fold.state.last_us, 0.0),
+    let last_us = fold.state.last_us;
+    let (now_us, pace) = match (fold.time.timing, fold.began) {
+        _ if !lives => (fold.ended_us.unwrap_or(last_us), 0.0),
+        _ if fold.time.jumps => (last_us, 0.0),
+        (Timing::Simulated(began, pace), _) => (((since(began) as f64 * pace) as u64).max(last_us), pace),
+        (Timing::Wall, Some(began)) => (since(began).max(last_us), 1.0),
+        (Timing::Wall, None) => (last_us, 0.0),
     };
     DrillClock { now_us, at_ms: now.as_millisecond(), pace }
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     event::{Event, Kind, ProbeRun, StepEnd, is_alertmanager},
+    exercise::{At, Timing},
     journal::RunState,
     model::{ClusterIdentity, FaultId, Judgement, StepName},
     report::event_words,
@@ -59,42 +60,38 @@ pub(super) struct DrillFold {
     pub ended_us: Option<u64>,
     pub stopping: bool,
     pub log: Log,
-    /// How the time of the drill is known.
     pub time: DrillTime,
     /// Something happened that an exercise writes down, or that a decision waits for.
     pub news: bool,
 }
 
 /// How the time of a drill is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum DrillTime {
-    /// It is the wall clock.
-    Wall,
-    /// It began at this time of the exercise, and goes so many times as fast.
-    Paced(Timestamp, f64),
-    /// Nobody knows how fast it goes: the newest event tells the time.
-    #[default]
-    Events,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DrillTime {
+    /// How it becomes the time that the log shows.
+    pub timing: Timing,
+    /// Nobody knows how fast it goes, such as in a rehearsal without people: the newest event tells the time.
+    pub jumps: bool,
+}
+
+impl Default for DrillTime {
+    fn default() -> Self {
+        Self { timing: Timing::Wall, jumps: true }
+    }
 }
 
 impl DrillTime {
     /// When an event happened, for people.
     fn of(self, event: &Event) -> Timestamp {
-        match self {
-            Self::Paced(began, pace) if pace > 0.0 => {
-                let us = (event.t_us as f64 / pace).min(1e15);
-                began.saturating_add(SignedDuration::from_micros(us as i64)).unwrap_or(began)
-            }
-            _ => event.at,
-        }
+        self.timing.of(At { wall: event.at, us: event.t_us })
     }
 }
 
 impl DrillFold {
-    /// Begins again, with the next edition of the log.
+    /// Forgets the events, because all of them come again.
     pub(super) fn again(&mut self) {
         let mut log = std::mem::take(&mut self.log);
-        log.again();
+        log.clear();
         *self = Self { log, news: true, time: self.time, ..Self::default() };
     }
 
@@ -254,4 +251,21 @@ fn is_story(kind: &Kind) -> bool {
             | Kind::HolderLives { .. }
             | Kind::Noted { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clock of a simulated cluster starts on a day of its own.
+    #[test]
+    fn the_log_has_the_time_of_the_exercise() {
+        let opened: Timestamp = "2026-12-03T09:00:00Z".parse().expect("a time");
+        let time = DrillTime { timing: Timing::Simulated(opened, 1.0), jumps: true };
+        let mut fold = DrillFold { time, ..DrillFold::default() };
+        let event = Kind::Noted { text: "x".into() };
+        let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
+        fold.take(&Event { seq: 0, at, t_us: 5_000_000, epoch: 1, prev, must: false, event });
+        assert_eq!(fold.log.lines[0].at_ms, opened.as_millisecond() + 5_000);
+    }
 }

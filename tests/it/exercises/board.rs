@@ -162,7 +162,7 @@ impl Room {
 
     /// What a browser with the token of this role sees now: the text of the first message, and its content.
     fn sees(&mut self, role: Role) -> (String, Value) {
-        self.source.look();
+        self.source.refresh();
         let (status, text) = self.get("/events", &self.tokens[&role]);
         assert_eq!(status, StatusCode::OK);
         let data = text.strip_prefix("data:").unwrap_or_else(|| panic!("{text}")).trim();
@@ -345,7 +345,7 @@ fn the_run_of_a_drill_is_shown_and_takes_no_command() {
     let dir = desk.path("runs/zone-outage-small-shop-seed-1");
     let before = fs::read(dir.join("journal.jsonl")).unwrap();
     let mut source = Source::open(&dir, now).unwrap();
-    source.look();
+    source.refresh();
     assert!(!source.is_exercise());
     let token = drillmaster::exercise::new_token("viewer");
     let keys = Keys::Run(drillmaster::exercise::TokenHash::of(&token));
@@ -395,7 +395,7 @@ fn a_stopwatch_follows_the_drill() {
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("journal.jsonl"), text).unwrap();
         let mut source = Source::open(&dir, now).unwrap();
-        source.look();
+        source.refresh();
         let view = source.team().borrow().view();
         let view: Value = serde_json::from_str(&view).unwrap();
         let watch = view["drill"]["watches"].as_array().unwrap().iter().find(|w| w["counts"] == "rto").unwrap().clone();
