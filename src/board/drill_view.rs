@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{PodView, StepEnd},
     exercise::Timing,
-    model::Expectation,
+    model::{Expectation, unmarked},
 };
 
 /// More alerts are only counted.
@@ -143,7 +143,7 @@ impl DrillView {
         let (alerts, hidden) = alerts(fold);
         Self {
             run: fold.run.clone(),
-            title: fold.title.clone(),
+            title: unmarked(&fold.title).to_owned(),
             rehearsal: fold.rehearsal,
             standing,
             ended: fold.state.ended.map(|exit| exit.meaning().to_owned()).unwrap_or_default(),

@@ -65,7 +65,7 @@ const STANDING = {
 
 export function drill(d) {
   return section("Drill", "full",
-    el("h3", null, d.title || d.run, d.rehearsal && " (rehearsal, nothing real is tested)"),
+    el("h3", null, d.title || d.run),
     el("p", { class: d.standing === "dead" ? "alarm" : "" }, d.standing === "ended" ? `ended: ${d.ended}` : STANDING[d.standing], ` · run ${d.run} · `,
       live("b", null, () => long(drillNow(d.clock) / 1e6)), d.openFaults ? ` · ${d.openFaults} faults are open` : " · nothing is broken"),
     d.blind && el("p", { class: "alarm" }, "THE API SERVER CANNOT BE REACHED: zones, nodes and pods are as they were last seen"),

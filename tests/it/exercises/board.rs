@@ -357,6 +357,11 @@ fn the_run_of_a_drill_is_shown_and_takes_no_command() {
     let message: Value = serde_json::from_str(text.strip_prefix("data:").unwrap()).unwrap();
     let drill = &message["view"]["drill"];
     assert_eq!((&drill["standing"], &drill["rehearsal"]), (&json!("ended"), &json!(true)));
+    assert!(
+        !drill["title"].as_str().unwrap().contains("REHEARSAL"),
+        "the page has the mark elsewhere: {}",
+        drill["title"]
+    );
     let zones = drill["zones"].as_array().unwrap();
     assert!(zones.len() == 3 && zones.iter().all(|zone| zone["nodesReady"] == zone["nodes"]), "{zones:?}");
     let watches = drill["watches"].as_array().unwrap();
