@@ -11,7 +11,7 @@ use super::{
     fold::{AlertTimes, DrillFold},
 };
 use crate::{
-    event::{PodView, StepEnd},
+    event::StepEnd,
     exercise::Timing,
     model::{Expectation, unmarked},
 };
@@ -184,8 +184,9 @@ fn zones(fold: &DrillFold) -> Vec<ZoneView> {
         view.nodes_ready += usize::from(node.ready == "True");
         view.cordoned += usize::from(node.unschedulable);
     }
+    // A job that has ended is not a pod that is missing.
     let mut unplaced = ZoneView { zone: "on no node".into(), ..ZoneView::default() };
-    for pod in fold.state.pods.values().filter(|pod| runs(pod)) {
+    for pod in fold.state.pods.values().filter(|pod| !pod.is_finished()) {
         let view = match nodes.get(&pod.node) {
             Some(node) => zones.entry(&node.zone).or_default(),
             None => &mut unplaced,
@@ -202,11 +203,6 @@ fn zones(fold: &DrillFold) -> Vec<ZoneView> {
         all.push(unplaced);
     }
     all
-}
-
-/// A job that is done is not a pod that is missing.
-fn runs(pod: &PodView) -> bool {
-    !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
 }
 
 fn probes(fold: &DrillFold, now_us: u64) -> Vec<ProbeStrip> {
@@ -288,7 +284,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Event, Kind};
+    use crate::event::{Event, Kind, PodView};
 
     fn add(fold: &mut DrillFold, t_us: u64, kind: Kind) {
         let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());

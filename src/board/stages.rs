@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::exercise::{
-    Act, Does, ItemState, KnownExercise, Note, Playbook, Role, Stage, StageEnd, State, TokenHash, deadline, due_at,
-    plus, schedule,
+    Act, Does, ItemState, KnownExercise, Note, Playbook, Role, Slot, Stage, StageEnd, State, TokenHash, deadline,
+    due_at, plus, schedule,
 };
 
 /// How many notes are shown. The log has all of them.
@@ -161,11 +161,9 @@ pub(super) fn stages(known: &KnownExercise) -> Vec<StageView> {
     let p = &known.loaded.playbook;
     let began = known.state.started.as_ref().map(|(at, _)| *at).or(known.state.planned);
     let slots = schedule(p, &known.loaded.uses);
-    let view = |(stage, slot): (&Stage, crate::exercise::Slot)| {
+    let view = |(stage, slot): (&Stage, Slot)| {
         let own = known.state.stage_of(&stage.id);
         let (sort, text, go_if, answers) = words(stage);
-        let limit = stage.gate.as_ref().map(|g| g.within).or_else(|| stage.manual.as_ref().and_then(|m| m.within));
-        let over = own.opened.zip(limit).and_then(|(opened, within)| deadline(&known.state, opened, within));
         StageView {
             item: ItemRef::of(&known.state, &stage.id),
             id: stage.id.clone(),
@@ -177,7 +175,7 @@ pub(super) fn stages(known: &KnownExercise) -> Vec<StageView> {
             takes_s: stage.planned().0.as_secs(),
             opened_ms: own.opened.map(Timestamp::as_millisecond),
             ended_ms: own.ended.map(Timestamp::as_millisecond),
-            until_ms: over.filter(|_| own.is_open()).map(Timestamp::as_millisecond),
+            until_ms: stage_until(&known.state, stage),
             end: own.end,
             detail: known.people.named(&own.detail),
             answers: answers.filter(|_| own.is_open()).map(|role| who_acts(known, &[role])).unwrap_or_default(),
@@ -227,7 +225,7 @@ pub(super) fn items(known: &KnownExercise, open: Option<&Stage>) -> Vec<ItemView
             Does::Manual(_) | Does::Decide(_) => &[view.role],
         };
         let answers = who_acts(known, roles);
-        Some(ItemView { when: item.after.words(), until_ms: until(&known.state, &own, does), answers, ..view })
+        Some(ItemView { when: item.after.words(), until_ms: item_until(&known.state, &own, does), answers, ..view })
     });
     let added = known.state.added.iter().map(|added| {
         let text = known.people.named(&added.text);
@@ -257,7 +255,7 @@ fn empty(known: &KnownExercise, id: &str, sort: &'static str, role: Role, text: 
         until_ms: None,
         open: own.is_open(),
         ended: own.end.map_or("", |end| end.words()),
-        answer: [own.option.as_str(), &known.people.named(&own.answer)].join(" ").trim().to_owned(),
+        answer: answer_words(known, &own.option, &own.answer),
     }
 }
 
@@ -275,8 +273,20 @@ fn who_acts(known: &KnownExercise, roles: &[Role]) -> Vec<Role> {
     all
 }
 
+/// An answer: the option that was chosen, and what was said with it.
+pub(super) fn answer_words(known: &KnownExercise, option: &str, said: &str) -> String {
+    [option, &known.people.named(said)].join(" ").trim().to_owned()
+}
+
+/// Until when an open stage can be answered in time.
+pub(super) fn stage_until(state: &State, stage: &Stage) -> Option<i64> {
+    let own = state.stage_of(&stage.id);
+    let limit = stage.gate.as_ref().map(|g| g.within).or_else(|| stage.manual.as_ref().and_then(|m| m.within));
+    deadline(state, own.opened.filter(|_| own.is_open())?, limit?).map(Timestamp::as_millisecond)
+}
+
 /// Until when an open item can be answered in time.
-pub(super) fn until(state: &State, own: &ItemState, does: Does<'_>) -> Option<i64> {
+pub(super) fn item_until(state: &State, own: &ItemState, does: Does<'_>) -> Option<i64> {
     let (began, within) = match does {
         Does::Inject(inject) => (own.given, inject.within),
         Does::Manual(task) => (own.due, task.within),
@@ -306,4 +316,26 @@ pub(super) fn next(known: &KnownExercise) -> Next {
         })
     });
     Next { gate, inject }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::exercise::StageState;
+
+    /// Otherwise the page of a gate that was answered would count how late the answer is.
+    #[test]
+    fn a_stage_that_ended_has_no_time_limit() {
+        let gate = json!({"ask": "player", "question": "x", "within": "15m", "default": "go"});
+        let stage = json!({"id": "go", "owner": "director", "gate": gate});
+        let stage: Stage = serde_json::from_value(stage).expect("a stage");
+        let mut state = State::default();
+        let opened = StageState { opened: Some(Timestamp::UNIX_EPOCH), ..StageState::default() };
+        state.stages.insert("go".into(), opened.clone());
+        assert_eq!(stage_until(&state, &stage), Some(900_000));
+        state.stages.insert("go".into(), StageState { end: Some(StageEnd::Done), ..opened });
+        assert_eq!(stage_until(&state, &stage), None);
+    }
 }
