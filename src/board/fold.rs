@@ -6,21 +6,17 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    alerts::Alerts,
     log::{Log, LogLine},
     strip::Strip,
 };
 use crate::{
-    event::{Event, Kind, ProbeRun, StepEnd, is_alertmanager},
+    event::{Event, Kind, ProbeRun, StepEnd},
     exercise::{At, Timing},
     journal::RunState,
     model::{ClusterIdentity, FaultId, Judgement, StepName},
     report::event_words,
 };
-
-/// More chains of alerts are only counted.
-const MOST_ALERTS: usize = 10_000;
-/// The labels that name the target of an alert, the most exact first.
-const TARGETS: [&str; 8] = ["pod", "node", "instance", "service", "deployment", "namespace", "zone", "job"];
 
 /// A step, in the time of the drill.
 #[derive(Clone, Debug, Default)]
@@ -28,16 +24,6 @@ pub(super) struct StepTimes {
     pub from_us: Option<u64>,
     pub end: Option<(u64, StepEnd)>,
     pub waiting: String,
-}
-
-/// One alert for one target: when it got how far, in the time of the drill.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AlertTimes {
-    pub pending_us: Option<u64>,
-    pub firing_us: Option<u64>,
-    pub received_us: Option<u64>,
-    pub suppressed: bool,
-    pub gone_us: Option<u64>,
 }
 
 /// A drill so far.
@@ -50,9 +36,7 @@ pub(super) struct DrillFold {
     pub state: RunState,
     pub steps: BTreeMap<StepName, StepTimes>,
     pub strips: BTreeMap<String, Strip>,
-    pub alerts: BTreeMap<(String, String), AlertTimes>,
-    /// Alerts that are not among them, because there are too many.
-    pub more_alerts: usize,
+    pub alerts: Alerts,
     /// When the undo of a step's faults began.
     pub healed_us: BTreeMap<StepName, u64>,
     pub waits: Option<(String, String)>,
@@ -115,7 +99,7 @@ impl DrillFold {
             Kind::GateOpened { step, prompt, .. } => self.waits = Some((step.0.clone(), prompt.to_string())),
             Kind::GateAnswered { .. } => self.waits = None,
             Kind::ProbeSegment { probe, runs, .. } => self.probed(event, probe, runs),
-            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alert(event),
+            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alerts.take(event),
             Kind::StepStarted { .. } | Kind::StepProgress { .. } | Kind::StepFinished { .. } => self.step(event),
             _ => {}
         }
@@ -166,38 +150,6 @@ impl DrillFold {
                 _ => continue,
             };
             self.log.add([LogLine::new(at, "probe", said)]);
-        }
-    }
-
-    fn alert(&mut self, event: &Event) {
-        let (Kind::AlertSeen { source, name, labels, .. } | Kind::AlertGone { source, name, labels }) = &event.event
-        else {
-            return;
-        };
-        let target = TARGETS.iter().find_map(|label| labels.get(*label)).cloned().unwrap_or_default();
-        let key = (name.clone(), target);
-        if !self.alerts.contains_key(&key) && self.alerts.len() >= MOST_ALERTS {
-            self.more_alerts += 1;
-            return;
-        }
-        let times = self.alerts.entry(key).or_default();
-        let received = is_alertmanager(source);
-        match &event.event {
-            Kind::AlertSeen { state, .. } => {
-                // Alertmanager still has it for some minutes after Prometheus has forgotten it.
-                if times.gone_us.is_some() && !received {
-                    *times = AlertTimes::default();
-                }
-                // An alert that Alertmanager shows as suppressed has arrived, and reaches nobody.
-                times.suppressed = received && state == "suppressed" || times.suppressed && !received;
-                let at = match (received, state.as_str()) {
-                    (true, _) => &mut times.received_us,
-                    (false, "pending") => &mut times.pending_us,
-                    (false, _) => &mut times.firing_us,
-                };
-                at.get_or_insert(event.t_us);
-            }
-            _ => times.gone_us = Some(event.t_us),
         }
     }
 }

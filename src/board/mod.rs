@@ -3,6 +3,7 @@
 //! terminal. What players see is a type of its own, [`PlayersBoard`]. Start with [`Board`], then [`router`].
 
 mod act;
+mod alerts;
 mod allowed;
 mod clocks;
 mod drill_view;
@@ -21,9 +22,10 @@ mod strip;
 mod team;
 mod tls;
 
+pub use alerts::AlertChain;
 pub use allowed::Hosts;
 pub use clocks::{Counts, Stand, Stopwatch};
-pub use drill_view::{AlertChain, DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};
+pub use drill_view::{DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};
 pub use log::LogLine;
 pub use players::PlayersBoard;
 pub use routes::{Board, router};
