@@ -5,9 +5,10 @@
 use serde::Serialize;
 
 use super::{
+    items::answer_words,
     log::LogLine,
     shown::{Shown, shown},
-    stages::{ExerciseClock, NoteView, answer_words, notes},
+    stages::{ExerciseClock, NoteView, notes},
 };
 use crate::exercise::{By, ExercisePhase, KnownExercise, Line, NoteOn, PlayersView, Role, What};
 

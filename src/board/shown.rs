@@ -5,7 +5,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::stages::{ItemRef, answer_words, item_until, stage_until};
+use super::{
+    items::{answer_words, item_until},
+    stages::{ItemRef, stage_until},
+};
 use crate::exercise::{Act, Does, ItemEnd, ItemState, KnownExercise, Role, Stage};
 
 /// Something that players see.

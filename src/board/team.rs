@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{
     drill_view::DrillView,
+    items::{ItemView, Next, items, next},
     log::LogLine,
-    stages::{ExerciseClock, ItemView, Next, NoteView, StageView, items, next, notes, stages},
+    stages::{ExerciseClock, NoteView, StageView, notes, stages},
 };
 use crate::exercise::{ExercisePhase, KnownExercise, Line, What, judge, open_stage};
 
