@@ -17,8 +17,8 @@ pub struct Hosts {
 impl Hosts {
     /// The names of this machine.
     pub fn loopback(at: SocketAddr) -> Self {
-        let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), literal(at)];
-        names.dedup();
+        // The last one is that of `url`.
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "[::1]".to_owned(), literal(at)];
         Self { scheme: "http", port: at.port(), names }
     }
 
@@ -28,10 +28,10 @@ impl Hosts {
         Self { scheme: "https", port: at.port(), names }
     }
 
-    /// The address of the page under the first name.
+    /// The address of the page: under the first name of the certificate, or where this machine listens.
     pub fn url(&self) -> String {
-        let name = self.names.first().map_or("localhost", String::as_str);
-        let name = if self.scheme == "http" { self.names.last().map_or(name, String::as_str) } else { name };
+        let name = if self.scheme == "https" { self.names.first() } else { self.names.last() };
+        let name = name.map_or("localhost", String::as_str);
         format!("{}://{}/", self.scheme, self.with_port(name))
     }
 

@@ -7,16 +7,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
+    alerts::AlertChain,
     clocks::{Stopwatch, stopwatches},
-    fold::{AlertTimes, DrillFold, DrillTime},
+    fold::DrillFold,
 };
-use crate::{
-    event::{PodView, StepEnd},
-    model::Expectation,
-};
-
-/// More alerts are only counted.
-const SHOWN_ALERTS: usize = 60;
+use crate::{event::StepEnd, exercise::Timing, model::unmarked};
 
 /// A drill.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -99,21 +94,6 @@ pub struct ProbeStrip {
     pub cells: String,
 }
 
-/// An alert for a target, from pending until it is gone. Times are in microseconds of the drill.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the page shows each field under its name")]
-pub struct AlertChain {
-    pub name: String,
-    pub target: String,
-    pub expected: bool,
-    pub pending_us: Option<u64>,
-    pub firing_us: Option<u64>,
-    pub received_us: Option<u64>,
-    pub suppressed: bool,
-    pub gone_us: Option<u64>,
-}
-
 /// A step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,10 +119,10 @@ impl DrillView {
             (None, Some(true)) => Standing::Running,
         };
         let clock = clock(fold, standing, now);
-        let (alerts, hidden) = alerts(fold);
+        let (alerts, more_alerts) = fold.alerts.shown(fold.state.plan.as_deref());
         Self {
             run: fold.run.clone(),
-            title: fold.title.clone(),
+            title: unmarked(&fold.title).to_owned(),
             rehearsal: fold.rehearsal,
             standing,
             ended: fold.state.ended.map(|exit| exit.meaning().to_owned()).unwrap_or_default(),
@@ -154,7 +134,7 @@ impl DrillView {
             zones: zones(fold),
             probes: probes(fold, clock.now_us),
             alerts,
-            more_alerts: hidden + fold.more_alerts,
+            more_alerts,
             steps: steps(fold),
         }
     }
@@ -163,11 +143,13 @@ impl DrillView {
 fn clock(fold: &DrillFold, standing: Standing, now: Timestamp) -> DrillClock {
     let since = |began: Timestamp| u64::try_from(now.duration_since(began).as_micros()).unwrap_or(0);
     let lives = matches!(standing, Standing::Running | Standing::Stopping);
-    let (now_us, pace) = match (fold.time, fold.began) {
-        _ if !lives => (fold.ended_us.unwrap_or(fold.state.last_us), 0.0),
-        (DrillTime::Wall, Some(began)) => (since(began).max(fold.state.last_us), 1.0),
-        (DrillTime::Paced(began, pace), _) => (((since(began) as f64 * pace) as u64).max(fold.state.last_us), pace),
-        (DrillTime::Events | DrillTime::Wall, _) => (fold.state.last_us, 0.0),
+    let last_us = fold.state.last_us;
+    let (now_us, pace) = match (fold.time.timing, fold.began) {
+        _ if !lives => (fold.ended_us.unwrap_or(last_us), 0.0),
+        _ if fold.time.jumps => (last_us, 0.0),
+        (Timing::Simulated(began, pace), _) => (((since(began) as f64 * pace) as u64).max(last_us), pace),
+        (Timing::Wall, Some(began)) => (since(began).max(last_us), 1.0),
+        (Timing::Wall, None) => (last_us, 0.0),
     };
     DrillClock { now_us, at_ms: now.as_millisecond(), pace }
 }
@@ -181,8 +163,9 @@ fn zones(fold: &DrillFold) -> Vec<ZoneView> {
         view.nodes_ready += usize::from(node.ready == "True");
         view.cordoned += usize::from(node.unschedulable);
     }
+    // A job that has ended is not a pod that is missing.
     let mut unplaced = ZoneView { zone: "on no node".into(), ..ZoneView::default() };
-    for pod in fold.state.pods.values().filter(|pod| runs(pod)) {
+    for pod in fold.state.pods.values().filter(|pod| !pod.is_finished()) {
         let view = match nodes.get(&pod.node) {
             Some(node) => zones.entry(&node.zone).or_default(),
             None => &mut unplaced,
@@ -199,11 +182,6 @@ fn zones(fold: &DrillFold) -> Vec<ZoneView> {
         all.push(unplaced);
     }
     all
-}
-
-/// A job that is done is not a pod that is missing.
-fn runs(pod: &PodView) -> bool {
-    !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
 }
 
 fn probes(fold: &DrillFold, now_us: u64) -> Vec<ProbeStrip> {
@@ -224,44 +202,6 @@ fn probes(fold: &DrillFold, now_us: u64) -> Vec<ProbeStrip> {
         }
     };
     fold.strips.iter().map(strip).collect()
-}
-
-/// The alerts that are expected come first, also those that nobody has seen yet; then the newest others.
-fn alerts(fold: &DrillFold) -> (Vec<AlertChain>, usize) {
-    let plan = fold.state.plan.iter().flat_map(|plan| plan.expectations());
-    let mut missing: Vec<&str> = plan
-        .filter_map(|expected| match expected {
-            Expectation::Alert(alert) => Some(alert.name.as_str()),
-            _ => None,
-        })
-        .collect();
-    missing.sort_unstable();
-    missing.dedup();
-    let expected = missing.clone();
-    missing.retain(|name| !fold.alerts.keys().any(|(known, _)| known == name));
-    let none = AlertTimes::default();
-    let unseen = missing.into_iter().map(|name| chain(name, "", &none, true));
-    let seen =
-        fold.alerts.iter().map(|((name, target), times)| chain(name, target, times, expected.contains(&name.as_str())));
-    let mut all: Vec<AlertChain> = unseen.chain(seen).collect();
-    let newest = |c: &AlertChain| c.pending_us.max(c.firing_us).max(c.received_us);
-    all.sort_by_key(|c| (!c.expected, std::cmp::Reverse(newest(c))));
-    let hidden = all.len().saturating_sub(SHOWN_ALERTS);
-    all.truncate(SHOWN_ALERTS);
-    (all, hidden)
-}
-
-fn chain(name: &str, target: &str, times: &AlertTimes, expected: bool) -> AlertChain {
-    AlertChain {
-        name: name.to_owned(),
-        target: target.to_owned(),
-        expected,
-        pending_us: times.pending_us,
-        firing_us: times.firing_us,
-        received_us: times.received_us,
-        suppressed: times.suppressed,
-        gone_us: times.gone_us,
-    }
 }
 
 fn steps(fold: &DrillFold) -> Vec<StepView> {
@@ -285,7 +225,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::event::{Event, Kind};
+    use crate::{
+        board::alerts::SHOWN,
+        event::{Event, Kind, PodView},
+    };
 
     fn add(fold: &mut DrillFold, t_us: u64, kind: Kind) {
         let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
@@ -332,39 +275,7 @@ mod tests {
         let zone = &view.zones[0];
         assert_eq!((view.zones.len(), zone.nodes, zone.nodes_ready), (3, 1_667, 0));
         assert_eq!(view.zones.iter().map(|zone| zone.pods).sum::<usize>(), 50_000);
-        assert_eq!((view.alerts.len(), view.more_alerts), (SHOWN_ALERTS, 3_000 - SHOWN_ALERTS));
+        assert_eq!((view.alerts.len(), view.more_alerts), (SHOWN, 3_000 - SHOWN));
         assert!(serde_json::to_string(&view).expect("json").len() < 32 << 10);
-    }
-
-    #[test]
-    fn an_alert_goes_from_pending_to_people_and_away() {
-        let mut fold = DrillFold::default();
-        let labels: BTreeMap<_, _> = [("node".to_owned(), "n1".to_owned())].into();
-        let seen = |source: &str, state: &str| Kind::AlertSeen {
-            source: source.into(),
-            name: "NodeNotReady".into(),
-            labels: labels.clone(),
-            state: state.into(),
-            since: None,
-            receivers: vec![],
-            suppressed_by: vec![],
-        };
-        let gone = |source: &str| Kind::AlertGone {
-            source: source.into(),
-            name: "NodeNotReady".into(),
-            labels: labels.clone(),
-        };
-        add(&mut fold, 1, seen("prometheus", "pending"));
-        add(&mut fold, 2, seen("prometheus", "firing"));
-        add(&mut fold, 3, seen("alertmanager-0", "active"));
-        add(&mut fold, 4, seen("alertmanager-0", "suppressed"));
-        add(&mut fold, 5, gone("prometheus"));
-        let of = |fold: &DrillFold| DrillView::of(fold, Some(true), Timestamp::UNIX_EPOCH).alerts[0].clone();
-        let chain = of(&fold);
-        assert_eq!((chain.pending_us, chain.firing_us, chain.received_us), (Some(1), Some(2), Some(3)));
-        assert_eq!((chain.target.as_str(), chain.suppressed, chain.gone_us), ("n1", true, Some(5)));
-        add(&mut fold, 6, seen("prometheus", "pending"));
-        let chain = of(&fold);
-        assert_eq!((chain.pending_us, chain.firing_us, chain.gone_us), (Some(6), None, None), "it began again");
     }
 }

@@ -6,20 +6,17 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    alerts::Alerts,
     log::{Log, LogLine},
     strip::Strip,
 };
 use crate::{
-    event::{Event, Kind, ProbeRun, StepEnd, is_alertmanager},
+    event::{Event, Kind, ProbeRun, StepEnd},
+    exercise::{At, Timing},
     journal::RunState,
     model::{ClusterIdentity, FaultId, Judgement, StepName},
     report::event_words,
 };
-
-/// More chains of alerts are only counted.
-const MOST_ALERTS: usize = 10_000;
-/// The labels that name the target of an alert, the most exact first.
-const TARGETS: [&str; 8] = ["pod", "node", "instance", "service", "deployment", "namespace", "zone", "job"];
 
 /// A step, in the time of the drill.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +24,6 @@ pub(super) struct StepTimes {
     pub from_us: Option<u64>,
     pub end: Option<(u64, StepEnd)>,
     pub waiting: String,
-}
-
-/// One alert for one target: when it got how far, in the time of the drill.
-#[derive(Clone, Debug, Default)]
-pub(super) struct AlertTimes {
-    pub pending_us: Option<u64>,
-    pub firing_us: Option<u64>,
-    pub received_us: Option<u64>,
-    pub suppressed: bool,
-    pub gone_us: Option<u64>,
 }
 
 /// A drill so far.
@@ -49,9 +36,7 @@ pub(super) struct DrillFold {
     pub state: RunState,
     pub steps: BTreeMap<StepName, StepTimes>,
     pub strips: BTreeMap<String, Strip>,
-    pub alerts: BTreeMap<(String, String), AlertTimes>,
-    /// Alerts that are not among them, because there are too many.
-    pub more_alerts: usize,
+    pub alerts: Alerts,
     /// When the undo of a step's faults began.
     pub healed_us: BTreeMap<StepName, u64>,
     pub waits: Option<(String, String)>,
@@ -59,42 +44,38 @@ pub(super) struct DrillFold {
     pub ended_us: Option<u64>,
     pub stopping: bool,
     pub log: Log,
-    /// How the time of the drill is known.
     pub time: DrillTime,
     /// Something happened that an exercise writes down, or that a decision waits for.
     pub news: bool,
 }
 
 /// How the time of a drill is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum DrillTime {
-    /// It is the wall clock.
-    Wall,
-    /// It began at this time of the exercise, and goes so many times as fast.
-    Paced(Timestamp, f64),
-    /// Nobody knows how fast it goes: the newest event tells the time.
-    #[default]
-    Events,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DrillTime {
+    /// How it becomes the time that the log shows.
+    pub timing: Timing,
+    /// Nobody knows how fast it goes, such as in a rehearsal without people: the newest event tells the time.
+    pub jumps: bool,
+}
+
+impl Default for DrillTime {
+    fn default() -> Self {
+        Self { timing: Timing::Wall, jumps: true }
+    }
 }
 
 impl DrillTime {
     /// When an event happened, for people.
     fn of(self, event: &Event) -> Timestamp {
-        match self {
-            Self::Paced(began, pace) if pace > 0.0 => {
-                let us = (event.t_us as f64 / pace).min(1e15);
-                began.saturating_add(SignedDuration::from_micros(us as i64)).unwrap_or(began)
-            }
-            _ => event.at,
-        }
+        self.timing.of(At { wall: event.at, us: event.t_us })
     }
 }
 
 impl DrillFold {
-    /// Begins again, with the next edition of the log.
+    /// Forgets the events, because all of them come again.
     pub(super) fn again(&mut self) {
         let mut log = std::mem::take(&mut self.log);
-        log.again();
+        log.clear();
         *self = Self { log, news: true, time: self.time, ..Self::default() };
     }
 
@@ -118,7 +99,7 @@ impl DrillFold {
             Kind::GateOpened { step, prompt, .. } => self.waits = Some((step.0.clone(), prompt.to_string())),
             Kind::GateAnswered { .. } => self.waits = None,
             Kind::ProbeSegment { probe, runs, .. } => self.probed(event, probe, runs),
-            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alert(event),
+            Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alerts.take(event),
             Kind::StepStarted { .. } | Kind::StepProgress { .. } | Kind::StepFinished { .. } => self.step(event),
             _ => {}
         }
@@ -169,38 +150,6 @@ impl DrillFold {
                 _ => continue,
             };
             self.log.add([LogLine::new(at, "probe", said)]);
-        }
-    }
-
-    fn alert(&mut self, event: &Event) {
-        let (Kind::AlertSeen { source, name, labels, .. } | Kind::AlertGone { source, name, labels }) = &event.event
-        else {
-            return;
-        };
-        let target = TARGETS.iter().find_map(|label| labels.get(*label)).cloned().unwrap_or_default();
-        let key = (name.clone(), target);
-        if !self.alerts.contains_key(&key) && self.alerts.len() >= MOST_ALERTS {
-            self.more_alerts += 1;
-            return;
-        }
-        let times = self.alerts.entry(key).or_default();
-        let received = is_alertmanager(source);
-        match &event.event {
-            Kind::AlertSeen { state, .. } => {
-                // Alertmanager still has it for some minutes after Prometheus has forgotten it.
-                if times.gone_us.is_some() && !received {
-                    *times = AlertTimes::default();
-                }
-                // An alert that Alertmanager shows as suppressed has arrived, and reaches nobody.
-                times.suppressed = received && state == "suppressed" || times.suppressed && !received;
-                let at = match (received, state.as_str()) {
-                    (true, _) => &mut times.received_us,
-                    (false, "pending") => &mut times.pending_us,
-                    (false, _) => &mut times.firing_us,
-                };
-                at.get_or_insert(event.t_us);
-            }
-            _ => times.gone_us = Some(event.t_us),
         }
     }
 }
@@ -254,4 +203,21 @@ fn is_story(kind: &Kind) -> bool {
             | Kind::HolderLives { .. }
             | Kind::Noted { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The clock of a simulated cluster starts on a day of its own.
+    #[test]
+    fn the_log_has_the_time_of_the_exercise() {
+        let opened: Timestamp = "2026-12-03T09:00:00Z".parse().expect("a time");
+        let time = DrillTime { timing: Timing::Simulated(opened, 1.0), jumps: true };
+        let mut fold = DrillFold { time, ..DrillFold::default() };
+        let event = Kind::Noted { text: "x".into() };
+        let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
+        fold.take(&Event { seq: 0, at, t_us: 5_000_000, epoch: 1, prev, must: false, event });
+        assert_eq!(fold.log.lines[0].at_ms, opened.as_millisecond() + 5_000);
+    }
 }

@@ -30,7 +30,7 @@ impl LogLine {
 /// All lines so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
-    /// It changes when all lines come again.
+    /// A browser that has lines of another edition forgets them.
     pub edition: u64,
     pub lines: Vec<Arc<LogLine>>,
 }
@@ -39,16 +39,27 @@ impl Log {
     /// Adds lines. The first ones go when there are too many.
     pub(super) fn add(&mut self, lines: impl IntoIterator<Item = LogLine>) {
         self.lines.extend(lines.into_iter().map(Arc::new));
+        self.limit();
+    }
+
+    /// Forgets all lines.
+    pub(super) fn clear(&mut self) {
+        self.edition += 1;
+        self.lines.clear();
+    }
+
+    /// Moves all lines to another log.
+    pub(super) fn move_to(&mut self, other: &mut Self) {
+        other.lines.append(&mut self.lines);
+        other.limit();
+        self.clear();
+    }
+
+    fn limit(&mut self) {
         if self.lines.len() > LONGEST {
             let over = self.lines.len() - LONGEST * 3 / 4;
             self.lines.drain(..over);
             self.edition += 1;
         }
-    }
-
-    /// Forgets all lines.
-    pub(super) fn again(&mut self) {
-        self.edition += 1;
-        self.lines.clear();
     }
 }

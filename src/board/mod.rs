@@ -3,10 +3,13 @@
 //! terminal. What players see is a type of its own, [`PlayersBoard`]. Start with [`Board`], then [`router`].
 
 mod act;
+mod alerts;
 mod allowed;
 mod clocks;
 mod drill_view;
 mod fold;
+mod followed;
+mod items;
 mod log;
 mod players;
 mod routes;
@@ -20,17 +23,19 @@ mod strip;
 mod team;
 mod tls;
 
+pub use alerts::AlertChain;
 pub use allowed::Hosts;
 pub use clocks::{Counts, Stand, Stopwatch};
-pub use drill_view::{AlertChain, DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};
+pub use drill_view::{DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};
+pub use items::{ItemView, Next, NextInject};
 pub use log::LogLine;
 pub use players::PlayersBoard;
 pub use routes::{Board, router};
 pub use seat::{Keys, Seat};
 pub use serve::serve;
 pub use shown::{Shown, Sort};
-pub use source::{Source, SourceError};
-pub use stages::{ExerciseClock, ItemRef, ItemView, Next, NextInject, NoteView, StageView};
+pub use source::Source;
+pub use stages::{ExerciseClock, ItemRef, NoteView, StageView};
 pub use stream::Feed;
 pub use team::{ExerciseView, ObjectiveView, TeamView};
 pub use tls::{Tls, TlsError, tls};

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::{
+    items::answer_words,
     log::LogLine,
     shown::{Shown, shown},
     stages::{ExerciseClock, NoteView, notes},
@@ -75,8 +76,7 @@ pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
         }
         What::InjectAdded { text, .. } => said(String::new(), &known.people.named(text)),
         What::Answered { option, answer, by, .. } if of_players(by) => {
-            let words = [option.as_str(), &known.people.named(answer)].join(" ");
-            said(name(by), words.trim())
+            said(name(by), &answer_words(known, option, answer))
         }
         What::Noted { by, on: NoteOn::Observation, text, .. } if of_players(by) => {
             said(name(by), &known.people.named(text))

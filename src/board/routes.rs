@@ -80,14 +80,26 @@ impl Board {
     }
 }
 
+/// The scripts of the page, by their addresses.
+const SCRIPTS: [(&str, &str); 6] = [
+    ("/board.js", include_str!("page/board.js")),
+    ("/commands.js", include_str!("page/commands.js")),
+    ("/connection.js", include_str!("page/connection.js")),
+    ("/drill.js", include_str!("page/drill.js")),
+    ("/elements.js", include_str!("page/elements.js")),
+    ("/exercise.js", include_str!("page/exercise.js")),
+];
+
 /// The service of a board.
 pub fn router(board: Arc<Board>) -> Router {
-    Router::new()
+    let mut pages = Router::new()
         .route("/", get(|| async { file("text/html; charset=utf-8", include_str!("page/board.html")) }))
-        .route("/board.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("page/board.js")) }))
-        .route("/parts.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("page/parts.js")) }))
         .route("/board.css", get(|| async { file("text/css; charset=utf-8", include_str!("page/board.css")) }))
-        .route("/icon.svg", get(|| async { file("image/svg+xml", include_str!("page/icon.svg")) }))
+        .route("/icon.svg", get(|| async { file("image/svg+xml", include_str!("page/icon.svg")) }));
+    for (path, text) in SCRIPTS {
+        pages = pages.route(path, get(move || async move { file("text/javascript; charset=utf-8", text) }));
+    }
+    pages
         .route("/me", get(me))
         .route("/events", get(stream))
         .route("/act", post(command))

@@ -5,8 +5,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::stages::{ItemRef, until};
-use crate::exercise::{Act, Does, ItemEnd, ItemState, KnownExercise, Role, Stage, deadline};
+use super::{
+    items::{answer_words, item_until},
+    stages::{ItemRef, stage_until},
+};
+use crate::exercise::{Act, Does, ItemEnd, ItemState, KnownExercise, Role, Stage};
 
 /// Something that players see.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,8 +92,8 @@ fn empty(known: &KnownExercise, sort: Sort, id: &str, at: Timestamp) -> Shown {
 fn of_stage(known: &KnownExercise, stage: &Stage) -> Option<Shown> {
     let own = known.state.stage_of(&stage.id);
     let opened = own.opened?;
-    let limit = |within| deadline(&known.state, opened, within).map(|over| over.as_millisecond());
-    let open = own.end.is_none();
+    let until_ms = stage_until(&known.state, stage);
+    let open = own.is_open();
     Some(match stage.act()? {
         Act::Discuss(discuss) if discuss.whom.contains(&Role::Player) => {
             Shown { text: discuss.scene.clone(), ..empty(known, Sort::Scene, &stage.id, opened) }
@@ -98,14 +101,14 @@ fn of_stage(known: &KnownExercise, stage: &Stage) -> Option<Shown> {
         Act::Gate(gate) if gate.ask == Role::Player => Shown {
             text: gate.question.clone(),
             go_if: gate.go_if.clone(),
-            until_ms: limit(gate.within),
+            until_ms,
             open,
             ended: own.end.map_or("", |end| end.words()),
             ..empty(known, Sort::Gate, &stage.id, opened)
         },
         Act::Manual(task) if task.role == Role::Player => Shown {
             text: task.task.clone(),
-            until_ms: task.within.and_then(limit),
+            until_ms,
             open,
             ended: own.end.map_or("", |end| end.words()),
             ..empty(known, Sort::Task, &stage.id, opened)
@@ -133,7 +136,7 @@ fn of_item(known: &KnownExercise, id: &str, does: Does<'_>) -> Option<Shown> {
         },
         _ => return None,
     };
-    Some(ended(known, Shown { until_ms: until(&known.state, &own, does), ..shown }, &own))
+    Some(ended(known, Shown { until_ms: item_until(&known.state, &own, does), ..shown }, &own))
 }
 
 fn ended(known: &KnownExercise, shown: Shown, own: &ItemState) -> Shown {
@@ -142,7 +145,7 @@ fn ended(known: &KnownExercise, shown: Shown, own: &ItemState) -> Shown {
         // Nobody said this: it is the default, which players did not know.
         Some(ItemEnd::Defaulted) => own.option.clone(),
         // What controllers and evaluators write about a response is not for players.
-        Some(_) if by_player => [own.option.as_str(), &known.people.named(&own.answer)].join(" ").trim().to_owned(),
+        Some(_) if by_player => answer_words(known, &own.option, &own.answer),
         Some(_) | None => String::new(),
     };
     Shown { open: own.is_open(), ended: own.end.map_or("", ItemEnd::words), answer, ..shown }

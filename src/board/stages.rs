@@ -1,12 +1,10 @@
-//! The run sheet of the board: stages, what happens beside the open one, the next gate and the next inject, notes. Start
-//! with [`stages`].
+//! The run sheet of the board: the stages, with who can answer them until when, and the notes. Start with [`stages`].
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::exercise::{
-    Act, Does, ItemState, KnownExercise, Note, Playbook, Role, Stage, StageEnd, State, TokenHash, deadline, due_at,
-    plus, schedule,
+    Act, KnownExercise, Note, Playbook, Role, Slot, Stage, StageEnd, State, TokenHash, deadline, plus, schedule,
 };
 
 /// How many notes are shown. The log has all of them.
@@ -84,54 +82,6 @@ pub struct StageView {
     pub answers: Vec<Role>,
 }
 
-/// An item beside the open stage.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the page shows each field under its name")]
-pub struct ItemView {
-    pub item: ItemRef,
-    pub id: String,
-    pub sort: &'static str,
-    pub role: Role,
-    /// The roles that can answer it now.
-    pub answers: Vec<Role>,
-    pub text: String,
-    pub played: String,
-    pub expect: String,
-    pub options: Vec<String>,
-    pub default: String,
-    /// When it is due, in words.
-    pub when: String,
-    pub due_ms: Option<i64>,
-    pub given: bool,
-    pub until_ms: Option<i64>,
-    pub open: bool,
-    pub ended: &'static str,
-    pub answer: String,
-}
-
-/// What comes next.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Next {
-    pub gate: Option<(String, String)>,
-    pub inject: Option<NextInject>,
-}
-
-/// The next inject that nobody gave yet.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct NextInject {
-    pub id: String,
-    pub played: String,
-    pub text: String,
-    pub when: String,
-    /// When it is due; none if its moment has not come.
-    pub due_ms: Option<i64>,
-}
-
 /// A note.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,11 +111,9 @@ pub(super) fn stages(known: &KnownExercise) -> Vec<StageView> {
     let p = &known.loaded.playbook;
     let began = known.state.started.as_ref().map(|(at, _)| *at).or(known.state.planned);
     let slots = schedule(p, &known.loaded.uses);
-    let view = |(stage, slot): (&Stage, crate::exercise::Slot)| {
+    let view = |(stage, slot): (&Stage, Slot)| {
         let own = known.state.stage_of(&stage.id);
         let (sort, text, go_if, answers) = words(stage);
-        let limit = stage.gate.as_ref().map(|g| g.within).or_else(|| stage.manual.as_ref().and_then(|m| m.within));
-        let over = own.opened.zip(limit).and_then(|(opened, within)| deadline(&known.state, opened, within));
         StageView {
             item: ItemRef::of(&known.state, &stage.id),
             id: stage.id.clone(),
@@ -177,7 +125,7 @@ pub(super) fn stages(known: &KnownExercise) -> Vec<StageView> {
             takes_s: stage.planned().0.as_secs(),
             opened_ms: own.opened.map(Timestamp::as_millisecond),
             ended_ms: own.ended.map(Timestamp::as_millisecond),
-            until_ms: over.filter(|_| own.is_open()).map(Timestamp::as_millisecond),
+            until_ms: stage_until(&known.state, stage),
             end: own.end,
             detail: known.people.named(&own.detail),
             answers: answers.filter(|_| own.is_open()).map(|role| who_acts(known, &[role])).unwrap_or_default(),
@@ -201,69 +149,9 @@ fn words(stage: &Stage) -> (&'static str, String, Vec<String>, Option<Role>) {
     }
 }
 
-/// What happens beside the open stage, and the injects that were added on the day.
-pub(super) fn items(known: &KnownExercise, open: Option<&Stage>) -> Vec<ItemView> {
-    let own = open.into_iter().flat_map(|stage| &stage.during).filter_map(|item| {
-        let does = item.does()?;
-        let view = match does {
-            Does::Inject(inject) => ItemView {
-                played: inject.played.clone(),
-                expect: inject.expect.clone(),
-                ..empty(known, &item.id, "inject", inject.to, &inject.text)
-            },
-            Does::Manual(task) => empty(known, &item.id, "task", task.role, &task.task),
-            Does::Decide(decide) => ItemView {
-                options: decide.options.keys().cloned().collect(),
-                default: decide.default.clone().unwrap_or_default(),
-                ..empty(known, &item.id, "decision", decide.role, &decide.question)
-            },
-        };
-        let own = known.state.item_of(&item.id);
-        let roles: &[Role] = match does {
-            _ if !own.is_open() => &[],
-            // An inject is given before it can be answered.
-            Does::Inject(_) if own.given.is_none() => &[Role::Controller, Role::Director],
-            Does::Inject(_) => &[view.role, Role::Controller, Role::Evaluator],
-            Does::Manual(_) | Does::Decide(_) => &[view.role],
-        };
-        let answers = who_acts(known, roles);
-        Some(ItemView { when: item.after.words(), until_ms: until(&known.state, &own, does), answers, ..view })
-    });
-    let added = known.state.added.iter().map(|added| {
-        let text = known.people.named(&added.text);
-        let view = empty(known, &added.id, "inject", Role::Player, &text);
-        let roles: &[Role] = if view.open { &[Role::Player, Role::Controller] } else { &[] };
-        ItemView { when: "added".into(), answers: who_acts(known, roles), ..view }
-    });
-    own.chain(added).collect()
-}
-
-fn empty(known: &KnownExercise, id: &str, sort: &'static str, role: Role, text: &str) -> ItemView {
-    let own = known.state.item_of(id);
-    ItemView {
-        item: ItemRef::of(&known.state, id),
-        id: id.to_owned(),
-        sort,
-        role,
-        answers: vec![],
-        text: text.to_owned(),
-        played: String::new(),
-        expect: String::new(),
-        options: vec![],
-        default: String::new(),
-        when: String::new(),
-        due_ms: own.due.map(Timestamp::as_millisecond),
-        given: own.given.is_some(),
-        until_ms: None,
-        open: own.is_open(),
-        ended: own.end.map_or("", |end| end.words()),
-        answer: [own.option.as_str(), &known.people.named(&own.answer)].join(" ").trim().to_owned(),
-    }
-}
-
 /// The roles that may act where one of these is asked: a role that the playbook does not have falls to the director, and
 /// a deputy acts for a role whose absence is recorded. `who` decides; this is for the buttons of the page.
-fn who_acts(known: &KnownExercise, roles: &[Role]) -> Vec<Role> {
+pub(super) fn who_acts(known: &KnownExercise, roles: &[Role]) -> Vec<Role> {
     let p: &Playbook = &known.loaded.playbook;
     let mut all: Vec<Role> = roles.iter().copied().filter(|role| p.roles.get(*role).is_some()).collect();
     if all.is_empty() && !roles.is_empty() {
@@ -275,35 +163,31 @@ fn who_acts(known: &KnownExercise, roles: &[Role]) -> Vec<Role> {
     all
 }
 
-/// Until when an open item can be answered in time.
-pub(super) fn until(state: &State, own: &ItemState, does: Does<'_>) -> Option<i64> {
-    let (began, within) = match does {
-        Does::Inject(inject) => (own.given, inject.within),
-        Does::Manual(task) => (own.due, task.within),
-        Does::Decide(decide) => (own.due, Some(decide.within)),
-    };
-    deadline(state, began.filter(|_| own.is_open())?, within?).map(Timestamp::as_millisecond)
+/// Until when an open stage can be answered in time.
+pub(super) fn stage_until(state: &State, stage: &Stage) -> Option<i64> {
+    let own = state.stage_of(&stage.id);
+    let limit = stage.gate.as_ref().map(|g| g.within).or_else(|| stage.manual.as_ref().and_then(|m| m.within));
+    deadline(state, own.opened.filter(|_| own.is_open())?, limit?).map(Timestamp::as_millisecond)
 }
 
-/// The next gate and the next inject.
-pub(super) fn next(known: &KnownExercise) -> Next {
-    let state = &known.state;
-    let left = || known.loaded.playbook.stages.iter().filter(move |stage| state.stage_of(&stage.id).end.is_none());
-    let gate = left().find_map(|stage| Some((stage.id.clone(), stage.gate.as_ref()?.question.clone())));
-    let inject = left().find_map(|stage| {
-        let own = state.stage_of(&stage.id);
-        stage.during.iter().find_map(|item| {
-            let known = state.item_of(&item.id);
-            let inject = item.inject.as_ref().filter(|_| known.given.is_none() && known.end.is_none())?;
-            let due = known.due.or_else(|| due_at(state, stage, &own, item));
-            Some(NextInject {
-                id: item.id.clone(),
-                played: inject.played.clone(),
-                text: inject.text.clone(),
-                when: item.after.words(),
-                due_ms: due.map(Timestamp::as_millisecond),
-            })
-        })
-    });
-    Next { gate, inject }
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::exercise::StageState;
+
+    /// Otherwise the page of a gate that was answered would count how late the answer is.
+    #[test]
+    fn a_stage_that_ended_has_no_time_limit() {
+        let gate = json!({"ask": "player", "question": "x", "within": "15m", "default": "go"});
+        let stage = json!({"id": "go", "owner": "director", "gate": gate});
+        let stage: Stage = serde_json::from_value(stage).expect("a stage");
+        let mut state = State::default();
+        let opened = StageState { opened: Some(Timestamp::UNIX_EPOCH), ..StageState::default() };
+        state.stages.insert("go".into(), opened.clone());
+        assert_eq!(stage_until(&state, &stage), Some(900_000));
+        state.stages.insert("go".into(), StageState { end: Some(StageEnd::Done), ..opened });
+        assert_eq!(stage_until(&state, &stage), None);
+    }
 }

@@ -135,8 +135,25 @@ mod tests {
         add(&mut log, "two");
         assert_eq!(texts(&log, &mut early), ["two"]);
         assert_eq!(texts(&log, &mut vec![]), ["one", "two"]);
-        log.again();
+        log.clear();
         add(&mut log, "three");
         assert_eq!(texts(&log, &mut early), ["three"], "a new edition comes whole");
+    }
+
+    /// The log of the next drill takes the place of the log of the last one.
+    #[test]
+    fn a_log_whose_lines_were_moved_begins_again() {
+        let line = |text: &str| LogLine::new(Timestamp::UNIX_EPOCH, "drill", text);
+        let (mut exercise, mut drill, mut sent) = (Log::default(), Log::default(), vec![]);
+        drill.add([line("the first drill"), line("ends")]);
+        let message = |exercise: &Log, drill: &Log, sent: &mut Sent| {
+            let feed: Feed<u8> = Feed::of(&1, vec![exercise.clone(), drill.clone()]);
+            feed.message(sent, Timestamp::UNIX_EPOCH)
+        };
+        message(&exercise, &drill, &mut sent);
+        drill.move_to(&mut exercise);
+        drill.add([line("the second drill")]);
+        let next = message(&exercise, &drill, &mut sent);
+        assert!(next.contains("the first drill") && next.contains("the second drill"), "{next}");
     }
 }

@@ -4,12 +4,11 @@ use serde::Serialize;
 
 use super::{
     drill_view::DrillView,
+    items::{ItemView, Next, items, next},
     log::LogLine,
-    stages::{ExerciseClock, ItemView, Next, NoteView, StageView, items, next, notes, stages},
+    stages::{ExerciseClock, NoteView, StageView, notes, stages},
 };
-use crate::exercise::{
-    By, ExercisePhase, KnownExercise, Line, ReviewEnd, What, between, judge, long, open_stage, review_result,
-};
+use crate::exercise::{ExercisePhase, KnownExercise, Line, What, judge, open_stage};
 
 /// What the board shows to everybody but players.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -94,74 +93,17 @@ impl ExerciseView {
 
 /// What the team sees of a line of the journal.
 pub(super) fn line(known: &KnownExercise, line: &Line) -> Option<LogLine> {
-    let who = |by: &By| format!("{} ({})", known.people.name(&by.person), by.role);
-    let clock = "the clock".to_owned();
-    let maybe = |by: &Option<By>| by.as_ref().map_or_else(|| clock.clone(), who);
-    let named = |text: &str| known.people.named(text);
-    let (at, who, text) = match &line.event {
-        What::Authorised { by, .. } => (line.at, who(by), "authorises the exercise".to_owned()),
-        What::Started { by, .. } => (line.at, who(by), "starts the exercise".into()),
-        What::StageOpened { stage, by } => (line.at, who(by), format!("opens stage {stage}")),
-        What::StageClosed { stage, end, ended, by, detail, .. } => {
-            (*ended, maybe(by), with(&format!("stage {stage}: {}", end.words()), &named(detail)))
-        }
-        What::DrillLaunched { stage, .. } => (line.at, "exercise".into(), format!("starts the drill of stage {stage}")),
-        What::ItemDue { item, due } => (*due, clock, format!("{item} is due")),
-        What::InjectGiven { item, by } => (line.at, who(by), format!("gives inject {item}")),
-        What::InjectAdded { item, text, by, why } => {
-            (line.at, who(by), format!("adds inject {item}: {} (because {})", named(text), named(why)))
-        }
-        What::Answered { item, option, answer, by, late, .. } => {
-            let late = if *late { ", late" } else { "" };
-            (line.at, who(by), with(&with(&format!("{item}{late}"), option), &named(answer)))
-        }
-        What::Missed { item, due } => (*due, clock, format!("{item}: nobody answered in time")),
-        What::Defaulted { item, option, due } => {
-            (*due, clock, format!("{item}: nobody decided in time, {option} counts"))
-        }
-        What::Skipped { item, by, why } => (line.at, maybe(by), format!("{item} is left out: {}", named(why))),
-        What::Noted { by, on, text, .. } => (line.at, who(by), with(on.words(), &named(text))),
-        What::Rated { objective, rating, by, why } => {
-            (line.at, who(by), with(&format!("rates {objective}: {}", rating.words()), &named(why)))
-        }
-        What::RoleAbsent { role, by, why } => {
-            (line.at, who(by), format!("records that the {role} is absent: {}", named(why)))
-        }
-        What::Paused { by, why } => (line.at, who(by), format!("pauses the exercise: {}", named(why))),
-        What::Resumed { by, unchecked, .. } => {
-            let not = unchecked.iter().map(|what| named(what)).collect::<Vec<_>>().join(", ");
-            let not = if not.is_empty() { not } else { format!("not checked: {not}") };
-            (line.at, who(by), with("resumes the exercise", &not))
-        }
-        What::CheckLaunched { stage } => (line.at, "exercise".into(), format!("starts the review of stage {stage}")),
-        What::CheckEnded { stage, happened, exit, readiness, why, .. } => {
-            let end = ReviewEnd { at: *happened, exit: *exit, readiness: *readiness, why: why.clone(), evidence: None };
-            (*happened, "exercise".into(), format!("review of stage {stage}: {}", named(&review_result(&end))))
-        }
-        What::ObjectiveDropped { objective, by, why } => {
-            (line.at, who(by), format!("drops objective {objective}: {}", named(why)))
-        }
-        What::Stopped { by, how, why, .. } => {
-            (line.at, maybe(by), with(&format!("stops the exercise {}", how.words()), &named(why)))
-        }
-        What::Reviewed { by } => (line.at, who(by), "ends the hotwash".into()),
-        What::Signed { by, .. } => (line.at, who(by), "signs the report".into()),
-        What::Closed { by } => (line.at, who(by), "closes the exercise".into()),
+    let unchecked = match &line.event {
         // The drill's own lines say this.
         What::DrillSeen { .. } | What::DrillEnded { .. } => return None,
-        What::ExercisePrepared { .. }
-        | What::ClusterIdentified { .. }
-        | What::SessionOpened { .. }
-        | What::Said { .. }
-        | What::ActionAdded { .. }
-        | What::ActionChanged { .. }
-        | What::Erased { .. } => return None,
+        What::Resumed { unchecked, .. } => unchecked.as_slice(),
+        _ => &[],
     };
-    let noticed = between(at, line.at);
-    let late = if noticed.0.as_secs() < 5 { String::new() } else { format!(" (noticed {} later)", long(noticed)) };
-    Some(LogLine::new(at, who, text + &late))
-}
-
-fn with(text: &str, more: &str) -> String {
-    if more.is_empty() { text.to_owned() } else { format!("{text}: {more}") }
+    let mut text = line.words(&known.people)?;
+    if !unchecked.is_empty() {
+        let all: Vec<String> = unchecked.iter().map(|what| known.people.named(what)).collect();
+        text.push_str(&format!(": not checked: {}", all.join(", ")));
+    }
+    let who = line.actor(|by| format!("{} ({})", known.people.name(&by.person), by.role));
+    Some(LogLine::new(line.happened(), who, text))
 }

@@ -49,7 +49,7 @@ pub(super) async fn board(args: &BoardArgs) -> Done {
     }
     note("Ctrl-C ends the board; the exercise or the drill goes on without it");
     let board = Arc::new(Board::new(&dir, &source, keys, hosts, now));
-    let looking = source.keep_looking(board.wake());
+    let refreshing = source.keep_refreshing(board.wake());
     let serving = serve(listener, acceptor, router(board), async {
         // If the signal cannot be heard, the default action of the signal ends the process.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -59,7 +59,7 @@ pub(super) async fn board(args: &BoardArgs) -> Done {
     tokio::select! {
         biased;
         () = serving => Ok(Exit::Passed),
-        () = looking => Err(Failure::new(Exit::Internal, "the board can no longer read its files: start it again")),
+        () = refreshing => Err(Failure::new(Exit::Internal, "the board can no longer read its files: start it again")),
     }
 }
 

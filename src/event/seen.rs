@@ -34,6 +34,13 @@ pub struct PodView {
     pub aside: bool,
 }
 
+impl PodView {
+    /// Whether its containers have ended and will not start again, such as those of a job. It then cannot be Ready.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed")
+    }
+}
+
 #[cfg(test)]
 impl PodView {
     /// A ready pod of the namespace `shop`, for tests.

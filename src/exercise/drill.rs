@@ -8,7 +8,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::what::{DrillMoment, Judged};
+use super::{
+    state::State,
+    what::{ClusterAccess, DrillMoment, Judged},
+};
 use crate::{
     event::{Event, Kind, is_alertmanager},
     journal::{Lock, RunDir, follow},
@@ -89,6 +92,16 @@ pub enum Timing {
 }
 
 impl Timing {
+    /// The timing of the drill of a stage that was opened at this time.
+    pub fn of_stage(state: &State, opened: Timestamp) -> Self {
+        match &state.place {
+            // Without people nobody looks on, so the time of the exercise follows the drill.
+            ClusterAccess::Simulated { .. } if state.unattended => Self::Simulated(opened, 1.0),
+            ClusterAccess::Simulated { pace, .. } => Self::Simulated(opened, pace.unwrap_or(1.0)),
+            ClusterAccess::Real { .. } | ClusterAccess::Nowhere => Self::Wall,
+        }
+    }
+
     /// The time of the exercise.
     pub fn of(self, at: At) -> Timestamp {
         match self {

@@ -13,6 +13,7 @@ mod item;
 mod journal;
 mod judge;
 mod launch;
+mod line_words;
 mod lint;
 mod lint_drills;
 mod lint_time;

@@ -98,13 +98,7 @@ pub fn watched(dir: &Path, loaded: &LoadedPlaybook, state: &State) -> Result<Opt
     let own = state.stage_of(&stage.id);
     let (Some(folder), Some(opened)) = (&own.folder, own.opened) else { return Ok(None) };
     let drill = Drill::read(&dir.join(folder)).map_err(|e| ExerciseError::File(e.to_string()))?;
-    let timing = match &state.place {
-        ClusterAccess::Simulated { pace, .. } => {
-            Timing::Simulated(opened, if state.unattended { 1.0 } else { pace.unwrap_or(1.0) })
-        }
-        ClusterAccess::Real { .. } | ClusterAccess::Nowhere => Timing::Wall,
-    };
-    Ok(Some(Watched { drill, timing }))
+    Ok(Some(Watched { drill, timing: Timing::of_stage(state, opened) }))
 }
 
 /// A command on an exercise, which holds its lock.

@@ -81,7 +81,7 @@ pub use outcome::{Evidence, Exit, Judgement, Measure, Measured, Outcome, ProofPa
 pub use outside::{Author, OutsideChange, OutsidePart, OutsideWhat, Role};
 pub use plan::{
     Basis, ClusterIdentity, CoveredPod, Limits, Permission, Phase, Plan, PlannedAct, PlannedStep, Prediction,
-    REHEARSAL, SIMULATED_START, StepClass,
+    REHEARSAL, SIMULATED_START, StepClass, unmarked,
 };
 pub use printable::{is_printable, printable, printable_lines};
 pub use probe::{ProbeKind, ProbeSpec, UpRule};

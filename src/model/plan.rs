@@ -32,6 +32,11 @@ pub const SIMULATED_START: &str = "drillmaster.dev/simulated-start";
 /// Printed on everything that a rehearsal produces.
 pub const REHEARSAL: &str = "REHEARSAL, NOTHING REAL WAS TESTED";
 
+/// The title of a plan without the mark of a rehearsal, for pages that have the mark elsewhere.
+pub fn unmarked(title: &str) -> &str {
+    title.strip_prefix(REHEARSAL).map_or(title, |rest| rest.trim_start_matches([':', ' ']))
+}
+
 impl ClusterIdentity {
     /// Whether the cluster can be replaced at any time: a kind cluster, or a simulated one.
     pub fn is_expendable(&self) -> bool {

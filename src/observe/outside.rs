@@ -149,7 +149,7 @@ impl Outside {
 }
 
 fn is_active(pod: &PodView) -> bool {
-    !pod.terminating && !matches!(pod.phase.as_str(), "Succeeded" | "Failed")
+    !pod.terminating && !pod.is_finished()
 }
 
 fn changed(change: OutsideChange) -> Kind {

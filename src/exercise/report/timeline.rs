@@ -5,11 +5,9 @@ use jiff::Timestamp;
 use super::{Context, bounded, list};
 use crate::{
     exercise::{
-        check_stage::result,
         schedule::schedule,
-        state::ReviewEnd,
         time::{between, clock, long, plus},
-        what::{DrillMoment, Line, StageEnd, What},
+        what::{Line, StageEnd, What},
     },
     report::{Block, Key, Row, Section, Table, Text},
 };
@@ -30,104 +28,23 @@ fn planned(c: &Context<'_>, stage: &str) -> Option<Timestamp> {
     Some(plus(*began, schedule(c.playbook(), &c.known.loaded.uses).get(i)?.from))
 }
 
+/// The row of a line, with its place in the table; none for lines that have no row.
 fn row(c: &Context<'_>, line: &Line) -> Option<(Timestamp, u64, Row)> {
-    let mut at = line.at;
-    let mut plan = String::new();
-    let none = "the clock".to_owned();
-    let who = |by: &crate::exercise::what::By| c.who(by);
-    let is_last = |stage: &str| c.playbook().stages.iter().any(|s| s.id == stage && s.sign_off.is_some());
-    let (by, what) = match &line.event {
-        What::Authorised { by, .. } => (who(by), "authorised the exercise".to_owned()),
-        What::Started { by, .. } => (who(by), "started the exercise".into()),
-        What::StageOpened { stage, by } => {
-            plan = planned(c, stage).map(clock).unwrap_or_default();
-            (who(by), format!("stage {stage} begins"))
-        }
-        What::StageClosed { stage, .. } if is_last(stage) => return None,
-        What::StageClosed { stage, end, ended, by, detail, .. } => {
-            at = *ended;
-            let detail = if detail.is_empty() { String::new() } else { format!(" ({})", c.named(detail)) };
-            (
-                by.as_ref().map_or(none, who),
-                format!("stage {stage}: {}{detail}{}", end.words(), noticed(*ended, line.at)),
-            )
-        }
-        What::DrillLaunched { stage, .. } => ("exercise".into(), format!("the drill of stage {stage} was started")),
-        What::DrillSeen { step, moment, happened, .. } => {
-            at = *happened;
-            let what = match moment {
-                DrillMoment::Began => format!("step `{step}` begins"),
-                DrillMoment::Done => format!("step `{step}` is done"),
-                DrillMoment::Alert => format!("Alertmanager has the first alert since step `{step}` began"),
-            };
-            ("drill".into(), what)
-        }
-        What::DrillEnded { run, exit, happened, .. } => {
-            at = *happened;
-            ("drill".into(), format!("run {run} ends: {}", exit.meaning()))
-        }
-        What::ItemDue { item, due } => {
-            at = *due;
-            (none, format!("{item} is due{}", noticed(*due, line.at)))
-        }
-        What::InjectGiven { item, by } => (who(by), format!("gives inject {item}")),
-        What::Answered { item, option, answer, by, late, .. } => {
-            let words = [option.as_str(), &c.named(answer)]
-                .into_iter()
-                .filter(|t| !t.is_empty())
-                .collect::<Vec<_>>()
-                .join(": ");
-            (who(by), format!("{item}{}: {words}", if *late { ", late" } else { "" }))
-        }
-        What::Missed { item, due } => {
-            at = *due;
-            (none, format!("{item}: nobody answered in time{}", noticed(*due, line.at)))
-        }
-        What::Defaulted { item, option, due } => {
-            at = *due;
-            (none, format!("{item}: nobody decided in time, {option} counts{}", noticed(*due, line.at)))
-        }
-        What::Skipped { item, by, why } => {
-            (by.as_ref().map_or(none, who), format!("{item} is left out: {}", c.named(why)))
-        }
-        What::InjectAdded { item, text, by, why } => {
-            (who(by), format!("adds inject {item}: {} (because {})", c.named(text), c.named(why)))
-        }
-        What::Noted { by, on, text, .. } => (who(by), format!("{}: {}", on.words(), c.named(text))),
-        What::RoleAbsent { role, by, why } => (who(by), format!("records that the {role} is absent: {}", c.named(why))),
-        What::Paused { by, why } => (who(by), format!("pauses the exercise: {}", c.named(why))),
-        What::Resumed { by, .. } => (who(by), "resumes the exercise".into()),
-        What::CheckLaunched { stage } => ("exercise".into(), format!("the review of stage {stage} was started")),
-        What::CheckEnded { stage, happened, exit, readiness, why, .. } => {
-            at = *happened;
-            let end = ReviewEnd { at, exit: *exit, readiness: *readiness, why: why.clone(), evidence: None };
-            ("exercise".into(), format!("review of stage {stage}: {}", result(&end)))
-        }
-        What::ObjectiveDropped { objective, by, why } => {
-            (who(by), format!("drops objective {objective}: {}", c.named(why)))
-        }
-        What::Stopped { by, how, why, .. } => {
-            (by.as_ref().map_or(none, who), format!("the exercise is stopped {}: {}", how.words(), c.named(why)))
-        }
-        What::ExercisePrepared { .. }
-        | What::SessionOpened { .. }
-        | What::ClusterIdentified { .. }
-        | What::Rated { .. }
-        | What::Said { .. }
-        | What::Reviewed { .. }
-        | What::ActionAdded { .. }
-        | What::ActionChanged { .. }
-        | What::Signed { .. }
-        | What::Closed { .. }
-        | What::Erased { .. } => return None,
+    let plan = match &line.event {
+        What::StageOpened { stage, .. } => planned(c, stage).map(clock).unwrap_or_default(),
+        // People sign the hash of this table, so nothing that the signing itself writes may change it.
+        What::StageClosed { stage, .. } if is_sign_off(c, stage) => return None,
+        What::Signed { .. } | What::Closed { .. } => return None,
+        // These are in the sections about results and in the annex.
+        What::Rated { .. } | What::Reviewed { .. } => return None,
+        _ => String::new(),
     };
-    Some((at, line.seq, Row::new([Text::new(clock(at)), Text::new(plan), Text::new(by), Text::new(what)])))
+    let (at, who, what) = (line.happened(), line.actor(|by| c.who(by)), line.words(c.people)?);
+    Some((at, line.seq, Row::new([Text::new(clock(at)), Text::new(plan), Text::new(who), Text::new(what)])))
 }
 
-/// When something that was due was noticed, if that was later.
-fn noticed(due: Timestamp, at: Timestamp) -> String {
-    let late = between(due, at);
-    if late.0.as_secs() < 5 { String::new() } else { format!(" (noticed {} later)", long(late)) }
+fn is_sign_off(c: &Context<'_>, stage: &str) -> bool {
+    c.playbook().stages.iter().any(|s| s.id == stage && s.sign_off.is_some())
 }
 
 /// Section 11.

@@ -6,7 +6,7 @@ use super::{
     controls, evidence, findings, page_one, results, sign_off, tested, timeline,
 };
 use crate::{
-    model::{REHEARSAL, is_printable, printable},
+    model::{is_printable, printable, unmarked},
     report::{
         Story,
         words::{Words, frame as w, say},
@@ -57,7 +57,6 @@ pub fn document(story: &Story, reading: &ReadRun, beside: &Beside) -> Document {
 
 /// The title of the scenario; the mark of a rehearsal stands beside it.
 fn title(story: &Story, words: &Words) -> String {
-    let title =
-        story.title.strip_prefix(REHEARSAL).map_or(story.title.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+    let title = unmarked(&story.title);
     if title.is_empty() { say!(words, w::NO_TITLE) } else { title.to_owned() }
 }
