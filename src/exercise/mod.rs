@@ -8,6 +8,7 @@ mod checked;
 mod contents;
 mod directory;
 mod drill;
+mod fields;
 mod forecast;
 mod item;
 mod journal;
