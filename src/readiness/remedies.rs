@@ -110,17 +110,18 @@ fn budget(picture: &Picture<'_>, work: &Work<'_>) -> Option<Remedy> {
     Some(Remedy::new(Change::Create(object)))
 }
 
-/// A name that no other budget of the namespace has: that of the workload, or with its kind if a budget or another
-/// workload has that name already.
+/// A name that no other budget of the namespace has, and that no other new budget gets: that of the workload, or with
+/// its kind if a budget or another workload has that name already.
 fn budget_name(picture: &Picture<'_>, work: &Work<'_>) -> Option<String> {
     let taken = |name: &str| picture.object_set.find("PodDisruptionBudget.policy", work.namespace(), name).is_some();
-    let with_kind = format!("{}-{}", work.name(), work.kind.to_lowercase());
-    let namesakes = picture.in_namespace(work.namespace()).into_iter().filter(|other| other.name() == work.name());
-    if namesakes.count() < 2 && !taken(work.name()) {
+    let workloads = picture.in_namespace(work.namespace());
+    let named = |name: &str| workloads.iter().filter(|other| other.name() == name).count();
+    if named(work.name()) < 2 && !taken(work.name()) {
         return Some(work.name().to_owned());
     }
+    let with_kind = format!("{}-{}", work.name(), work.kind.to_lowercase());
     // The API server accepts names of at most 253 characters.
-    Some(with_kind).filter(|name| name.len() <= 253 && !taken(name))
+    Some(with_kind).filter(|name| name.len() <= 253 && !taken(name) && named(name) == 0)
 }
 
 /// One more constraint. The others stay, because a strategic merge joins the list by topology key.

@@ -107,6 +107,12 @@ fn a_budget_gets_a_name_that_is_free() {
     let mut both = created(&(work("Deployment") + &work("StatefulSet")), "PDB-001");
     both.sort();
     assert_eq!(both, ["web-deployment", "web-statefulset"]);
+    // A third workload is named as the first budget would be.
+    let third =
+        work("Deployment").replace("{name: web, n", "{name: web-deployment, n").replace("app: Dep", "app: third");
+    let mut all = created(&(work("Deployment") + &work("StatefulSet") + &third), "PDB-001");
+    all.sort();
+    assert_eq!(all, ["web-deployment", "web-statefulset"], "the first is of the third workload");
 }
 
 /// Found by a review of what the script leaves: nobody could reach the Services any more.
