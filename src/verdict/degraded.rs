@@ -29,8 +29,7 @@ struct Asked {
 impl Asked {
     fn of(expected: &BudgetsExpectation, history: &History) -> Self {
         let step = history.fault_step(expected.of.as_ref()).map(|s| s.0).unwrap_or_default();
-        let critical: BTreeSet<&str> =
-            history.state.plan.iter().flat_map(|p| p.coverage.iter().flatten()).map(|c| c.owner.as_str()).collect();
+        let critical = owners_covered(history);
         // An answer after the start of the undo is about another state.
         let end = Window::of(history, expected.of.as_ref()).map_or(u64::MAX, |window| window.end);
         let mut asked = Self { of: history.sampled.get(&step).copied(), ..Self::default() };
@@ -42,8 +41,9 @@ impl Asked {
             else {
                 continue;
             };
-            if *of == step && (critical.is_empty() || critical.contains(owner.as_str())) {
-                owners.insert((namespace.as_str(), owner.as_str()));
+            let key = (namespace.as_str(), owner.as_str());
+            if *of == step && (critical.is_empty() || critical.contains(&key)) {
+                owners.insert(key);
                 // Only trying until then can show that a budget did not settle.
                 if *t > end && *expected != BudgetSays::Unsettled {
                     asked.unsure.push(format!("{pod}: the answer came after the time of the fault"));
@@ -54,7 +54,7 @@ impl Asked {
             }
         }
         if asked.from_to.is_some() {
-            let missing = owners_covered(history).into_iter().filter(|owner| !owners.contains(owner));
+            let missing = critical.into_iter().filter(|owner| !owners.contains(owner));
             asked.unsure.extend(missing.map(|(ns, owner)| format!("{ns}/{owner}: no eviction of its pods was tried")));
         }
         asked
@@ -157,7 +157,30 @@ fn owners_covered(history: &History) -> BTreeSet<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
+
+    use super::{super::small_journal::SmallJournal, *};
+    use crate::model::Outcome;
+
+    /// Critical is `deployment/web` of namespace shop. A fault that lasts from 10 s to 100 s.
+    fn tried(namespace: &str, code: u16) -> Outcome {
+        let answer = json!({"kind": "EvictionAnswered", "step": "fault", "namespace": namespace, "pod": "p",
+            "owner": "deployment/web", "dry_run": true, "code": code, "reason": "DisruptionBudget", "message": "",
+            "expected": "refused"});
+        SmallJournal::killed("a")
+            .plans("coverage", json!([{"pod": "shop/w1", "owner": "deployment/web", "budgets": ["web"]}]))
+            .expects(json!({"budgets": {"whileDegraded": "asBudgeted"}}))
+            .at(20, serde_json::from_value(answer).unwrap())
+            .healed(100)
+            .judged(200)
+            .0
+    }
+
+    #[test]
+    fn a_namesake_in_another_namespace_is_not_critical() {
+        assert_eq!((tried("shop", 429), tried("shop", 201)), (Outcome::Pass, Outcome::Fail));
+        assert_eq!((tried("other", 429), tried("other", 201)), (Outcome::Inconclusive, Outcome::Inconclusive));
+    }
 
     #[test]
     fn what_was_answered_wrongly_stays_wrong_and_what_was_not_answered_is_named() {

@@ -50,7 +50,8 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
     // available again.
     let end = window.end;
     let spreads = spreads(history, &key, expected.by, window.t0, end);
-    let deadline = window.clock(history) + expected.within.micros();
+    let clock = window.clock(history);
+    let deadline = clock + expected.within.micros();
     // From this time until the end, the spread is as required.
     let wrong = |s: &Spreading| s.skew() > expected.max_skew || s.placed() == 0;
     let good_since = match spreads.iter().rposition(&wrong) {
@@ -70,8 +71,9 @@ pub(super) fn answer(expected: &PlacementExpectation, history: &History, now_us:
             Bound::Between(format!("skew {skew} ({said}), but for less than 3 s, and {}", window.how()))
         }
         Some(at) => Bound::Refuted(format!(
-            "spread only {} after the fault, but the limit is {} ({said})",
-            seconds(at - window.t0),
+            "spread only {} {}, but the limit is {} ({said})",
+            seconds(at - clock),
+            window.since(history),
             expected.within
         )),
         None if now_us < deadline && window.by == EndedBy::Journal => Bound::Open(format!("skew {skew} ({said})")),

@@ -202,7 +202,7 @@ impl Subject<'_> {
 
     fn recovers(&self, wanted: i64, within_us: u64) -> Proof {
         let window = &self.window;
-        let limit = Limit::new(window.clock(self.history), within_us, "after the fault");
+        let limit = Limit::new(window.clock(self.history), within_us, window.since(self.history));
         let from = self.fall.unwrap_or(window.t0);
         let own = self.reached(&self.on_other_nodes(), wanted, from);
         let any = self.reached(&self.ready, wanted, self.fell(from, wanted));
@@ -410,6 +410,16 @@ mod tests {
         let (outcome, said) = journal.pod(99, "w1", "a", true).judged(100);
         assert_eq!(outcome, Outcome::Inconclusive, "{said}");
         assert!(said.contains("were ready 39.0 s after the heal began, but for less than 3 s"), "{said}");
+    }
+
+    #[test]
+    fn a_time_that_counts_from_the_end_of_a_drain_is_given_from_there() {
+        let node = json!({"name": "a", "uid": "a", "provider_id": "", "zone": ""});
+        let journal = SmallJournal::new(&json!({"drain": {"nodes": ["a"]}}), &["a"]).expects(ready(2)).wants(2, 2);
+        let journal = journal.step(10, 40).fault(10, &json!({"type": "cordon", "node": node, "before": false}));
+        let journal = journal.pod(5, "w1", "a", true).pod(5, "w2", "b", true).pod_gone(15, "w1");
+        let said = journal.pod(60, "w3", "b", true).judged(100).1;
+        assert!(said.contains("2 ready 20.0 s after the end of the drain"), "{said}");
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Window {
         over.unwrap_or(self.t0)
     }
 
+    /// What [`Window::clock`] counts from, as the words after a duration.
+    pub fn since(&self, history: &History) -> &'static str {
+        if self.clock(history) == self.t0 { "after the fault" } else { "after the end of the drain" }
+    }
+
     /// The nodes on which the fault acted.
     pub fn targets(&self, history: &History) -> Vec<String> {
         let steps = history.state.plan.iter().flat_map(|p| &p.steps);
