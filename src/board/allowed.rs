@@ -28,11 +28,13 @@ impl Hosts {
         Self { scheme: "https", port: at.port(), names }
     }
 
-    /// The address of the page: under the first name of the certificate, or where this machine listens.
+    /// The address of the page: under the first name of the certificate, or where this machine listens. If the
+    /// certificate has only wildcards, `NAME` stands for the part that the reader has to choose.
     pub fn url(&self) -> String {
-        let name = if self.scheme == "https" { self.names.first() } else { self.names.last() };
+        let whole = || self.names.iter().find(|name| !name.starts_with('*'));
+        let name = if self.scheme == "https" { whole().or(self.names.first()) } else { self.names.last() };
         let name = name.map_or("localhost", String::as_str);
-        format!("{}://{}/", self.scheme, self.with_port(name))
+        format!("{}://{}/", self.scheme, self.with_port(&name.replacen('*', "NAME", 1)))
     }
 
     fn with_port(&self, name: &str) -> String {
@@ -116,6 +118,7 @@ mod tests {
             !local.answers(&headers(&[])) && !local.answers(&headers(&[("host", "localhost:8000"), ("host", "x")]))
         );
         let public = Hosts::certified("0.0.0.0:443".parse().expect("an address"), vec!["*.Example.org".into()]);
+        assert_eq!(public.url(), "https://NAME.example.org/");
         assert!(public.answers(&headers(&[("host", "board.example.org")])));
         assert!(!public.answers(&headers(&[("host", "a.b.example.org")])));
         assert!(!public.answers(&headers(&[("host", ".example.org")])));
