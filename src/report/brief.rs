@@ -164,6 +164,10 @@ impl Brief {
                 vec![at(t, &format!("  waiting since {since:.1} s for {waiting_for}; last seen: {last_seen}"))]
             }
             Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } if self.in_step => vec![],
+            Kind::FaultReverted { fault, evidence } => {
+                self.together(t, format!("put back ({evidence})"), fault.to_string());
+                vec![]
+            }
             Kind::ContactLost { .. } | Kind::ContactRegained { .. } => {
                 self.out_of_contact = matches!(event.event, Kind::ContactLost { .. });
                 whole()
