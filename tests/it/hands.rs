@@ -303,7 +303,7 @@ fn no_false_pass(case: &Case<'_>, events: &[Event], acted: u64, at: &str) {
 
 #[test]
 fn others_act_between_any_two_lines() {
-    let (seeds, one) = seeds(24);
+    let (seeds, one) = seeds(16);
     let shop = cluster("small-shop");
     let wholes: Vec<(&str, Loaded, Vec<Event>)> = undisturbed().collect();
     for (name, _, whole) in &wholes {

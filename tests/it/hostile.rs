@@ -112,7 +112,7 @@ fn names_stay_and_text_is_cleaned() {
 fn killed_and_recovered_under_odd_names() {
     let shop = odd_shop();
     let whole = undisturbed();
-    let (seeds, _) = seeds(64);
+    let (seeds, _) = seeds(32);
     for seed in seeds {
         let (name, loaded, events) = &whole[seed as usize % whole.len()];
         let bearing: Vec<&Event> = events.iter().filter(|e| is_load_bearing(e)).collect();

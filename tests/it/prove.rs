@@ -36,7 +36,7 @@ const PROVABLE: [(&str, &str); 14] = [
 ];
 const SHOP: &str = "small-shop";
 const REGIONS: &str = "two-regions";
-const QUICK: usize = 3;
+const QUICK: usize = 2;
 
 /// Scenarios without a rehearsal that passes, each with the reason.
 const OTHERS: [(&str, &str); 1] = [("silent-volume-loss", "it is meant to fail")];

@@ -127,7 +127,7 @@ fn case(seed: u64, whole: &[Whole]) -> Case<'_> {
 fn a_frozen_runner_wakes_up_at_any_moment_of_a_take_over() {
     let shops = Shops { tidy: cluster("small-shop"), odd: hostile::odd_shop() };
     let whole = wholes(&shops);
-    let (seeds, one) = seeds(256);
+    let (seeds, one) = seeds(128);
     let mut seen = BTreeMap::<&str, u32>::new();
     for seed in seeds {
         let Case { whole, freeze, at, thaw } = case(seed, &whole);

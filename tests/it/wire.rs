@@ -14,7 +14,7 @@ use http::Method;
 
 use super::{
     rehearsal::{Rehearsal, cluster, on_paused_time, scenario},
-    sweep::{shipped, undisturbed},
+    sweep::{one_of, shipped, undisturbed},
 };
 
 const FATES: [Fate; 4] = [Fate::Unavailable, Fate::LostAnswer, Fate::Twice, Fate::Hangs];
@@ -25,12 +25,11 @@ const FATES: [Fate; 4] = [Fate::Unavailable, Fate::LostAnswer, Fate::Twice, Fate
 #[test]
 fn each_request_fails_is_lost_doubled_or_hangs() {
     let shop = cluster("small-shop");
-    let all = std::env::var("DRILL_SWEEP").is_ok_and(|v| v == "all");
+    let all = one_of(3) == 1;
     let (mut runs, mut requests) = (0_u32, 0_usize);
     for name in shipped() {
         let loaded = scenario(name, &shop);
-        // `cargo test` tries only every other request, because the sweep of truth takes long as well.
-        for number in worth_trying(&shop, &loaded).into_iter().step_by(if all { 1 } else { 2 }) {
+        for number in worth_trying(&shop, &loaded).into_iter().step_by(one_of(3)) {
             requests += 1;
             let fates = if all { &FATES[..] } else { &FATES[requests % 4..][..1] };
             for &fate in fates {
@@ -51,7 +50,7 @@ fn each_request_fails_is_lost_doubled_or_hangs() {
         }
     }
     println!("{runs} drills, trouble with {requests} requests");
-    assert!(requests > 125, "only {requests} requests: the sweep has become too weak");
+    assert!(requests > 250 / one_of(3), "only {requests} requests: the sweep has become too weak");
 }
 
 /// The numbers of the requests of a drill that change something, and a sample of the others.
