@@ -167,7 +167,7 @@ fn stopped_as_each_step_begins() {
                 let at = format!("{name}, stopped at `{wanted}`");
                 // A step that was over within the two seconds may have been the last one.
                 assert!(matches!(ended.exit, Some(Exit::Aborted | Exit::Passed)), "{at}: {:?}", ended.exit);
-                aborted += u32::from(ended.exit == Some(Exit::Aborted));
+                aborted += usize::from(ended.exit == Some(Exit::Aborted));
                 stage.as_before().await.unwrap_or_else(|why| panic!("{at}: {why}"));
             });
         }
