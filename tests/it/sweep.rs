@@ -132,7 +132,7 @@ fn killed_at_every_load_bearing_line() {
     for (name, place, loaded, whole) in everywhere() {
         // Of the observations, only some are tried.
         let tried = whole.iter().filter(|event| is_load_bearing(event) || event.seq % 97 == 0);
-        for event in tried.step_by(one_of(3)) {
+        for event in tried.step_by(one_of(6)) {
             cuts += 1;
             sampled += u32::from(!is_load_bearing(event));
             on_paused_time(async {
@@ -148,7 +148,7 @@ fn killed_at_every_load_bearing_line() {
         }
     }
     println!("{cuts} cuts, {sampled} of them at sampled observations");
-    assert!(cuts > 150 / one_of(3), "only {cuts} cuts: the sweep has become too weak");
+    assert!(cuts > 150 / one_of(6), "only {cuts} cuts: the sweep has become too weak");
 }
 
 /// A stop that is requested when a step begins. Everything must be put back.
@@ -186,7 +186,7 @@ fn a_panic_in_each_step() {
         let written = whole.iter().filter(|e| {
             matches!(e.event, Kind::FaultIntended { .. } | Kind::FaultApplied { .. } | Kind::StepResult { .. })
         });
-        for event in written.step_by(one_of(3)) {
+        for event in written.step_by(one_of(4)) {
             panics += 1;
             let seq = event.seq;
             on_paused_time(async {
@@ -199,7 +199,7 @@ fn a_panic_in_each_step() {
             });
         }
     }
-    assert!(panics >= 25 / one_of(3), "only {panics} panics");
+    assert!(panics >= 25 / one_of(4), "only {panics} panics");
 }
 
 /// A run belongs to the cluster on which it ran, and to no other.
