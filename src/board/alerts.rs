@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 /// The labels that name the target of an alert, the most exact first.
 const TARGETS: [&str; 8] = ["pod", "node", "instance", "service", "deployment", "namespace", "zone", "job"];
 
-/// An alert for a target, from pending until it is gone. Times are in microseconds of the drill.
+/// An alert for a target, from pending until it is gone.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the page shows each field under its name")]
@@ -27,21 +27,20 @@ pub struct AlertChain {
     pub name: String,
     pub target: String,
     pub expected: bool,
+    #[serde(flatten)]
+    pub times: AlertTimes,
+}
+
+/// When an alert got how far for one target, in microseconds of the drill.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the page shows each field under its name")]
+pub struct AlertTimes {
     pub pending_us: Option<u64>,
     pub firing_us: Option<u64>,
     pub received_us: Option<u64>,
     pub suppressed: bool,
     pub gone_us: Option<u64>,
-}
-
-/// One alert for one target: when it got how far.
-#[derive(Clone, Debug, Default)]
-struct AlertTimes {
-    pending_us: Option<u64>,
-    firing_us: Option<u64>,
-    received_us: Option<u64>,
-    suppressed: bool,
-    gone_us: Option<u64>,
 }
 
 /// All alerts of a drill so far.
@@ -87,8 +86,8 @@ impl Alerts {
         let unseen = unseen.map(|name| none.chain(name, "", true));
         let seen = self.times.iter().map(|((name, target), t)| t.chain(name, target, expected.contains(name.as_str())));
         let mut all: Vec<AlertChain> = unseen.chain(seen).collect();
-        let newest = |c: &AlertChain| c.pending_us.max(c.firing_us).max(c.received_us);
-        all.sort_by_key(|c| (!c.expected, Reverse(newest(c))));
+        let newest = |t: &AlertTimes| t.pending_us.max(t.firing_us).max(t.received_us);
+        all.sort_by_key(|c| (!c.expected, Reverse(newest(&c.times))));
         let hidden = all.len().saturating_sub(SHOWN);
         all.truncate(SHOWN);
         (all, hidden + self.more)
@@ -115,16 +114,7 @@ impl AlertTimes {
     }
 
     fn chain(&self, name: &str, target: &str, expected: bool) -> AlertChain {
-        AlertChain {
-            name: name.to_owned(),
-            target: target.to_owned(),
-            expected,
-            pending_us: self.pending_us,
-            firing_us: self.firing_us,
-            received_us: self.received_us,
-            suppressed: self.suppressed,
-            gone_us: self.gone_us,
-        }
+        AlertChain { name: name.to_owned(), target: target.to_owned(), expected, times: self.clone() }
     }
 }
 
@@ -163,10 +153,11 @@ mod tests {
         add(&mut alerts, 5, gone("prometheus"));
         let first = |alerts: &Alerts| alerts.shown(None).0[0].clone();
         let chain = first(&alerts);
-        assert_eq!((chain.pending_us, chain.firing_us, chain.received_us), (Some(1), Some(2), Some(3)));
-        assert_eq!((chain.target.as_str(), chain.suppressed, chain.gone_us), ("n1", true, Some(5)));
+        let times = chain.times;
+        assert_eq!((times.pending_us, times.firing_us, times.received_us), (Some(1), Some(2), Some(3)));
+        assert_eq!((chain.target.as_str(), times.suppressed, times.gone_us), ("n1", true, Some(5)));
         add(&mut alerts, 6, seen("prometheus", "pending"));
-        let chain = first(&alerts);
-        assert_eq!((chain.pending_us, chain.firing_us, chain.gone_us), (Some(6), None, None), "it began again");
+        let times = first(&alerts).times;
+        assert_eq!((times.pending_us, times.firing_us, times.gone_us), (Some(6), None, None), "it began again");
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 const CHECK_ALIVE_EVERY: Dur = Dur::secs(5);
 /// What was due and led to nothing is tried again after this time.
 const RETRY_AFTER: Dur = Dur::secs(10);
-/// A drill's event is written down at once, and what it makes due after this time.
+/// The exercise writes down an event of its drill at once. What becomes due because of it is written down after this time.
 const TICK_AGAIN_AFTER: Dur = Dur::secs(2);
 
 /// An exercise, and what the boards say about it.
@@ -92,7 +92,7 @@ impl FollowedExercise {
         })
     }
 
-    /// Whether to write down now what is due. `news`: the drill has an event that the exercise writes down.
+    /// Whether the exercise has something to write down now. `news` is true if its drill has an event to write down.
     pub(super) fn must_tick(&mut self, news: bool, now: Timestamp) -> bool {
         let (state, playbook) = (&self.known.state, &self.known.loaded.playbook);
         // An exercise without people has a time of its own, and a process that writes.
@@ -149,7 +149,7 @@ impl FollowedDrill {
         Self { dir, following, fold, alive: None, checked_at: None }
     }
 
-    /// Reads what is new. Returns whether something is.
+    /// Reads the new events. Returns whether the board has to change.
     pub(super) fn refresh(&mut self, now: Timestamp) -> Result<bool, JournalError> {
         let (mut new, fold) = (false, &mut self.fold);
         self.following.take_new(&mut |followed| match followed {

@@ -23,7 +23,7 @@ mod strip;
 mod team;
 mod tls;
 
-pub use alerts::AlertChain;
+pub use alerts::{AlertChain, AlertTimes};
 pub use allowed::Hosts;
 pub use clocks::{Counts, Stand, Stopwatch};
 pub use drill_view::{DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};

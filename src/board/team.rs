@@ -8,7 +8,7 @@ use super::{
     log::LogLine,
     stages::{ExerciseClock, NoteView, StageView, notes, stages},
 };
-use crate::exercise::{ExercisePhase, KnownExercise, Line, What, judge, open_stage};
+use crate::exercise::{ExercisePhase, KnownExercise, Line, What, judge, next_commands, open_stage};
 
 /// What the board shows to everybody but players.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -39,6 +39,8 @@ pub struct ExerciseView {
     pub stages: Vec<StageView>,
     pub items: Vec<ItemView>,
     pub next: Next,
+    /// The commands for a terminal while no stage is open.
+    pub commands: String,
     pub notes: Vec<NoteView>,
 }
 
@@ -86,6 +88,7 @@ impl ExerciseView {
             stages: stages(known),
             items: items(known, open),
             next: next(known),
+            commands: next_commands(p, &known.state).unwrap_or_default(),
             notes: notes(known, |_| true),
         }
     }

@@ -54,7 +54,7 @@ pub use journal::{JournalError, Lines, Open, create, open, read};
 pub use judge::{Judgement, Measured, judge, times_of_people};
 pub use launch::{folder as drill_folder, review_arguments, stop as stop_drill};
 pub use load::{LoadedPlaybook, Rehearse, load, load_str, playbook_schema};
-pub use order::{next_stage, open_stage};
+pub use order::{next_commands, open_stage};
 pub use papers::{Audience, Content, File, PlayersView, papers};
 pub use people::{
     ERASED, Entry, PEOPLE, People, PeopleFile, Person, PersonId, load_people, load_people_str, people_schema,

@@ -21,6 +21,15 @@ pub fn next_stage<'a>(playbook: &'a Playbook, state: &State) -> Option<&'a Stage
     })
 }
 
+/// The commands that a person types next while the exercise goes on and no stage is open. None at any other time.
+pub fn next_commands(playbook: &Playbook, state: &State) -> Option<String> {
+    let goes_on = matches!(state.phase, ExercisePhase::Running | ExercisePhase::Stopped | ExercisePhase::Reviewed);
+    (goes_on && open_stage(playbook, state).is_none()).then(|| match next_stage(playbook, state) {
+        Some(stage) => format!("exercise next opens stage {}", stage.id),
+        None => "exercise sign, then exercise close".to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -43,5 +52,8 @@ mod tests {
         assert!(next_stage(&playbook, &state).is_some_and(|stage| stage.sign_off.is_some()));
         playbook.stages.retain(|stage| stage.sign_off.is_none());
         assert!(next_stage(&playbook, &state).is_none(), "a stage that the stop left out is not opened");
+        assert_eq!(next_commands(&playbook, &state).as_deref(), Some("exercise sign, then exercise close"));
+        state.phase = ExercisePhase::Closed;
+        assert_eq!(next_commands(&playbook, &state), None);
     }
 }

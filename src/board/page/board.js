@@ -111,7 +111,7 @@ function teamParts() {
   }
   if (x) {
     made.push(
-      keepOrMake("open", [x.stages, x.items, me], () => parts.open(x, teamButtons)),
+      keepOrMake("open", [x.stages, x.items, x.commands, me], () => parts.open(x, teamButtons)),
       keepOrMake("next", x.next, () => parts.coming(x)),
       keepOrMake("sheet", x.stages, () => parts.sheet(x)),
       keepOrMake("objectives", x.objectives, () => parts.objectives(x)),

@@ -39,7 +39,7 @@ function teamItem(i, buttons) {
 export function open(x, buttons) {
   const stages = x.stages.filter((s) => s.openedMs != null && !s.end).map((s) => openStage(s, buttons.stage(s)));
   const items = x.items.map((i) => teamItem(i, buttons.item(i)));
-  return section("Now", "", stages.length || items.length ? [stages, items] : soft("No stage is open. The director opens the next one at a terminal: exercise next"));
+  return section("Now", "", stages.length || items.length ? [stages, items] : soft(x.commands ? `No stage is open. At a terminal: ${x.commands}` : "No stage is open."));
 }
 
 /* ---- the plan and the results ---- */
@@ -92,7 +92,8 @@ export function notes(all) {
 const SHOWN = 300;
 
 export function log(lines, all, showAll) {
-  const sorted = [...lines].sort((a, b) => b.atMs - a.atMs);
+  // Of lines with the same time, the last one that was written is the newest.
+  const sorted = [...lines].reverse().sort((a, b) => b.atMs - a.atMs);
   const made = (all ? sorted : sorted.slice(0, SHOWN)).map((l) => el("li", null, el("time", null, timeOfDay(l.atMs)), l.who && el("b", null, `${l.who}: `), l.text));
   return section("Log (UTC), newest first", "full laptop", made.length ? el("ol", { class: "log" }, made) : soft("Nothing happened yet."),
     !all && sorted.length > SHOWN && el("button", { type: "button", click: showAll }, `Show all ${sorted.length} lines`));

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     exercise::{
-        Act, Check, DrillStage, ExercisePhase, Item, Judgement, KnownExercise, Measured, Playbook, Rating,
+        Act, Check, DrillStage, ExercisePhase, Item, Judgement, KnownExercise, Measured, Rating,
         ReviewStanding as Standing, Stage, State, Watched, authorised_hash, between, clock, date_time, deadline, judge,
-        long, next_due, next_stage, open_stage, review_result, suffices,
+        long, next_commands, next_due, open_stage, review_result, suffices,
     },
     files,
     model::{Exit, printable},
@@ -62,8 +62,8 @@ pub(super) fn show(dir: &Path, now: Timestamp) -> Done {
         text += &items(&known, stage, watched.as_ref(), now);
         text += &drill(dir, stage.scenario.as_ref(), watched.as_ref());
         text += &format!("next           {}\n", next(state, stage));
-    } else if matches!(state.phase, ExercisePhase::Running | ExercisePhase::Stopped | ExercisePhase::Reviewed) {
-        text += &format!("next           {}\n", between_stages(&known.loaded.playbook, state));
+    } else if let Some(next) = next_commands(&known.loaded.playbook, state) {
+        text += &format!("next           {next}\n");
     }
     if let Some(due) = next_due(&known.loaded.playbook, state, watched.as_ref()).filter(|due| *due > now) {
         text += &format!("due next       {} (in {})\n", clock(due), long(between(now, due)));
@@ -186,14 +186,6 @@ fn next(state: &State, stage: &Stage) -> String {
         Some(Act::Review(_)) => "exercise hotwash, exercise rate, then exercise next".into(),
         Some(Act::SignOff(_)) => "exercise sign, then exercise close".into(),
         Some(Act::Brief(_) | Act::Discuss(_)) | None => "exercise next".into(),
-    }
-}
-
-/// What a person does while no stage is open.
-fn between_stages(playbook: &Playbook, state: &State) -> String {
-    match next_stage(playbook, state) {
-        Some(stage) => format!("exercise next opens stage {}", stage.id),
-        None => "exercise sign, then exercise close".into(),
     }
 }
 
