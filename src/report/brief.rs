@@ -274,7 +274,7 @@ fn preflight(event: &Event, findings: &[Finding]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::StepEnd;
+    use crate::{event::StepEnd, model::FaultId};
 
     fn event(t_s: u64, event: Kind) -> Event {
         let t_us = t_s * 1_000_000;
@@ -306,6 +306,22 @@ mod tests {
             late: 0,
             runs: vec![],
         }
+    }
+
+    #[test]
+    fn what_is_put_back_outside_a_step_shares_a_line() {
+        let mut brief = Brief::default();
+        let reverted = |pod: &str, evidence: &'static str| Kind::FaultReverted {
+            fault: FaultId(format!("lost/{pod}")),
+            evidence: evidence.into(),
+        };
+        for kind in [reverted("a", "nothing to wait for"), reverted("b", "nothing to wait for"), reverted("c", "Ready")]
+        {
+            assert_eq!(brief.lines(&event(50, kind)), Vec::<String>::new());
+        }
+        let shown = brief.rest();
+        assert_eq!(shown.len(), 2, "{shown:?}");
+        assert!(shown[0].ends_with("put back (nothing to wait for): lost/a, lost/b"), "{shown:?}");
     }
 
     #[test]
