@@ -199,7 +199,7 @@ impl Keeper<'_> {
     }
 }
 
-/// The names of the backups and of the restores in the list of what is left behind.
+/// The names of the backups and of the restores that are left behind.
 fn requested(left_behind: &BTreeSet<String>) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut backups, mut restores) = (BTreeSet::new(), BTreeSet::new());
     for object in left_behind.iter().filter_map(|text| LeftObject::read(text)) {

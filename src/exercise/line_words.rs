@@ -95,7 +95,7 @@ impl Line {
         })
     }
 
-    /// How much later somebody noticed what was due, if that was later.
+    /// How long after it happened somebody noticed it; empty if that was at once.
     fn noticed(&self) -> String {
         let late = between(self.happened(), self.at);
         if late.0.as_secs() < 5 { String::new() } else { format!(" (noticed {} later)", long(late)) }

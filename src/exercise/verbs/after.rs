@@ -123,7 +123,7 @@ impl Day<'_> {
     }
 }
 
-/// Why a name is refused: nothing has it. `what` is what it should name.
+/// The error for an id that does not exist. `what` says what it should be the id of.
 fn unknown<'a>(what: &str, id: &str, all: impl Iterator<Item = &'a String>) -> String {
     let ids: Vec<&str> = all.map(String::as_str).collect();
     format!("there is no {what} `{id}`; {}the {what}s are {}", meant(id, ids.iter().copied()), ids.join(", "))
