@@ -116,9 +116,14 @@ fn the_same_seed_gives_the_same_journal_in_two_processes() {
     assert!(journal() == journal(), "two processes differ");
 }
 
-/// The step of a sweep: 1 with `DRILL_SWEEP=all`, which tries everything. `cargo test` has to stay short.
+/// Whether sweeps try everything: with `DRILL_SWEEP=all`.
+pub fn tries_all() -> bool {
+    std::env::var("DRILL_SWEEP").is_ok_and(|v| v == "all")
+}
+
+/// The step of a sweep, which tries one of so many. `cargo test` has to stay short.
 pub fn one_of(usual: usize) -> usize {
-    if std::env::var("DRILL_SWEEP").is_ok_and(|v| v == "all") { 1 } else { usual }
+    if tries_all() { 1 } else { usual }
 }
 
 /// Lines after which something was done or has to be undone.
