@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     alerts::AlertChain,
     clocks::{Stopwatch, stopwatches},
-    fold::DrillFold,
+    fold::{DrillFold, DrillWaits},
 };
 use crate::{event::StepEnd, exercise::Timing, model::unmarked};
 
@@ -25,8 +25,8 @@ pub struct DrillView {
     /// How it ended, in words.
     pub ended: String,
     pub clock: DrillClock,
-    /// The gate or hold that waits for an answer: its name and its question.
-    pub waits: Option<(String, String)>,
+    /// The gate or hold that waits for an answer.
+    pub waits: Option<DrillWaits>,
     pub open_faults: usize,
     /// The API server cannot be reached.
     pub blind: bool,

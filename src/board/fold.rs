@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::{
     alerts::Alerts,
@@ -26,6 +27,18 @@ pub(super) struct StepTimes {
     pub waiting: String,
 }
 
+/// A gate or hold that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DrillWaits {
+    /// The name of the step or of the hold.
+    pub name: String,
+    /// The question.
+    pub question: String,
+    /// When the drill decides by itself, in the time of the drill.
+    pub until_us: u64,
+}
+
 /// A drill so far.
 #[derive(Debug, Default)]
 pub(super) struct DrillFold {
@@ -39,7 +52,7 @@ pub(super) struct DrillFold {
     pub alerts: Alerts,
     /// When the undo of a step's faults began.
     pub healed_us: BTreeMap<StepName, u64>,
-    pub waits: Option<(String, String)>,
+    pub waits: Option<DrillWaits>,
     pub judged: Vec<Judgement>,
     pub ended_us: Option<u64>,
     pub stopping: bool,
@@ -96,7 +109,10 @@ impl DrillFold {
             Kind::Judged { judgements, .. } => self.judged.clone_from(judgements),
             Kind::RunEnded { .. } => (self.ended_us, self.waits) = (Some(event.t_us), None),
             Kind::SignalCaught { .. } | Kind::StopAsked { .. } => self.stopping = true,
-            Kind::GateOpened { step, prompt, .. } => self.waits = Some((step.0.clone(), prompt.to_string())),
+            Kind::GateOpened { step, prompt, times_out_us } => {
+                let (name, question) = (step.0.clone(), prompt.to_string());
+                self.waits = Some(DrillWaits { name, question, until_us: *times_out_us });
+            }
             Kind::GateAnswered { .. } => self.waits = None,
             Kind::ProbeSegment { probe, runs, .. } => self.probed(event, probe, runs),
             Kind::AlertSeen { .. } | Kind::AlertGone { .. } => self.alerts.take(event),
@@ -219,5 +235,20 @@ mod tests {
         let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
         fold.take(&Event { seq: 0, at, t_us: 5_000_000, epoch: 1, prev, must: false, event });
         assert_eq!(fold.log.lines[0].at_ms, opened.as_millisecond() + 5_000);
+    }
+
+    /// With `--pace`, a drill decides in another time than the wall clock tells.
+    #[test]
+    fn a_question_has_its_end_in_the_time_of_the_drill() {
+        let mut fold = DrillFold::default();
+        let mut take = |event| {
+            let (at, prev) = (Timestamp::UNIX_EPOCH, String::new());
+            fold.take(&Event { seq: 0, at, t_us: 1, epoch: 1, prev, must: false, event });
+            fold.waits.clone()
+        };
+        let step = StepName("ask".into());
+        let waits = take(Kind::GateOpened { step: step.clone(), prompt: "Go?".into(), times_out_us: 90 });
+        assert_eq!(waits, Some(DrillWaits { name: "ask".into(), question: "Go?".into(), until_us: 90 }));
+        assert_eq!(take(Kind::GateAnswered { step, approved: true, by: String::new() }), None);
     }
 }

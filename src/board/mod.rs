@@ -27,6 +27,7 @@ pub use alerts::{AlertChain, AlertTimes};
 pub use allowed::Hosts;
 pub use clocks::{Counts, Stand, Stopwatch};
 pub use drill_view::{DrillClock, DrillView, ProbeStrip, Standing, StepView, ZoneView};
+pub use fold::DrillWaits;
 pub use items::{ItemView, Next, NextInject};
 pub use log::LogLine;
 pub use players::PlayersBoard;

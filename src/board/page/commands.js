@@ -99,11 +99,12 @@ export function playersButtons(s) {
 export function control(exercise) {
   $("control").hidden = !exercise || !me.role;
   if (!me.role) return;
+  $("stop").hidden = ["stopped", "reviewed", "closed"].includes(exercise?.phase);
   $("role").textContent = `as ${me.role}`;
   const names = me.names.length === 1 ? me.names : ["", ...me.names];
   const shown = [...$("who").options].map((option) => option.value);
   if (shown.join("\n") !== names.join("\n")) $("who").replaceChildren(...names.map((name) => el("option", { value: name }, name || "choose your name")));
-  $("add-inject").hidden = !["controller", "director"].includes(me.role);
+  $("add-inject").hidden = exercise?.phase !== "running" || !["controller", "director"].includes(me.role);
 }
 
 $("note").addEventListener("submit", async (event) => {

@@ -15,7 +15,14 @@ export function drill(d) {
       live("b", null, () => duration(drillSeconds(d.clock))),
       d.openFaults ? ` · ${d.openFaults} faults are open` : " · nothing is broken"),
     d.blind && el("p", { class: "alarm" }, "THE API SERVER CANNOT BE REACHED: zones, nodes and pods are as they were last seen"),
-    d.waits && el("p", { class: "warn" }, `It waits for ${d.waits[0]}: ${d.waits[1]}`));
+    d.waits && waits(d.waits, d.clock));
+}
+
+/** What the drill waits for, and when it decides by itself. The time is that of the drill, which may be paced. */
+function waits(w, clock) {
+  const left = () => w.untilUs / 1e6 - drillSeconds(clock);
+  const when = () => (left() > 0 ? `in ${duration(left())}` : "now");
+  return el("p", { class: "warn" }, `It waits for ${w.name}: ${w.question} Without an answer, it decides by itself `, live("b", null, when), ".");
 }
 
 /* ---- stopwatches ---- */
