@@ -16,6 +16,7 @@ mod heads;
 mod interrupts;
 mod keepsakes;
 mod left_open;
+mod look_on;
 mod moment;
 mod open;
 mod overrides;

@@ -14,6 +14,7 @@ use super::{
     conclude::{conclude, end},
     forward::forward,
     guard, heads, keepsakes,
+    look_on::{Awaited, look_on},
     reaper::{reaper_dies_with, spawn_reaper},
     rebalance::rebalance,
     unwind::{StillOpen, unwind},
@@ -22,7 +23,7 @@ use crate::{
     event::{EndReason, Kind},
     inventory::{OtherRun, other_runs},
     journal::Recorder,
-    model::{Exit, Finding, StepName, StopHow, with_causes},
+    model::{Exit, Finding, StopHow, with_causes},
     observe::Observers,
     scenario::Loaded,
     steps::StepContext,
@@ -195,8 +196,8 @@ async fn guarded(begun: &Begun, loaded: &Loaded, options: &Options, tasks: &mut 
     }
     hold(begun, why, options).await;
     let left = unwind(context, interrupts, options.unwind_within).await;
-    if why == EndReason::Finished && left == StillOpen::Nothing {
-        look_on(context, interrupts).await;
+    if let Some(awaited) = Awaited::after(why).filter(|_| left == StillOpen::Nothing) {
+        look_on(context, interrupts, awaited).await;
     }
     if left == StillOpen::Fenced { Over::Fenced } else { Over::Done(detail) }
 }
@@ -216,38 +217,6 @@ async fn hold(begun: &Begun, why: EndReason, options: &Options) {
     if begun.interrupts.stop_how() == Some(StopHow::RealIncident) {
         announce_later(&begun.context, "THE DRILL WAS STOPPED FOR A REAL INCIDENT; it is putting the cluster back")
             .await;
-    }
-}
-
-/// Observes until every expectation is decided or its time is over, but at most until the time limit of the drill.
-async fn look_on(context: &StepContext, interrupts: &Interrupts) {
-    let waiting = async {
-        let mut told = String::new();
-        loop {
-            let now = context.recorder.now_us();
-            let open = context.judge.with(|history| history.undecided(now));
-            // The last observation is in the journal too, because the verdict refers to the last event.
-            let done = open.is_empty();
-            let open = if done { "all are".to_owned() } else { open.join("; ") };
-            if open != told && !(done && told.is_empty()) {
-                context.recorder.observe(Kind::StepProgress {
-                    step: StepName::from("looking on"),
-                    waiting_for: "expectations to be decided".into(),
-                    last_seen: told!(context.recorder, "{open}"),
-                });
-                told = open;
-            }
-            if done {
-                return;
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        () = interrupts.signalled(1) => {}
-        () = waiting => {}
-        () = tokio::time::sleep(context.plan.limits.duration.0) => {}
     }
 }
 

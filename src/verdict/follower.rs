@@ -65,8 +65,13 @@ impl History {
                 let answer = answer(expectation, self, now_us);
                 answer.outcome.is_none().then_some(answer.because)
             })
-            .chain(return_to_normal::waiting(self, now_us))
+            .chain(self.not_returned(now_us))
             .collect()
+    }
+
+    /// The workloads that do not have all their pods again, while that may still be expected.
+    pub fn not_returned(&self, now_us: u64) -> Vec<String> {
+        return_to_normal::waiting(self, now_us)
     }
 
     /// What the judge has not decided yet of what a step waits for: the objectives of these probes and workloads that
