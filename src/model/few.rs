@@ -18,6 +18,14 @@ pub fn some<T: Display>(all: &[T]) -> String {
     few(all.iter(), SOME, (", ", " and"))
 }
 
+/// How many clauses one line contains: a large cluster may have hundreds of the same sort.
+const CLAUSES: usize = 10;
+
+/// The first clauses of a list and the number of the others, for use within a line.
+pub fn clauses<T: Display>(all: &[T]) -> String {
+    few(all.iter(), CLAUSES, ("; ", "; and"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,6 +35,7 @@ mod tests {
         let told = |all: &[&str]| few(all.iter(), 2, ("; ", "; and"));
         assert_eq!([told(&[]), told(&["a", "b"]), told(&["a", "b", "c", "d"])], ["", "a; b", "a; b; and 2 more"]);
         assert_eq!(few(["a", "b"].iter(), 1, (", ", " and")), "a and 1 more");
+        assert_eq!(clauses(&["a"; 12]), format!("{}; and 2 more", ["a"; 10].join("; ")));
         assert_eq!(some(&[1, 2, 3, 4, 5, 6, 7, 8]), "1, 2, 3, 4, 5, 6, 7, 8");
         assert_eq!(some(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "1, 2, 3, 4, 5, 6, 7, 8 and 2 more");
     }

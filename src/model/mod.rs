@@ -61,7 +61,7 @@ pub use expect::{
     PlacementExpectation, ReplicasExpectation, ReprotectedExpectation, RestoreExpectation, ServiceExpectation, Spread,
     VolumesRule, WhileDegraded,
 };
-pub use few::{few, some};
+pub use few::{clauses, few, some};
 pub use finding::{Finding, FindingState};
 pub use fingerprint::{Drift, Fingerprint, Part, RestsOn, Traits};
 pub use hash::{hex, sha256};

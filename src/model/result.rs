@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AcceptedLoss, Capture, Difference, MayBeLost, StepName, Told, few};
+use super::{AcceptedLoss, Capture, Difference, MayBeLost, StepName, Told, few, some};
 
 /// At most this many losses of a deletion are named.
 const NAMED: usize = 40;
@@ -168,7 +168,8 @@ pub struct NamespaceLost {
 
 impl std::fmt::Display for NamespaceLost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let volumes = if self.volumes.is_empty() { "none".to_owned() } else { self.volumes.join(", ") };
+        let volumes = some(&self.volumes);
+        let volumes = if volumes.is_empty() { "none" } else { &volumes };
         write!(f, "{} is gone; volumes: {volumes}", self.namespace)?;
         if let (Some(compared), Some(unseen)) = (self.compared, self.unseen_us) {
             let seconds = unseen as f64 / 1e6;

@@ -17,6 +17,8 @@ const UP_AFTER_US: u64 = 10_000_000;
 const TOGETHER_US: u64 = 10_000_000;
 /// A line about something else waits so long for changes to be complete.
 const SETTLED_US: u64 = 2_000_000;
+/// More undos than this share a line without their evidence: each may have evidence of its own, as each node has.
+const UNDOS: usize = 4;
 /// What a step waits for is shown if it still waits after this time.
 const SOON_US: u64 = 10_000_000;
 
@@ -62,6 +64,7 @@ struct Group {
     last_us: u64,
     what: String,
     names: Vec<String>,
+    is_undo: bool,
 }
 
 impl Group {
@@ -70,6 +73,20 @@ impl Group {
         let names: Vec<String> = self.names.iter().filter(|name| !name.is_empty()).cloned().collect();
         if names.is_empty() { format!("  {}", self.what) } else { format!("  {}: {}", self.what, some(&names)) }
     }
+}
+
+/// Many undos become one group.
+fn shared(groups: Vec<Group>) -> Vec<Group> {
+    let (undos, mut others): (Vec<Group>, Vec<Group>) = groups.into_iter().partition(|group| group.is_undo);
+    if undos.len() <= UNDOS {
+        others.extend(undos);
+        return others;
+    }
+    let times = undos.iter().map(|undo| (undo.first_us, undo.last_us));
+    let (first_us, last_us) = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or_default();
+    let names = undos.into_iter().flat_map(|undo| undo.names).collect();
+    others.push(Group { first_us, last_us, what: "put back".to_owned(), names, is_undo: true });
+    others
 }
 
 impl Brief {
@@ -112,7 +129,7 @@ impl Brief {
 
     /// The lines that were held back: the start of a step, and changes that share a line.
     pub(super) fn rest(&mut self) -> Vec<String> {
-        let groups = std::mem::take(&mut self.groups).into_iter();
+        let groups = shared(std::mem::take(&mut self.groups)).into_iter();
         let groups = groups.map(|g| at(g.last_us, &g.line()));
         self.start.take().into_iter().chain(groups).collect()
     }
@@ -165,7 +182,8 @@ impl Brief {
             }
             Kind::FaultReverted { .. } | Kind::FaultReplaced { .. } if self.in_step => vec![],
             Kind::FaultReverted { fault, evidence } => {
-                self.together(t, format!("put back ({evidence})"), fault.to_string());
+                let what = format!("put back ({evidence})");
+                self.add(Group { first_us: t, last_us: t, what, names: vec![fault.to_string()], is_undo: true });
                 vec![]
             }
             Kind::ContactLost { .. } | Kind::ContactRegained { .. } => {
@@ -194,16 +212,20 @@ impl Brief {
         }
     }
 
+    fn together(&mut self, t: u64, what: String, name: String) {
+        self.add(Group { first_us: t, last_us: t, what, names: vec![name], is_undo: false });
+    }
+
     /// Adds a change to those that share a line.
-    fn together(&mut self, t_us: u64, what: String, name: String) {
-        match self.groups.iter_mut().find(|group| group.what == what) {
-            Some(group) => {
-                if !group.names.contains(&name) {
-                    group.names.push(name);
-                }
-                group.last_us = t_us;
+    fn add(&mut self, change: Group) {
+        let Some(group) = self.groups.iter_mut().find(|group| group.what == change.what) else {
+            return self.groups.push(change);
+        };
+        group.last_us = change.last_us;
+        for name in change.names {
+            if !group.names.contains(&name) {
+                group.names.push(name);
             }
-            None => self.groups.push(Group { first_us: t_us, last_us: t_us, what, names: vec![name] }),
         }
     }
 
@@ -322,6 +344,19 @@ mod tests {
         let shown = brief.rest();
         assert_eq!(shown.len(), 2, "{shown:?}");
         assert!(shown[0].ends_with("put back (nothing to wait for): lost/a, lost/b"), "{shown:?}");
+    }
+
+    #[test]
+    fn what_many_nodes_show_is_one_line() {
+        let mut brief = Brief::default();
+        for i in 0..20 {
+            let fault = FaultId(format!("outage/node-{i}"));
+            let evidence = crate::model::Told::of_journal(format!("node node-{i} is Ready"));
+            brief.lines(&event(50, Kind::FaultReverted { fault, evidence }));
+        }
+        let shown = brief.rest();
+        assert_eq!(shown.len(), 1, "{shown:?}");
+        assert!(shown[0].contains("put back: outage/node-0, ") && shown[0].ends_with("and 12 more"), "{shown:?}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
     },
     model::{
         Checksums, Difference, Differs, FileWrong, FilesRead, LeftBecause, LeftObject, RUN_LABEL, Restored, Revert,
-        StepResult, VolumeInfo, VolumesDone, WorkloadRef,
+        StepResult, VolumeInfo, VolumesDone, WorkloadRef, clauses,
     },
 };
 
@@ -301,7 +301,7 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
     let missing = done.missing().map(ToString::to_string);
     let absent: Vec<String> = missing.chain(done.files.wrong().iter().map(ToString::to_string)).collect();
     if !absent.is_empty() {
-        return Err(format!("namespace {namespace} was restored, but is not complete: {}", absent.join("; ")));
+        return Err(format!("namespace {namespace} was restored, but is not complete: {}", clauses(&absent)));
     }
     let changed: Vec<String> = done.differences.iter().map(ToString::to_string).collect();
     let mut said = format!(
@@ -309,11 +309,11 @@ pub(super) fn closing(done: &Restored, namespace: &str) -> Result<Closing, Strin
         done.backup, done.objects
     );
     if !changed.is_empty() {
-        said += &format!("; different from before: {}", changed.join("; "));
+        said += &format!("; different from before: {}", clauses(&changed));
     }
     if !done.lost.is_empty() {
         let lost: Vec<String> = done.lost.iter().map(ToString::to_string).collect();
-        said += &format!("; lost, as the scenario allows: {}", lost.join("; "));
+        said += &format!("; lost, as the scenario allows: {}", clauses(&lost));
     }
     if !done.scaled.is_empty() {
         said = left(&said, &done.scaled);

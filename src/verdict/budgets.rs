@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     event::Kind,
-    model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, StepName, Told},
+    model::{BudgetsExpectation, Evidence, Outcome, OutsideChange, StepName, Told, clauses, some},
 };
 
 pub(super) fn answer(expected: &BudgetsExpectation, history: &History) -> Answer {
@@ -126,9 +126,9 @@ impl Kept {
     fn bound(&self, met: String, all: bool) -> Bound {
         if !self.broken.is_empty() {
             let harms = self.harms.iter().filter(|_| !all);
-            Bound::Refuted(self.broken.iter().chain(harms).cloned().collect::<Vec<_>>().join("; "))
+            Bound::Refuted(clauses(&self.broken.iter().chain(harms).collect::<Vec<_>>()))
         } else if !self.open.is_empty() {
-            Bound::Between(self.open.join("; "))
+            Bound::Between(clauses(&self.open))
         } else {
             Bound::Met(met)
         }
@@ -223,11 +223,11 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
                 0 => "the budgets were kept when the drain began".to_owned(),
                 _ => format!(
                     "the broken budgets were kept when the drain began; the others were not all kept or observed then: {}",
-                    below_before.join("; ")
+                    clauses(below_before)
                 ),
             })
         } else {
-            Part::Missing(below_before.join("; "))
+            Part::Missing(clauses(below_before))
         },
         reach: if asked == 0 {
             Part::Missing("no pod was evicted whose budget requires healthy pods, so no budget was tested".into())
@@ -242,20 +242,20 @@ fn drained(expected: &BudgetsExpectation, history: &History) -> Answer {
         denominator: if history.budgets.is_empty() {
             Part::Missing("no budget was observed".into())
         } else if !unseen.is_empty() && broken.is_empty() {
-            Part::Missing(unseen.join("; "))
+            Part::Missing(clauses(unseen))
         } else {
-            let not = if unseen.is_empty() { String::new() } else { format!("; {}", unseen.join("; ")) };
+            let not = if unseen.is_empty() { String::new() } else { format!("; {}", clauses(unseen)) };
             Part::Shown(format!("{} budgets{not}", lowest.len()))
         },
         bound: kept.bound(met, all),
         own: Own::NotAsked("nothing had to recover"),
-        others: if all { Others::Seen { helped: None, harmed: Some(harms.join(", ")) } } else { Others::NotAsked },
+        others: if all { Others::Seen { helped: None, harmed: Some(some(harms)) } } else { Others::NotAsked },
     };
     proof.conclude("during the drain").with(Evidence {
         source: "watch poddisruptionbudgets, Eviction API".into(),
         observed: Told::of_journal(format!(
             "{asked} evictions, {refused} of them refused with 429; lowest: {}",
-            lowest.join(", ")
+            some(lowest)
         )),
         from_us: Some(t0),
         to_us: Some(end),

@@ -7,7 +7,7 @@ use super::{
     outside::Others,
     proof::{Bound, Own, Part, Proof, Sight},
 };
-use crate::model::{CoveredPod, Evidence, Told};
+use crate::model::{CoveredPod, Evidence, Told, clauses};
 
 pub(super) fn answer(history: &History) -> Answer {
     let listed = history.state.plan.as_ref().and_then(|p| p.coverage.as_ref());
@@ -27,14 +27,14 @@ pub(super) fn answer(history: &History) -> Answer {
         denominator: if pods.is_empty() && wrong.is_empty() {
             Part::Missing("no critical pod was found".into())
         } else if wrong.is_empty() && !empty.is_empty() {
-            Part::Missing(empty.join("; "))
+            Part::Missing(clauses(&empty))
         } else {
             Part::Shown(format!("{} pods of critical workloads", pods.len()))
         },
         bound: if wrong.is_empty() {
             Bound::Met(format!("each of the {} critical pods has exactly one budget", pods.len()))
         } else {
-            Bound::Refuted(wrong.join("; "))
+            Bound::Refuted(clauses(&wrong))
         },
         own: Own::NotAsked("nothing had to recover"),
         others: Others::NotAsked,

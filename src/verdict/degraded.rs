@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::{BudgetSays, Kind},
-    model::{BudgetsExpectation, Evidence, Told},
+    model::{BudgetsExpectation, Evidence, Told, clauses},
 };
 
 /// The answers to the dry-run evictions during the fault.
@@ -83,10 +83,10 @@ impl Asked {
         let (read, all) = (self.answers(), self.answers() + self.unsure.len());
         match (self.unsure.is_empty(), self.wrong.is_empty()) {
             (true, _) => Sight::Shown(format!("all {all} answers were usable")),
-            (false, true) => Sight::Missing(self.unsure.join("; ")),
+            (false, true) => Sight::Missing(clauses(&self.unsure)),
             (false, false) => Sight::Shown(format!(
                 "{read} of {all} answers could be compared with a budget; the others could not: {}",
-                self.unsure.join("; ")
+                clauses(&self.unsure)
             )),
         }
     }
@@ -135,7 +135,7 @@ pub(super) fn degraded(expected: &BudgetsExpectation, history: &History) -> Answ
         bound: if wrong.is_empty() {
             Bound::Met(format!("{refused} dry-run evictions refused and {allowed} allowed, all as the budgets require"))
         } else {
-            Bound::Refuted(wrong.join("; "))
+            Bound::Refuted(clauses(wrong))
         },
         own: Own::NotAsked("nothing had to recover"),
         others: Others::NotAsked,

@@ -124,7 +124,15 @@ fn scaled(all: &[Counts]) -> String {
         .filter(|c| c.now < c.before)
         .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
         .collect();
-    if told.is_empty() { String::new() } else { format!(", or as many as they should have now: {}", told.join("; ")) }
+    let told = few(told.iter(), NAMED, ("; ", "; and"));
+    if told.is_empty() { String::new() } else { format!(", or as many as they should have now: {told}") }
+}
+
+/// The workloads with their numbers, as far as somebody reads them.
+fn named(all: &[&Counts]) -> Vec<String> {
+    let more = all.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("and {more} more workloads"));
+    all.iter().take(NAMED).map(|counts| counts.words()).chain(more).collect()
 }
 
 /// What is still being waited for.
@@ -136,7 +144,7 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     let all = history.armed_us.map(|armed| counts(history, armed, now_us)).unwrap_or_default();
     // It is unknown whether a deleted workload will come back.
     let awaited = all.iter().filter(|c| !c.is_whole() && !c.is_deleted);
-    let mut waiting: Vec<String> = awaited.map(Counts::words).collect();
+    let mut waiting = named(&awaited.collect::<Vec<_>>());
     // A source that was regained just now has not been read yet.
     waiting.extend(last_look(history, now_us));
     waiting
@@ -172,7 +180,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let all = counts(history, armed, history.end_us);
     let short: Vec<&Counts> = all.iter().filter(|c| !c.is_whole()).collect();
     let count = history.ready.len();
-    let said = short.iter().map(|c| c.words()).collect::<Vec<_>>().join("; ");
+    let said = named(&short).join("; ");
     let bound = if short.is_empty() {
         Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(&all)))
     } else if short.iter().all(|c| c.is_brief()) {
