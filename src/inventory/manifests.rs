@@ -15,7 +15,7 @@ use super::{
     folders::{Part, parts},
     locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
-    object_set::{ObjectSet, ReviewSource},
+    object_set::{ObjectSet, Rendered, ReviewSource},
     render,
     trim::trimmed,
     yaml::yaml_mistake,
@@ -41,11 +41,13 @@ pub async fn manifests(paths: &[PathBuf], here: &Here) -> Result<ObjectSet, Stri
             Part::Kustomization(folder) => {
                 let text = render::kustomize(&folder, here).await?;
                 once(&text, &folder, &mut rendered)?;
-                read_rendered(&mut object_set, &folder.join("kustomization.yaml"), &text);
+                let file = folder.join("kustomization.yaml");
+                read_rendered(&mut object_set, &file, Rendered::Kustomization(folder), &text);
             }
             Part::Chart(folder) => {
                 let text = render::chart(&folder, here).await?;
-                read_rendered(&mut object_set, &folder.join("Chart.yaml"), &text);
+                let file = folder.join("Chart.yaml");
+                read_rendered(&mut object_set, &file, Rendered::Chart(folder), &text);
             }
         }
     }
@@ -85,8 +87,9 @@ fn once(text: &str, folder: &Path, rendered: &mut BTreeMap<String, PathBuf>) -> 
 }
 
 /// Adds what a Kustomization or a chart renders to. Its objects have no lines of their own in any file.
-fn read_rendered(object_set: &mut ObjectSet, file: &Path, text: &str) {
+fn read_rendered(object_set: &mut ObjectSet, file: &Path, from: Rendered, text: &str) {
     let name: Arc<str> = file.display().to_string().into();
+    object_set.rendered.insert(Arc::clone(&name), from);
     for (_, document) in documents(text) {
         match parse(document) {
             Ok(Value::Null) => {}

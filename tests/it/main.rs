@@ -31,6 +31,7 @@ mod endings;
 mod evidence;
 mod exercises;
 mod fidelity;
+mod fix_diffs;
 mod forks;
 mod front;
 mod fuzzed;
