@@ -93,7 +93,7 @@ fn read_rendered(object_set: &mut ObjectSet, file: &Path, from: Rendered, text: 
     for (_, document) in documents(text) {
         match parse(document) {
             Ok(Value::Null) => {}
-            Ok(value) => put_at(object_set, value, &name),
+            Ok(value) => put_at(object_set, value, &name, 1),
             Err((_, why)) => {
                 object_set.broken = true;
                 object_set.notes.push(format!("{name}: {why}"));
@@ -102,14 +102,14 @@ fn read_rendered(object_set: &mut ObjectSet, file: &Path, from: Rendered, text: 
     }
 }
 
-/// Adds the objects of a rendered document.
-fn put_at(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>) {
+/// Adds the objects of a document whose objects have no lines of their own: a rendered one, or a list in a list.
+fn put_at(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>, line: usize) {
     if is_list(&value) {
         for item in value["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
-            put_at(object_set, item, file);
+            put_at(object_set, item, file, line);
         }
     } else {
-        put_one(object_set, value, file, 1);
+        put_one(object_set, value, file, line);
     }
 }
 
@@ -179,9 +179,8 @@ fn put(object_set: &mut ObjectSet, mut value: Value, document: &str, file: &Arc<
             item["kind"] = kind.clone().into();
             item["apiVersion"] = value["apiVersion"].clone();
         }
-        // A list in a list: its items have no lines of their own.
         if is_list(&item) {
-            put_at(object_set, item, file);
+            put_at(object_set, item, file, line);
         } else {
             put_one(object_set, item, file, line);
         }
@@ -325,6 +324,36 @@ mod tests {
             object_set.notes.iter().any(|n| n.contains("twice"))
                 && object_set.notes.iter().any(|n| n.contains("has no name"))
         );
+    }
+
+    /// Two items of a list are told as two documents are, each with its line. Items of one line have one place.
+    #[test]
+    fn twins_of_a_list_are_told_with_their_lines() {
+        let told = |text: &str| -> Vec<String> {
+            object_set(text).notes.into_iter().filter(|note| note.contains("defined twice")).collect()
+        };
+        let item = |namespace: &str| {
+            format!(
+                "- apiVersion: v1\n  kind: Service\n  metadata: {{name: web, namespace: {namespace}}}\n  spec: {{type: x}}\n"
+            )
+        };
+        let list = |items: &[&str]| {
+            let items: String = items.iter().map(|namespace| item(namespace)).collect();
+            format!("apiVersion: v1\nkind: List\nitems:\n{items}")
+        };
+        let twice = "Service web is defined twice";
+        assert_eq!(
+            told(&list(&["a", "b", "a"])),
+            [format!("{twice}: all.yaml:4 and all.yaml:12; the second definition counts")]
+        );
+        assert_eq!(told(&list(&["a", "b"])), Vec::<String>::new());
+        let documents = format!("{}---\n{}", list(&["a"]), list(&["a"]));
+        assert_eq!(told(&documents), [format!("{twice}: all.yaml:4 and all.yaml:12; the second definition counts")]);
+        let service = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}"#;
+        let line = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{service}, {service}]}}"#);
+        assert_eq!(told(&line), [format!("{twice} in all.yaml:1; the second definition counts")]);
+        let nested = format!("apiVersion: v1\nkind: List\nitems:\n- {line}\n");
+        assert_eq!(told(&nested), [format!("{twice} in all.yaml:4; the second definition counts")]);
     }
 
     proptest::proptest! {

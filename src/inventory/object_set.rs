@@ -273,11 +273,10 @@ impl ObjectSet {
                     None => kept.push(object),
                     Some(twin) => {
                         self.notes.push(format!(
-                            "{} {} is defined twice: {} and {}; the second definition counts",
+                            "{} {} is defined twice{}; the second definition counts",
                             object.kind,
                             object.metadata.name,
-                            place(&twin.origin),
-                            place(&object.origin)
+                            places(&twin.origin, &object.origin)
                         ));
                         *twin = object;
                     }
@@ -291,6 +290,11 @@ impl ObjectSet {
 
 fn by_name(meta: &crate::kubernetes::objects::Meta) -> (&str, &str) {
     (&meta.namespace, &meta.name)
+}
+
+/// The places of two definitions. Items of a list may have one place.
+fn places(one: &Origin, other: &Origin) -> String {
+    if one == other { format!(" in {}", place(one)) } else { format!(": {} and {}", place(one), place(other)) }
 }
 
 fn place(origin: &Origin) -> String {
