@@ -6,6 +6,8 @@
 
 mod alertmanager;
 mod alerts;
+mod allowances;
+mod callers;
 mod capacity;
 mod cluster;
 mod reach;

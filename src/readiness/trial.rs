@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{diff::against_base, review::review, settings::ReviewSettings};
+use super::{
+    allowances::propose_allowances, diff::against_base, picture::Picture, review::review, settings::ReviewSettings,
+};
 use crate::{
     inventory::{Object, ObjectSet, Origin, Readings, ReviewSource, kind_of},
     model::{Change, Review, Ruling, State, Subject},
@@ -69,6 +71,7 @@ pub fn try_changes(
             remedy.held_back.clone_from(why);
         }
     }
+    propose_allowances(&Picture::new(object_set, settings, now), &mut reviewed.results);
     more
 }
 

@@ -22,6 +22,7 @@ mod columns;
 mod commands;
 mod conformance;
 mod crowds;
+mod default_deny;
 mod dependencies;
 mod diffs;
 mod document;

@@ -84,7 +84,7 @@ fn beside(changes: &[Proposal<'_>], plan: &FilePlan, out: &mut String) {
     }
 }
 
-/// A change that a person has to decide on, as a manifest.
+/// A change that a person has to decide on, and what it needs first, as manifests.
 fn manifests(remedy: &Remedy) -> String {
     let change = match &remedy.change {
         Change::Create(object) => object.clone(),
@@ -99,7 +99,9 @@ fn manifests(remedy: &Remedy) -> String {
             part
         }
     };
-    serde_saphyr::to_string(&change).unwrap_or_default()
+    let all: Vec<String> =
+        remedy.first.iter().chain([&change]).filter_map(|object| serde_saphyr::to_string(object).ok()).collect();
+    all.join("---\n")
 }
 
 /// Lines that neither `git apply` nor `patch` reads.

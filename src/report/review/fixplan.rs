@@ -93,6 +93,9 @@ fn remedy(ruling: &Ruling) -> Option<&Remedy> {
 fn shows(remedy: &Remedy) -> bool {
     // A line break is harmless, because it stays inside its quotes.
     let shows = |text: &str| text.chars().all(|c| c == '\n' || is_printable(c));
+    if !remedy.first.iter().all(|object| shows(&object.to_string())) {
+        return false;
+    }
     match &remedy.change {
         Change::Create(object) => shows(&object.to_string()),
         Change::Patch { kind, namespace, name, body, .. } => {
@@ -104,7 +107,7 @@ fn shows(remedy: &Remedy) -> bool {
 /// A change as lines to read and run, with what to consider before; none if its text could drive a terminal. The command
 /// of a change that is held back is a comment.
 pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
-    let command = shows(remedy).then(|| command(&remedy.change))?;
+    let command = shows(remedy).then(|| commands(remedy))?;
     let command = if remedy.is_held_back() { commented(&command) } else { command };
     Some(cautions(remedy).into_iter().chain(command.lines().map(str::to_owned)).collect())
 }
@@ -112,15 +115,17 @@ pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
 /// What to consider before the change, and why it is held back, as comments.
 fn cautions(remedy: &Remedy) -> Vec<String> {
     let both = [("CAUTION", &remedy.caution), ("HELD BACK", &remedy.held_back)];
-    both.iter()
+    let unsettled = remedy.unsettled.iter().map(|text| ("NOT KNOWN", text));
+    both.into_iter()
         .filter(|(_, text)| !text.is_empty())
+        .chain(unsettled)
         .map(|(word, text)| format!("# {word}: {}", printable(text)))
         .collect()
 }
 
 /// A change with its findings and its command.
 fn change(proposal: &Proposal<'_>) -> String {
-    introduction(proposal) + &command(&proposal.remedy.change)
+    introduction(proposal) + &commands(proposal.remedy)
 }
 
 /// The findings of a change, and what to consider before it, as comments.
@@ -134,6 +139,12 @@ pub(super) fn introduction(proposal: &Proposal<'_>) -> String {
         let _ = writeln!(out, "{line}");
     }
     out
+}
+
+/// The commands that make a change and what it needs first.
+fn commands(remedy: &Remedy) -> String {
+    let first = remedy.first.iter().map(|object| command(&Change::Create(object.clone())));
+    first.chain([command(&remedy.change)]).collect()
 }
 
 /// The command that makes a change. No name in it can become a command. It always names a namespace, because every
