@@ -13,6 +13,7 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
     folders::{Part, parts},
+    keyed::Keyed,
     locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
     object_set::{ObjectSet, Rendered, ReviewSource},
@@ -147,7 +148,7 @@ pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
 /// not JSON; nothing was added then.
 fn read_json(object_set: &mut ObjectSet, name: &Arc<str>, text: &str) -> bool {
     let mut values = vec![];
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Keyed>();
     let (mut at, mut line) = (0, 1);
     while let Some(value) = stream.next() {
         let Ok(value) = value else { return false };
@@ -157,8 +158,16 @@ fn read_json(object_set: &mut ObjectSet, name: &Arc<str>, text: &str) -> bool {
         line += text[begin..end].matches('\n').count();
         at = end;
     }
-    for (value, place, line) in values {
-        put(object_set, value, &text[place], name, line);
+    for (Keyed { value, twice }, place, line) in values {
+        // The reader of YAML knows the line of the second key.
+        let read = if twice { parse(&text[place.clone()]) } else { Ok(value) };
+        match read {
+            Ok(value) => put(object_set, value, &text[place], name, line),
+            Err((within, why)) => {
+                object_set.broken = true;
+                object_set.notes.push(format!("{name}:{}: {why}", line + within));
+            }
+        }
     }
     true
 }
@@ -249,7 +258,7 @@ fn owned_pod(document: &str) -> Option<Pod> {
 fn parse(text: &str) -> Result<Value, (usize, String)> {
     if text.trim_start().starts_with('{')
         && !text.trim_start().starts_with("{{")
-        && let Ok(value) = serde_json::from_str(text)
+        && let Ok(Keyed { value, twice: false }) = serde_json::from_str(text)
     {
         return Ok(value);
     }
@@ -324,6 +333,24 @@ mod tests {
             object_set.notes.iter().any(|n| n.contains("twice"))
                 && object_set.notes.iter().any(|n| n.contains("has no name"))
         );
+    }
+
+    /// The API server refuses an object with such a key, whatever the format of the file.
+    #[test]
+    fn a_key_that_is_given_twice_is_told_in_every_format() {
+        let good = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}"#;
+        let bad = "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"b\",\n\"name\": \"c\"}}";
+        for text in [format!("{good}\n{bad}\n{good}"), format!("{good}\n---\n{bad}\n")] {
+            let object_set = object_set(&text);
+            assert!(object_set.broken, "{text}");
+            assert_eq!(object_set.any("Service").len(), 1, "{text}");
+            let told = object_set.notes.iter().any(|note| note.contains("this is not YAML: a key is given twice"));
+            assert!(told, "{:?}", object_set.notes);
+        }
+        let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{good}]}}"#);
+        assert!(!object_set(&list).broken);
+        let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{}]}}"#, bad.replace('\n', " "));
+        assert!(object_set(&list).broken);
     }
 
     /// Two items of a list are told as two documents are, each with its line. Items of one line have one place.

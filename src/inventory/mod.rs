@@ -14,6 +14,7 @@ mod facts;
 mod fingerprint;
 mod folders;
 mod gather;
+mod keyed;
 mod kinds;
 mod locate;
 mod logs;

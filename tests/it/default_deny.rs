@@ -136,7 +136,7 @@ fn callers_that_the_objects_show_are_allowed() {
             },
         ])
     );
-    // A word is no address, so nobody is known to call the cache.
+    // The variable WORD does not hold an address, so no call of the cache is known.
     assert_eq!(named(&remedy, "allow-to-cache"), &Value::Null);
     assert!(tells(&remedy, "no caller of Service cache (port 6379/TCP) shows in the input"));
 }

@@ -80,7 +80,7 @@ fn the_diff_gives_exactly_the_reviewed_objects() {
         }
         let text = fs::read_to_string(&path).unwrap();
         let text = part(&text, "fails");
-        // Some examples hold what a monitoring system answers, which is no manifest; `changed` reads no lists.
+        // Some examples hold what a monitoring system answers, and not manifests; `changed` does not read lists.
         if text.contains("readings:") || text.contains("\nitems:") {
             continue;
         }
