@@ -78,7 +78,23 @@ pub fn manifest(bytes: &[u8]) -> bool {
     read_text(&mut object_set, "a.yaml", text);
     object_set.settle();
     reviewed(&object_set);
+    planned(&object_set, text);
     !object_set.is_empty()
+}
+
+/// The fix plan as a diff of the only file.
+fn planned(object_set: &ObjectSet, text: &str) {
+    let (settings, now) = (ReviewSettings::default(), jiff::Timestamp::UNIX_EPOCH);
+    let mut review: Review = readiness::review(object_set, &settings, "a", "full", now);
+    let more = readiness::try_changes(object_set, &settings, now, &mut review);
+    let folder = readiness::Folder {
+        name: "a".to_owned(),
+        path: &|_| Ok("a.yaml".to_owned()),
+        text: &|_| Ok(text.to_owned()),
+        exists: &|_| false,
+    };
+    let plan = readiness::plan_for_files(object_set, &review, &more, &folder);
+    let _ = report::fix_diff(&review, &more, &plan);
 }
 
 /// A scanner's result file.

@@ -10,7 +10,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use super::version::VERSION;
 pub(super) use super::{
     board_args::BoardArgs,
-    check_args::{CheckArgs, CheckFormat, ExplainArgs, JunitPer},
+    check_args::{CheckArgs, CheckFormat, ExplainArgs, JunitPer, PlanAs},
     cluster_args::{ClusterArgs, ClusterCommand, ClusterUpArgs},
     exercise_args::ExerciseCommand,
     history_args::{CompareArgs, ExportArgs, HistoryArgs},

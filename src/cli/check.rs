@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::{
     Done, Failure,
     args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
-    check_diff, note, place, print, print_whole, say, shown,
+    check_diff, fix_plan, note, place, print, print_whole, say, shown,
 };
 use crate::{
     engine::open,
@@ -65,7 +65,7 @@ pub(super) async fn check(args: &CheckArgs, talk: TalkArgs) -> Done {
     let plans = outputs.iter().any(|o| o.format == CheckFormat::FixPlan);
     let more = if plans { readiness::try_changes(&object_set, &settings, now, &mut review) } else { vec![] };
     for output in &outputs {
-        write(output, (&review, &more), args, args.all || talk.verbose)?;
+        write(output, &object_set, (&review, &more), args, args.all || talk.verbose)?;
     }
     Ok(exit(args, &object_set, &review))
 }
@@ -241,6 +241,10 @@ fn fitting(outputs: &[Output], args: &CheckArgs) -> Result<(), Failure> {
         let text = "--diff: only the formats human, json, sarif and markdown show what is new and what is gone";
         return Err(Failure::new(Exit::Invalid, text));
     }
+    if args.plan_as.is_some() && outputs.iter().all(|o| o.format != CheckFormat::FixPlan) {
+        let text = "--plan-as chooses the form of the fix plan, which is not asked for: add --output fix-plan";
+        return Err(Failure::new(Exit::Invalid, text));
+    }
     if args.group_by.is_some() && outputs.iter().all(|o| o.format != Human) {
         let text = "--group-by changes only the format human, which is not asked for: the other formats have an order of their own";
         return Err(Failure::new(Exit::Invalid, text));
@@ -263,7 +267,13 @@ fn output(flag: &str, word: &str) -> Result<Output, Failure> {
     Ok(Output { format, file: file.filter(|file| !matches!(*file, "-" | "")).map(PathBuf::from) })
 }
 
-fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs, all: bool) -> Result<(), Failure> {
+fn write(
+    output: &Output,
+    object_set: &ObjectSet,
+    (review, more): (&Review, &[Ruling]),
+    args: &CheckArgs,
+    all: bool,
+) -> Result<(), Failure> {
     let text = match output.format {
         CheckFormat::Human => report::review_human(review, all, args.group_by.map(Into::into).unwrap_or_default()),
         CheckFormat::Json => report::review_json(review),
@@ -271,7 +281,7 @@ fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs
         CheckFormat::Junit if args.junit_per == JunitPer::Check => report::review_junit_by_check(review),
         CheckFormat::Junit => report::review_junit(review),
         CheckFormat::Html => report::review_html(review),
-        CheckFormat::FixPlan => report::fix_plan(review, more),
+        CheckFormat::FixPlan => fix_plan::fix_plan(args, object_set, review, more)?,
         CheckFormat::Markdown => report::review_markdown(review),
         CheckFormat::Prometheus => report::review_prometheus(review),
     };
@@ -279,9 +289,12 @@ fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs
         (Some(path), _) => std::fs::write(path, text)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
         (None, CheckFormat::Json | CheckFormat::Sarif) => files::print_json(&text),
-        (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus) => files::print_data(&text),
+        // A diff holds lines of files exactly as they are.
+        (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus | CheckFormat::FixPlan) => {
+            files::print_data(&text);
+        }
         (None, CheckFormat::Human) => print(&text),
-        (None, CheckFormat::Markdown | CheckFormat::FixPlan) => print_whole(&text),
+        (None, CheckFormat::Markdown) => print_whole(&text),
     }
     Ok(())
 }

@@ -66,6 +66,10 @@ pub(super) struct CheckArgs {
     /// One JUnit test case for each object of a check, or for each check with all of its objects
     #[arg(long, value_enum, default_value_t, value_name = "WHAT", hide_short_help = true)]
     pub junit_per: JunitPer,
+    /// The form of the fix plan: a diff of the files that were reviewed (also an overlay beside a Kustomization), or a
+    /// script for a cluster; otherwise a diff for files and a script for a cluster
+    #[arg(long, value_enum, value_name = "FORM", hide_short_help = true)]
+    pub plan_as: Option<PlanAs>,
     /// Block only on findings that are not in this earlier review (json)
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
@@ -120,8 +124,17 @@ pub(super) enum CheckFormat {
     Markdown,
     /// Metrics for the textfile collector
     Prometheus,
-    /// A script with the changes that would fix the findings; read it before you run it
+    /// The changes that would fix the findings: a diff of files, or a script for a cluster; read it before you use it
     FixPlan,
+}
+
+/// The form of a fix plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanAs {
+    /// A unified diff for `git apply` and `patch -p1`
+    Diff,
+    /// A script that changes a cluster
+    Script,
 }
 
 /// What a group of findings stands for. In each of them the worst comes first.

@@ -19,6 +19,7 @@ mod exercise;
 mod exercise_args;
 mod explain;
 mod export;
+mod fix_plan;
 mod forecast;
 mod gates;
 mod help;

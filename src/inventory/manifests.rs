@@ -13,9 +13,10 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 
 use super::{
     folders::{Part, parts},
+    keyed::Keyed,
     locate::{Lines, documents},
     object::{Decoded, Origin, is_made_again},
-    object_set::{ObjectSet, ReviewSource},
+    object_set::{ObjectSet, Rendered, ReviewSource},
     render,
     trim::trimmed,
     yaml::yaml_mistake,
@@ -41,11 +42,13 @@ pub async fn manifests(paths: &[PathBuf], here: &Here) -> Result<ObjectSet, Stri
             Part::Kustomization(folder) => {
                 let text = render::kustomize(&folder, here).await?;
                 once(&text, &folder, &mut rendered)?;
-                read_rendered(&mut object_set, &folder.join("kustomization.yaml"), &text);
+                let file = folder.join("kustomization.yaml");
+                read_rendered(&mut object_set, &file, Rendered::Kustomization(folder), &text);
             }
             Part::Chart(folder) => {
                 let text = render::chart(&folder, here).await?;
-                read_rendered(&mut object_set, &folder.join("Chart.yaml"), &text);
+                let file = folder.join("Chart.yaml");
+                read_rendered(&mut object_set, &file, Rendered::Chart(folder), &text);
             }
         }
     }
@@ -85,12 +88,13 @@ fn once(text: &str, folder: &Path, rendered: &mut BTreeMap<String, PathBuf>) -> 
 }
 
 /// Adds what a Kustomization or a chart renders to. Its objects have no lines of their own in any file.
-fn read_rendered(object_set: &mut ObjectSet, file: &Path, text: &str) {
+fn read_rendered(object_set: &mut ObjectSet, file: &Path, from: Rendered, text: &str) {
     let name: Arc<str> = file.display().to_string().into();
+    object_set.rendered.insert(Arc::clone(&name), from);
     for (_, document) in documents(text) {
         match parse(document) {
             Ok(Value::Null) => {}
-            Ok(value) => put_at(object_set, value, &name),
+            Ok(value) => put_at(object_set, value, &name, 1),
             Err((_, why)) => {
                 object_set.broken = true;
                 object_set.notes.push(format!("{name}: {why}"));
@@ -99,14 +103,14 @@ fn read_rendered(object_set: &mut ObjectSet, file: &Path, text: &str) {
     }
 }
 
-/// Adds the objects of a rendered document.
-fn put_at(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>) {
+/// Adds the objects of a document whose objects have no lines of their own: a rendered one, or a list in a list.
+fn put_at(object_set: &mut ObjectSet, mut value: Value, file: &Arc<str>, line: usize) {
     if is_list(&value) {
         for item in value["items"].as_array_mut().map(std::mem::take).unwrap_or_default() {
-            put_at(object_set, item, file);
+            put_at(object_set, item, file, line);
         }
     } else {
-        put_one(object_set, value, file, 1);
+        put_one(object_set, value, file, line);
     }
 }
 
@@ -144,7 +148,7 @@ pub fn read_text(object_set: &mut ObjectSet, file: &str, text: &str) {
 /// not JSON; nothing was added then.
 fn read_json(object_set: &mut ObjectSet, name: &Arc<str>, text: &str) -> bool {
     let mut values = vec![];
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Keyed>();
     let (mut at, mut line) = (0, 1);
     while let Some(value) = stream.next() {
         let Ok(value) = value else { return false };
@@ -154,8 +158,16 @@ fn read_json(object_set: &mut ObjectSet, name: &Arc<str>, text: &str) -> bool {
         line += text[begin..end].matches('\n').count();
         at = end;
     }
-    for (value, place, line) in values {
-        put(object_set, value, &text[place], name, line);
+    for (Keyed { value, twice }, place, line) in values {
+        // The reader of YAML knows the line of the second key.
+        let read = if twice { parse(&text[place.clone()]) } else { Ok(value) };
+        match read {
+            Ok(value) => put(object_set, value, &text[place], name, line),
+            Err((within, why)) => {
+                object_set.broken = true;
+                object_set.notes.push(format!("{name}:{}: {why}", line + within));
+            }
+        }
     }
     true
 }
@@ -176,9 +188,8 @@ fn put(object_set: &mut ObjectSet, mut value: Value, document: &str, file: &Arc<
             item["kind"] = kind.clone().into();
             item["apiVersion"] = value["apiVersion"].clone();
         }
-        // A list in a list: its items have no lines of their own.
         if is_list(&item) {
-            put_at(object_set, item, file);
+            put_at(object_set, item, file, line);
         } else {
             put_one(object_set, item, file, line);
         }
@@ -247,7 +258,7 @@ fn owned_pod(document: &str) -> Option<Pod> {
 fn parse(text: &str) -> Result<Value, (usize, String)> {
     if text.trim_start().starts_with('{')
         && !text.trim_start().starts_with("{{")
-        && let Ok(value) = serde_json::from_str(text)
+        && let Ok(Keyed { value, twice: false }) = serde_json::from_str(text)
     {
         return Ok(value);
     }
@@ -322,6 +333,54 @@ mod tests {
             object_set.notes.iter().any(|n| n.contains("twice"))
                 && object_set.notes.iter().any(|n| n.contains("has no name"))
         );
+    }
+
+    /// The API server refuses an object with such a key, whatever the format of the file.
+    #[test]
+    fn a_key_that_is_given_twice_is_told_in_every_format() {
+        let good = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}"#;
+        let bad = "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"b\",\n\"name\": \"c\"}}";
+        for text in [format!("{good}\n{bad}\n{good}"), format!("{good}\n---\n{bad}\n")] {
+            let object_set = object_set(&text);
+            assert!(object_set.broken, "{text}");
+            assert_eq!(object_set.any("Service").len(), 1, "{text}");
+            let told = object_set.notes.iter().any(|note| note.contains("this is not YAML: a key is given twice"));
+            assert!(told, "{:?}", object_set.notes);
+        }
+        let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{good}]}}"#);
+        assert!(!object_set(&list).broken);
+        let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{}]}}"#, bad.replace('\n', " "));
+        assert!(object_set(&list).broken);
+    }
+
+    /// Two items of a list are told as two documents are, each with its line. Items of one line have one place.
+    #[test]
+    fn twins_of_a_list_are_told_with_their_lines() {
+        let told = |text: &str| -> Vec<String> {
+            object_set(text).notes.into_iter().filter(|note| note.contains("defined twice")).collect()
+        };
+        let item = |namespace: &str| {
+            format!(
+                "- apiVersion: v1\n  kind: Service\n  metadata: {{name: web, namespace: {namespace}}}\n  spec: {{type: x}}\n"
+            )
+        };
+        let list = |items: &[&str]| {
+            let items: String = items.iter().map(|namespace| item(namespace)).collect();
+            format!("apiVersion: v1\nkind: List\nitems:\n{items}")
+        };
+        let twice = "Service web is defined twice";
+        assert_eq!(
+            told(&list(&["a", "b", "a"])),
+            [format!("{twice}: all.yaml:4 and all.yaml:12; the second definition counts")]
+        );
+        assert_eq!(told(&list(&["a", "b"])), Vec::<String>::new());
+        let documents = format!("{}---\n{}", list(&["a"]), list(&["a"]));
+        assert_eq!(told(&documents), [format!("{twice}: all.yaml:4 and all.yaml:12; the second definition counts")]);
+        let service = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}"#;
+        let line = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{service}, {service}]}}"#);
+        assert_eq!(told(&line), [format!("{twice} in all.yaml:1; the second definition counts")]);
+        let nested = format!("apiVersion: v1\nkind: List\nitems:\n- {line}\n");
+        assert_eq!(told(&nested), [format!("{twice} in all.yaml:4; the second definition counts")]);
     }
 
     proptest::proptest! {

@@ -1,7 +1,7 @@
 //! Everything that a review reads, by kind. A kind is either complete (it may have no objects) or unseen for a known
 //! reason: a 403 never becomes "there are none". Start with [`ObjectSet`].
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use serde_json::Value;
 
@@ -27,6 +27,15 @@ pub enum ReviewSource {
     Live,
     /// A cluster, read earlier.
     Capture,
+}
+
+/// What objects were rendered from. Their fields have no place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rendered {
+    /// The Kustomization of a folder.
+    Kustomization(PathBuf),
+    /// The chart of a folder.
+    Chart(PathBuf),
 }
 
 /// Why a kind was not seen.
@@ -77,6 +86,8 @@ pub struct ObjectSet {
     pub revision: Option<u32>,
     /// Whether part of the input was damaged.
     pub broken: bool,
+    /// What was rendered, by the file that its objects name as their origin.
+    pub rendered: BTreeMap<Arc<str>, Rendered>,
     /// The file of each document that is not an object of Kubernetes.
     pub unrelated: Vec<Arc<str>>,
     /// One shared copy of each text, while objects are added.
@@ -262,11 +273,10 @@ impl ObjectSet {
                     None => kept.push(object),
                     Some(twin) => {
                         self.notes.push(format!(
-                            "{} {} is defined twice: {} and {}; the second definition counts",
+                            "{} {} is defined twice{}; the second definition counts",
                             object.kind,
                             object.metadata.name,
-                            place(&twin.origin),
-                            place(&object.origin)
+                            places(&twin.origin, &object.origin)
                         ));
                         *twin = object;
                     }
@@ -280,6 +290,11 @@ impl ObjectSet {
 
 fn by_name(meta: &crate::kubernetes::objects::Meta) -> (&str, &str) {
     (&meta.namespace, &meta.name)
+}
+
+/// The places of two definitions. Items of a list may have one place.
+fn places(one: &Origin, other: &Origin) -> String {
+    if one == other { format!(" in {}", place(one)) } else { format!(": {} and {}", place(one), place(other)) }
 }
 
 fn place(origin: &Origin) -> String {

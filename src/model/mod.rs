@@ -12,6 +12,7 @@ mod data;
 mod difference;
 mod expect;
 mod few;
+mod file_plan;
 mod finding;
 mod fingerprint;
 mod forms;
@@ -62,6 +63,7 @@ pub use expect::{
     VolumesRule, WhileDegraded,
 };
 pub use few::{clauses, few, some};
+pub use file_plan::{Elsewhere, FileDiff, FilePlan};
 pub use finding::{Finding, FindingState};
 pub use fingerprint::{Drift, Fingerprint, Part, RestsOn, Traits};
 pub use hash::{hex, sha256};

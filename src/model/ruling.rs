@@ -252,12 +252,18 @@ pub struct Remedy {
     /// a comment.
     #[serde(default, rename = "heldBack", skip_serializing_if = "String::is_empty")]
     pub held_back: String,
+    /// Objects to create before the change, such as the policies that keep what a default-deny would stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<serde_json::Value>,
+    /// What the change needs and the review does not know, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unsettled: Vec<String>,
 }
 
 impl Remedy {
     /// A change that may be made as it is.
     pub fn new(change: Change) -> Self {
-        Self { change, caution: String::new(), held_back: String::new() }
+        Self { change, caution: String::new(), held_back: String::new(), first: vec![], unsettled: vec![] }
     }
 
     /// Whether a person has to decide first.

@@ -7,7 +7,7 @@ use super::{
     check::{ANY, Check, Needs},
     pattern::glob,
 };
-use crate::model::Class;
+use crate::model::{Class, Severity};
 
 fn class(check: &Check) -> String {
     let gates = check.gates.join(", ");
@@ -140,9 +140,31 @@ const PROFILES: &str = "
 gate or block a drill, and `security` those of networks, pods, rights, secrets and images. A small project that is run \
 well passes `ci`, `preflight` and `security`; `tests/checks/well-run` holds one, and the tests review it.
 
-No severity of this catalogue was lowered so that a project passes. Where a rule is milder in one case, its text below \
-names the case and the severity. You can change a severity in your readiness file (`checks.severity`).
+No profile lowers a severity, and no severity of this catalogue was lowered so that a project passes. Some rules are \
+milder in one case, which the table below names. You can change a severity in your readiness file (`checks.severity`).
 ";
+
+/// The sentences of a rule that name a milder severity than that of the check, and so the case that is the reason.
+fn milder(check: &Check) -> Vec<&'static str> {
+    let lower = [Severity::High, Severity::Medium, Severity::Low].into_iter().filter(|s| *s > check.severity);
+    let lower: Vec<String> = lower.map(|severity| severity.to_string()).collect();
+    let is_lower = |word: &str| lower.iter().any(|severity| severity.eq_ignore_ascii_case(word));
+    let sentences = check.rule.split(". ").map(|sentence| sentence.trim_end_matches('.'));
+    sentences.filter(|sentence| sentence.split(|c: char| !c.is_ascii_alphanumeric()).any(is_lower)).collect()
+}
+
+/// The milder cases of all checks as a table.
+fn milder_cases(out: &mut String) {
+    out.push_str(
+        "\n## Milder cases\n\nEach sentence is a part of a rule below. It names the case, which is the reason, and the \
+         severity of that case.\n\n| check | severity | milder case |\n|---|---|---|\n",
+    );
+    for check in AREAS.iter().flat_map(|area| area.checks()) {
+        for sentence in milder(check) {
+            let _ = writeln!(out, "| {} | {} | {} |", check.id, check.severity, sentence.replace('|', "\\|"));
+        }
+    }
+}
 
 /// The page docs/checks.md, in Markdown.
 pub fn page() -> String {
@@ -155,6 +177,7 @@ pub fn page() -> String {
         all().count()
     );
     out.push_str(PROFILES);
+    milder_cases(&mut out);
     for area in AREAS {
         let _ = write!(out, "\n## {}\n", area.title);
         for check in area.checks() {

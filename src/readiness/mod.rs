@@ -6,6 +6,8 @@
 
 mod alertmanager;
 mod alerts;
+mod allowances;
+mod callers;
 mod capacity;
 mod cluster;
 mod reach;
@@ -21,6 +23,7 @@ mod drill;
 mod examples;
 mod explain;
 mod fields;
+mod file_plan;
 mod lacking;
 mod operators;
 mod owners;
@@ -44,6 +47,7 @@ pub use catalogue::{OF_A_DESCRIPTION, VOCABULARY};
 pub use cluster::missing;
 pub use diff::against_base;
 pub use explain::{explain, explain_json, listing, listing_json, page};
+pub use file_plan::{Folder, plan_for_files};
 pub use review::review;
 pub use rights::{Caller, Permissions, Request};
 pub use settings::ReviewSettings;

@@ -6,9 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{diff::against_base, review::review, settings::ReviewSettings};
+use super::{
+    allowances::propose_allowances, diff::against_base, picture::Picture, review::review, settings::ReviewSettings,
+};
 use crate::{
-    inventory::{ObjectSet, Origin, Readings, ReviewSource, kind_of},
+    inventory::{Object, ObjectSet, Origin, Readings, ReviewSource, kind_of},
     model::{Change, Review, Ruling, State, Subject},
 };
 
@@ -69,6 +71,7 @@ pub fn try_changes(
             remedy.held_back.clone_from(why);
         }
     }
+    propose_allowances(&Picture::new(object_set, settings, now), &mut reviewed.results);
     more
 }
 
@@ -141,7 +144,7 @@ fn culprits(live: &Live, of: &Subject) -> Vec<String> {
 }
 
 /// The objects after the changes.
-fn changed<'a>(object_set: &ObjectSet, changes: impl Iterator<Item = &'a Change>) -> ObjectSet {
+pub(super) fn changed<'a>(object_set: &ObjectSet, changes: impl Iterator<Item = &'a Change>) -> ObjectSet {
     let mut after = object_set.clone();
     let mut created = vec![];
     for change in changes {
@@ -161,9 +164,7 @@ fn changed<'a>(object_set: &ObjectSet, changes: impl Iterator<Item = &'a Change>
 
 /// Changes the object of a patch; nothing if it is not there.
 fn patch(object_set: &mut ObjectSet, change: &Change, strategic: bool, body: &Value) {
-    let is_kind = |key: &&String| *key == change.kind() || kind_of(key) == change.kind();
-    let keys: Vec<String> = object_set.objects.keys().filter(is_kind).cloned().collect();
-    for key in keys {
+    for key in kinds(object_set, change) {
         let Some(object) = object_set.find_mut(&key, change.namespace(), change.name()) else { continue };
         if strategic {
             join(&mut object.body, body);
@@ -173,8 +174,21 @@ fn patch(object_set: &mut ObjectSet, change: &Change, strategic: bool, body: &Va
     }
 }
 
-/// A strategic merge patch, as far as remedies use it: topology spread constraints are joined by their key.
-fn join(target: &mut Value, patch: &Value) {
+/// The objects of a patch: none if the object is not there.
+pub(super) fn patched<'a>(object_set: &'a ObjectSet, change: &Change) -> Vec<&'a Object> {
+    let keys = kinds(object_set, change);
+    keys.iter().filter_map(|key| object_set.find(key, change.namespace(), change.name())).collect()
+}
+
+/// The kinds that a patch may mean.
+fn kinds(object_set: &ObjectSet, change: &Change) -> Vec<String> {
+    let is_kind = |key: &&String| *key == change.kind() || kind_of(key) == change.kind();
+    object_set.objects.keys().filter(is_kind).cloned().collect()
+}
+
+/// A strategic merge patch, as far as remedies use it: topology spread constraints are joined by their key, the new ones
+/// first, as Kustomize puts them.
+pub(super) fn join(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
             for (key, value) in patch {
@@ -182,8 +196,10 @@ fn join(target: &mut Value, patch: &Value) {
             }
         }
         (Value::Array(target), Value::Array(patch)) => {
-            target.retain(|old| !patch.iter().any(|new| new["topologyKey"] == old["topologyKey"]));
-            target.extend(patch.iter().cloned());
+            let replaced = |old: &Value| patch.iter().any(|new| new["topologyKey"] == old["topologyKey"]);
+            let kept = target.drain(..).filter(|old| !replaced(old));
+            let all: Vec<Value> = patch.iter().cloned().chain(kept).collect();
+            *target = all;
         }
         (target, patch) => *target = patch.clone(),
     }

@@ -41,7 +41,7 @@ pub use organisation::{Organisation, OrganisationFile};
 pub use paper::{Chapter, Paper};
 pub use predicted::Compared;
 pub use review::{
-    GroupBy, fix_plan, html as review_html, human as review_human, markdown as review_markdown,
+    GroupBy, fix_diff, fix_plan, html as review_html, human as review_human, markdown as review_markdown,
     prometheus as review_prometheus, review_json, review_junit, review_junit_by_check, review_sarif,
 };
 pub use sarif::sarif;

@@ -328,9 +328,13 @@ fn version_names_the_commit_and_the_time() {
 #[test]
 fn experts_flags_are_in_the_long_help_only() {
     let desk = Desk::new();
-    for (command, flag) in
-        [("run", "--frozen-after"), ("check", "--junit-per"), ("cluster up", "--engine"), ("plan", "--audit-log")]
-    {
+    for (command, flag) in [
+        ("run", "--frozen-after"),
+        ("check", "--junit-per"),
+        ("check", "--plan-as"),
+        ("cluster up", "--engine"),
+        ("plan", "--audit-log"),
+    ] {
         assert!(!desk.run(&format!("{command} -h")).1.contains(flag), "{flag}");
         assert!(desk.run(&format!("{command} --help")).1.contains(flag), "{flag}");
     }

@@ -329,8 +329,10 @@ fn a_list_of_many_objects() {
     let lines: std::collections::BTreeSet<u64> =
         review["results"].as_array().unwrap().iter().filter_map(|r| r["subject"]["line"].as_u64()).collect();
     assert!(lines.len() > 1500, "each object must have its own lines: {}", lines.len());
-    let (_, plan) = desk.run(&["check", "list.json", "--output", "fix-plan"]);
-    assert!(plan.matches("kubectl").count() > 1000);
+    let (_, script) = desk.run(&["check", "list.json", "--output", "fix-plan", "--plan-as", "script"]);
+    assert!(script.matches("kubectl").count() > 1000);
+    let (_, diff) = desk.run(&["check", "list.json", "--output", "fix-plan"]);
+    assert!(diff.matches("\n+        \"").count() > 1000);
 }
 
 /// Markup in names is plain text in every format.

@@ -7,12 +7,12 @@ use std::path::Path;
 
 use drillmaster::{
     inventory::{ReviewSource, read_text},
-    model::{Readiness, Review, Severity, State, Unjudged},
-    readiness::{ReviewSettings, review},
+    model::{Readiness, Review, Ruling, Severity, State, Unjudged},
+    readiness::{ReviewSettings, listing_json, page, review},
     report,
 };
 
-use super::checks::{asked, now, object_set, settings};
+use super::checks::{asked, now, object_set, part, settings};
 
 struct Example {
     file: String,
@@ -259,6 +259,55 @@ fn a_kustomization_is_rendered_or_refused_with_the_command_to_type() {
     std::fs::write(apps.join("Chart.yaml"), "name: a\n").unwrap();
     let (code, _, err) = checked(&apps, &tools);
     assert!(code == Some(2) && err.contains(&format!("helm template {}", apps.display())), "{err}");
+}
+
+/// A profile chooses checks. It never makes one milder so that a project passes.
+#[test]
+fn no_profile_lowers_a_severity() {
+    for text in examples() {
+        let objects = object_set(part(&text, "fails"), ReviewSource::Manifests);
+        let found = |profile| review(&objects, &ReviewSettings::default(), "example", profile, now()).results;
+        let full = found("full");
+        for profile in ["ci", "preflight", "security"] {
+            for result in found(profile) {
+                let is_same = |r: &Ruling| r.fingerprint == result.fingerprint && r.severity == result.severity;
+                assert!(full.iter().any(is_same), "{profile}: {result:?}");
+            }
+        }
+    }
+}
+
+/// Where a rule is milder in one case, docs/checks.md lists the case, which is the reason.
+#[test]
+fn every_milder_case_is_listed() {
+    let listed = page();
+    let checks: serde_json::Value = serde_json::from_str(&listing_json()).unwrap();
+    let usual = |id: &str| -> Severity {
+        let check = checks["checks"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap();
+        serde_json::from_value(check["severity"].clone()).unwrap()
+    };
+    let (mut milder, mut missing) = (0, std::collections::BTreeSet::new());
+    for text in examples() {
+        for source in [ReviewSource::Live, ReviewSource::Manifests] {
+            let found = asked(part(&text, "fails"), part(&text, "drill"), "*", source);
+            for result in found.results.iter().filter(|r| r.state == State::Fail && r.severity > usual(&r.check)) {
+                let (row, severity) = (format!("| {} |", result.check), result.severity.to_string());
+                let is_case = |line: &str| line.starts_with(&row) && line.to_lowercase().contains(&severity);
+                milder += 1;
+                if !listed.lines().any(is_case) {
+                    missing.insert(format!("{} is {severity}: {}", result.check, result.observed));
+                }
+            }
+        }
+    }
+    assert!(milder > 10 && missing.is_empty(), "{milder} cases, not listed: {missing:#?}");
+}
+
+/// The examples of all checks.
+fn examples() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks");
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::checks::{asked, now, object_set, part};
 
 /// The objects of an example after a change to one of them.
-fn changed(text: &str, change: &Change) -> String {
+pub(crate) fn changed(text: &str, change: &Change) -> String {
     let mut objects: Vec<Value> =
         documents(text).into_iter().map(|(_, d)| serde_saphyr::from_str(d).unwrap()).collect();
     match change {
@@ -160,7 +160,7 @@ fn the_script_runs_as_it_is_and_no_name_becomes_a_command() {
 }
 
 /// The review of some files after its changes were tried, and the findings that the plan adds.
-fn tried(text: &str) -> (Review, Vec<Ruling>) {
+pub(crate) fn tried(text: &str) -> (Review, Vec<Ruling>) {
     let object_set = object_set(text, ReviewSource::Manifests);
     let settings = ReviewSettings::default();
     let mut found = review(&object_set, &settings, "shop", "full", now());

@@ -46,12 +46,12 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
-const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
+pub(in crate::readiness) const SERVICE_MONITOR: &str = "ServiceMonitor.monitoring.coreos.com";
 
-const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
+pub(in crate::readiness) const POD_MONITOR: &str = "PodMonitor.monitoring.coreos.com";
 
 /// Whether the namespaceSelector of a monitor selects a namespace.
-fn takes(monitor: &Object, namespace: &str) -> bool {
+pub(in crate::readiness) fn takes(monitor: &Object, namespace: &str) -> bool {
     let any = monitor.at("/spec/namespaceSelector/any") == true;
     let named = words(&monitor.body, "/spec/namespaceSelector/matchNames");
     any || named.contains(&namespace) || named.is_empty() && monitor.metadata.namespace == namespace
@@ -114,7 +114,7 @@ fn scraped(p: &Picture<'_>, say: &mut Say) {
 }
 
 /// The Prometheus instances whose selectors for a kind select an object.
-pub(super) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&'a Object> {
+pub(in crate::readiness) fn pickers<'a>(p: &Picture<'a>, object: &Object, kind: &str) -> Vec<&'a Object> {
     let labels = p.labels_of_namespace(&object.metadata.namespace);
     let picks = |prometheus: &&Object| {
         // A missing selector selects nothing, {} everything; a missing namespace selector means the

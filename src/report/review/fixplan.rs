@@ -7,9 +7,9 @@ use super::gathered::gathered;
 use crate::model::{Change, Remedy, Review, Ruling, State, is_printable, printable, shell};
 
 /// A change of the plan, with the findings that it would fix.
-struct Proposal<'a> {
-    remedy: &'a Remedy,
-    of: Vec<&'a Ruling>,
+pub(super) struct Proposal<'a> {
+    pub remedy: &'a Remedy,
+    pub of: Vec<&'a Ruling>,
 }
 
 /// The plan as a script for sh. `more` are findings that other changes of the plan cause, with changes of their own.
@@ -17,10 +17,7 @@ pub fn fix_plan(review: &Review, more: &[Ruling]) -> String {
     let failed: Vec<&Ruling> = review.results.iter().filter(|r| r.state == State::Fail).collect();
     let (held_back, changes): (Vec<Proposal<'_>>, Vec<Proposal<'_>>) =
         proposals(&failed, more).into_iter().partition(|proposal| proposal.remedy.is_held_back());
-    let caused: BTreeSet<&str> = more.iter().map(|r| r.fingerprint.as_str()).collect();
-    let of_review =
-        changes.iter().flat_map(|proposal| &proposal.of).filter(|r| !caused.contains(r.fingerprint.as_str()));
-    let fixed = of_review.count();
+    let fixed = fixed(&changes, more);
     let live = failed.first().is_some_and(|r| r.source != "manifests");
     let context = if live {
         format!("CONTEXT={}", shell(&[printable(&review.target)]))
@@ -49,8 +46,14 @@ pub fn fix_plan(review: &Review, more: &[Ruling]) -> String {
     out
 }
 
+/// How many findings of the review the changes fix. Others are caused by changes of the plan.
+pub(super) fn fixed(changes: &[Proposal<'_>], more: &[Ruling]) -> usize {
+    let caused: BTreeSet<&str> = more.iter().map(|r| r.fingerprint.as_str()).collect();
+    changes.iter().flat_map(|proposal| &proposal.of).filter(|r| !caused.contains(r.fingerprint.as_str())).count()
+}
+
 /// The changes, each with all its findings.
-fn proposals<'a>(failed: &[&'a Ruling], more: &'a [Ruling]) -> Vec<Proposal<'a>> {
+pub(super) fn proposals<'a>(failed: &[&'a Ruling], more: &'a [Ruling]) -> Vec<Proposal<'a>> {
     let all = failed.iter().copied().chain(more).filter_map(|ruling| Some((remedy(ruling)?, ruling)));
     let groups = gathered(all, |(remedy, _)| Some(remedy.change.text()));
     let proposal = |group: Vec<(&'a Remedy, &'a Ruling)>| {
@@ -90,6 +93,9 @@ fn remedy(ruling: &Ruling) -> Option<&Remedy> {
 fn shows(remedy: &Remedy) -> bool {
     // A line break is harmless, because it stays inside its quotes.
     let shows = |text: &str| text.chars().all(|c| c == '\n' || is_printable(c));
+    if !remedy.first.iter().all(|object| shows(&object.to_string())) {
+        return false;
+    }
     match &remedy.change {
         Change::Create(object) => shows(&object.to_string()),
         Change::Patch { kind, namespace, name, body, .. } => {
@@ -101,7 +107,7 @@ fn shows(remedy: &Remedy) -> bool {
 /// A change as lines to read and run, with what to consider before; none if its text could drive a terminal. The command
 /// of a change that is held back is a comment.
 pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
-    let command = shows(remedy).then(|| command(&remedy.change))?;
+    let command = shows(remedy).then(|| commands(remedy))?;
     let command = if remedy.is_held_back() { commented(&command) } else { command };
     Some(cautions(remedy).into_iter().chain(command.lines().map(str::to_owned)).collect())
 }
@@ -109,14 +115,21 @@ pub(in crate::report) fn lines(remedy: &Remedy) -> Option<Vec<String>> {
 /// What to consider before the change, and why it is held back, as comments.
 fn cautions(remedy: &Remedy) -> Vec<String> {
     let both = [("CAUTION", &remedy.caution), ("HELD BACK", &remedy.held_back)];
-    both.iter()
+    let unsettled = remedy.unsettled.iter().map(|text| ("NOT KNOWN", text));
+    both.into_iter()
         .filter(|(_, text)| !text.is_empty())
+        .chain(unsettled)
         .map(|(word, text)| format!("# {word}: {}", printable(text)))
         .collect()
 }
 
 /// A change with its findings and its command.
 fn change(proposal: &Proposal<'_>) -> String {
+    introduction(proposal) + &commands(proposal.remedy)
+}
+
+/// The findings of a change, and what to consider before it, as comments.
+pub(super) fn introduction(proposal: &Proposal<'_>) -> String {
     let mut out = "\n".to_owned();
     for ruling in &proposal.of {
         let what = format!("{} {} {}: {}", ruling.check, ruling.severity, ruling.subject, ruling.observed);
@@ -125,7 +138,13 @@ fn change(proposal: &Proposal<'_>) -> String {
     for line in cautions(proposal.remedy) {
         let _ = writeln!(out, "{line}");
     }
-    out + &command(&proposal.remedy.change)
+    out
+}
+
+/// The commands that make a change and what it needs first.
+fn commands(remedy: &Remedy) -> String {
+    let first = remedy.first.iter().map(|object| command(&Change::Create(object.clone())));
+    first.chain([command(&remedy.change)]).collect()
 }
 
 /// The command that makes a change. No name in it can become a command. It always names a namespace, because every
@@ -150,7 +169,7 @@ fn command(change: &Change) -> String {
 }
 
 /// One line for each check whose findings need a person.
-fn by_hand(failed: &[&Ruling], out: &mut String) {
+pub(super) fn by_hand(failed: &[&Ruling], out: &mut String) {
     let left = failed.iter().copied().filter(|r| remedy(r).is_none());
     let checks = gathered(left, |&r| Some(&*r.check));
     if !checks.is_empty() {

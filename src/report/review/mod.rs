@@ -1,5 +1,6 @@
 //! A readiness review in every format. All formats show the same [`Review`], so all of them contain the same counts.
 
+mod fixdiff;
 mod fixplan;
 mod gathered;
 mod groups;
@@ -10,6 +11,7 @@ mod markdown;
 mod prometheus;
 mod sarif;
 
+pub use fixdiff::fix_diff;
 pub use fixplan::fix_plan;
 pub(in crate::report) use fixplan::lines as fix_lines;
 pub use groups::GroupBy;
