@@ -13,6 +13,7 @@ pub(super) mod certificates;
 pub(super) mod copied;
 pub(super) mod datadog;
 pub(super) mod drift;
+mod everybody;
 pub(super) mod governance;
 pub(super) mod images;
 pub(super) mod isolation;
