@@ -5,6 +5,7 @@ pub(super) mod affinity;
 pub(super) mod alarms;
 pub(super) mod alerting;
 pub(super) mod apis;
+mod asked;
 pub(super) mod audit;
 mod backends;
 pub(super) mod backups;
