@@ -8,13 +8,13 @@ use clap::ValueEnum;
 use super::{
     Done, Failure,
     args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
-    check_diff, note, place, print, print_whole, say, shown,
+    check_diff, note, place, print, print_styled, print_whole, say, shown, styled_out,
 };
 use crate::{
     engine::open,
-    files,
+    files::{self, fold_lines},
     inventory::{self, Locator, ObjectSet, manifests, open_capture, read_scans, sample_logs},
-    model::{Exit, Novelty, Readiness, Review, Ruling, State, printable},
+    model::{Exit, Novelty, Readiness, Review, Ruling, State, printable, printable_lines},
     readiness::{self, ReviewSettings, against_baseline, review},
     report,
     scenario::{load_readiness_file, meant},
@@ -263,6 +263,15 @@ fn output(flag: &str, word: &str) -> Result<Output, Failure> {
     Ok(Output { format, file: file.filter(|file| !matches!(*file, "-" | "")).map(PathBuf::from) })
 }
 
+/// Prints the text for people, in colours if standard output has them.
+fn print_review(text: &str) {
+    if !styled_out() {
+        return print(text);
+    }
+    let folded = fold_lines(&printable_lines(text), files::columns_out());
+    print_styled(&report::review_painted(&folded));
+}
+
 fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs, all: bool) -> Result<(), Failure> {
     let text = match output.format {
         CheckFormat::Human => report::review_human(review, all, args.group_by.map(Into::into).unwrap_or_default()),
@@ -280,7 +289,7 @@ fn write(output: &Output, (review, more): (&Review, &[Ruling]), args: &CheckArgs
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
         (None, CheckFormat::Json | CheckFormat::Sarif) => files::print_json(&text),
         (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus) => files::print_data(&text),
-        (None, CheckFormat::Human) => print(&text),
+        (None, CheckFormat::Human) => print_review(&text),
         (None, CheckFormat::Markdown | CheckFormat::FixPlan) => print_whole(&text),
     }
     Ok(())
