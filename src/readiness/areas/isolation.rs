@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "At least one NetworkPolicy of the namespace selects the pods and has Ingress among its policy types (without policyTypes: Ingress, and also Egress if the policy has egress rules). A Cilium or Calico policy that isolates the pods passes, too, and so does a cluster-wide policy (ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy) that denies the traffic of all namespaces on all ports. Pods with hostNetwork are skipped. If only a Calico policy whose selector cannot be read may select the pods, the result is unknown. It is unknown, too, if in files only one of the policy and the workload names a namespace.",
+        rule: "At least one NetworkPolicy of the namespace selects the pods and has Ingress among its policy types (without policyTypes: Ingress, and also Egress if the policy has egress rules). A Cilium or Calico policy that isolates the pods passes, too (one of Cilium has a rule for the direction, or enableDefaultDeny; one with a nodeSelector is about nodes), and so does a cluster-wide policy (ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy) that denies the traffic of all namespaces on all ports. Pods with hostNetwork are skipped. If only a Calico policy whose selector cannot be read may select the pods, the result is unknown. It is unknown, too, if in files only one of the policy and the workload names a namespace.",
         fix: "Add a NetworkPolicy with podSelector {} and policyTypes [Ingress] to the namespace, then add explicit allow rules",
         why: "Without isolation, nobody knows which clients a workload accepts, and the effect of a network partition cannot be predicted.",
         run: |p, say| isolated(p, say, "Ingress"),
@@ -123,10 +123,12 @@ impl Isolated {
         for (key, wide) in CILIUM {
             for policy in p.object_set.any(key) {
                 for (_, spec) in cilium_specs(policy) {
-                    let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
-                    if names && spec["enableDefaultDeny"][&lower] != false {
-                        let chosen = cilium_selector(spec);
-                        self.surely.extend(chosen_by(p, policy, wide, |w| chosen.matches(&w.labels)));
+                    // A policy with a nodeSelector instead is about the nodes themselves.
+                    let Some(chosen) = cilium_selector(spec) else { continue };
+                    let has = |field: &str| spec[field].as_array().map_or(!spec[field].is_null(), |r| !r.is_empty());
+                    let names = has(&lower) || has(&format!("{lower}Deny"));
+                    if spec["enableDefaultDeny"][&lower].as_bool().unwrap_or(names) {
+                        self.surely.extend(chosen_by(p, policy, wide, |w| cilium_matches(p, &chosen, w)));
                     }
                 }
             }
@@ -166,13 +168,31 @@ pub(super) fn cilium_specs(policy: &Object) -> Vec<(String, &Value)> {
     one.chain(several).filter(|(_, spec)| spec.is_object()).collect()
 }
 
-/// The selector without the prefix that Cilium puts before label names, as in `k8s:app`.
-fn cilium_selector(spec: &Value) -> Selector {
-    let mut chosen = selector(spec, "/endpointSelector").unwrap_or_default();
+/// The selector of pods without the prefix that Cilium puts before label names, as in `k8s:app`.
+fn cilium_selector(spec: &Value) -> Option<Selector> {
+    let mut chosen = selector(spec, "/endpointSelector")?;
     let plain = |key: &str| key.strip_prefix("k8s:").or(key.strip_prefix("any:")).unwrap_or(key).to_owned();
     chosen.match_labels = chosen.match_labels.iter().map(|(k, v)| (plain(k), v.clone())).collect();
     chosen.match_expressions.iter_mut().for_each(|e| e.key = plain(&e.key));
-    chosen
+    Some(chosen)
+}
+
+/// Whether a selector selects the pods of a workload by their labels and by those that Cilium adds: their namespace, its
+/// labels, and their service account.
+fn cilium_matches(p: &Picture<'_>, chosen: &Selector, work: &Work<'_>) -> bool {
+    const SPACE: &str = "io.kubernetes.pod.namespace";
+    const ACCOUNT: &str = "io.cilium.k8s.policy.serviceaccount";
+    const OF_SPACE: &str = "io.cilium.k8s.namespace.labels.";
+    let mut keys = chosen.match_labels.keys().chain(chosen.match_expressions.iter().map(|e| &e.key));
+    if !keys.any(|key| key == SPACE || key == ACCOUNT || key.starts_with(OF_SPACE)) {
+        return chosen.matches(&work.labels);
+    }
+    let mut labels = work.labels.clone();
+    labels.insert(SPACE.to_owned(), work.namespace().to_owned());
+    labels.insert(ACCOUNT.to_owned(), work.account().to_owned());
+    let of_space = p.labels_of_namespace(work.namespace());
+    labels.extend(of_space.into_iter().map(|(key, value)| (format!("{OF_SPACE}{key}"), value)));
+    chosen.matches(&labels)
 }
 
 fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: impl Fn(&Work<'_>) -> bool) -> Vec<usize> {
