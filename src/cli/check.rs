@@ -8,13 +8,13 @@ use clap::ValueEnum;
 use super::{
     Done, Failure,
     args::{CheckArgs, CheckFormat, JunitPer, TalkArgs},
-    check_diff, fix_plan, note, place, print, print_whole, say, shown,
+    check_diff, fix_plan, note, place, print, print_styled, print_whole, say, shown, styled_out,
 };
 use crate::{
     engine::open,
-    files,
+    files::{self, fold_lines},
     inventory::{self, Locator, ObjectSet, manifests, open_capture, read_scans, sample_logs},
-    model::{Exit, Novelty, Readiness, Review, Ruling, State, printable},
+    model::{Exit, Novelty, Readiness, Review, Ruling, State, printable, printable_lines},
     readiness::{self, ReviewSettings, against_baseline, review},
     report,
     scenario::{load_readiness_file, meant},
@@ -267,6 +267,15 @@ fn output(flag: &str, word: &str) -> Result<Output, Failure> {
     Ok(Output { format, file: file.filter(|file| !matches!(*file, "-" | "")).map(PathBuf::from) })
 }
 
+/// Prints the text for people, in colours if standard output has them.
+fn print_review(text: &str) {
+    if !styled_out() {
+        return print(text);
+    }
+    let folded = fold_lines(&printable_lines(text), files::columns_out());
+    print_styled(&report::review_painted(&folded));
+}
+
 fn write(
     output: &Output,
     object_set: &ObjectSet,
@@ -293,7 +302,7 @@ fn write(
         (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus | CheckFormat::FixPlan) => {
             files::print_data(&text);
         }
-        (None, CheckFormat::Human) => print(&text),
+        (None, CheckFormat::Human) => print_review(&text),
         (None, CheckFormat::Markdown) => print_whole(&text),
     }
     Ok(())

@@ -177,6 +177,17 @@ impl<'a> Subject<'a> {
         self.kind != "ServiceAccount"
             && (self.name == "system:masters" || prefixes.iter().any(|prefix| self.name.starts_with(prefix)))
     }
+
+    /// Whether it is a component of Kubernetes that runs outside the nodes. What a node may do, whoever breaks into a
+    /// node may do, too.
+    pub fn is_central(&self) -> bool {
+        self.is_system() && !self.name.starts_with("system:node")
+    }
+
+    /// Whether Kubernetes or kubeadm makes it for people who repair the cluster.
+    pub fn is_break_glass(&self) -> bool {
+        self.kind == "Group" && matches!(self.name, "system:masters" | "kubeadm:cluster-admins")
+    }
 }
 
 impl std::fmt::Display for Subject<'_> {

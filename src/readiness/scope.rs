@@ -106,15 +106,17 @@ fn has_containers(value: &Value) -> bool {
 
 /// Whether a chart creates an object only for `helm test`.
 pub(crate) fn is_test_hook(object: &Object) -> bool {
-    hooks(object).any(|hook| matches!(hook, "test" | "test-success" | "test-failure"))
+    hooks(object, "helm.sh/hook").any(|hook| matches!(hook, "test" | "test-success" | "test-failure"))
 }
 
-/// Whether Helm creates an object at a moment of a release and waits until it has ended.
+/// Whether Helm or Argo CD creates an object at a moment of a release and waits until it has ended. With the hook Skip,
+/// Argo CD does not create it.
 pub(crate) fn is_hook(object: &Object) -> bool {
-    hooks(object).next().is_some()
+    hooks(object, "helm.sh/hook").next().is_some()
+        || hooks(object, "argocd.argoproj.io/hook").any(|hook| hook != "Skip")
 }
 
-fn hooks(object: &Object) -> impl Iterator<Item = &str> {
-    let said = object.metadata.annotations.get("helm.sh/hook").map_or("", String::as_str);
+fn hooks<'a>(object: &'a Object, annotation: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let said = object.metadata.annotations.get(annotation).map_or("", String::as_str);
     said.split(',').map(str::trim).filter(|hook| !hook.is_empty())
 }

@@ -37,7 +37,7 @@ pub(crate) struct Work<'a> {
     pub scaled: Option<&'a Object>,
     /// Whether the readiness file lists it as critical, or its annotation says so.
     pub critical: bool,
-    /// Its containers, init containers last; filled at the first use.
+    /// Its containers, init and ephemeral containers last; filled at the first use.
     listed: OnceCell<Vec<Cont<'a>>>,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Cont<'a> {
     pub value: &'a Value,
     pub name: &'a str,
     pub pointer: String,
-    /// Whether it is one of `initContainers`.
+    /// Whether it is one of `initContainers`, or one of `ephemeralContainers`, which are there for a while, too.
     pub prepares: bool,
 }
 
@@ -97,14 +97,16 @@ impl<'a> Work<'a> {
         matches!(self.kind, "Job" | "CronJob")
     }
 
-    /// Containers that run as long as the pod: all except init containers without restartPolicy Always.
+    /// Containers that run as long as the pod: all except ephemeral ones and init containers without restartPolicy
+    /// Always.
     pub fn containers(&self) -> impl Iterator<Item = &Cont<'a>> {
         self.all_containers().iter().filter(|c| !c.prepares || c.value["restartPolicy"] == "Always")
     }
 
-    /// All containers, with the init containers.
+    /// All containers, with the init containers and the ephemeral ones.
     pub fn all_containers(&self) -> &[Cont<'a>] {
-        self.listed.get_or_init(|| self.list("containers").chain(self.list("initContainers")).collect())
+        let fields = ["containers", "initContainers", "ephemeralContainers"];
+        self.listed.get_or_init(|| fields.into_iter().flat_map(|field| self.list(field)).collect())
     }
 
     fn list(&self, field: &'static str) -> impl Iterator<Item = Cont<'a>> {
@@ -114,7 +116,7 @@ impl<'a> Work<'a> {
             value,
             name: value["name"].as_str().unwrap_or(""),
             pointer: format!("{pointer}/{field}/{i}"),
-            prepares: field == "initContainers",
+            prepares: field != "containers",
         })
     }
 

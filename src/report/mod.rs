@@ -42,7 +42,8 @@ pub use paper::{Chapter, Paper};
 pub use predicted::Compared;
 pub use review::{
     GroupBy, fix_diff, fix_plan, html as review_html, human as review_human, markdown as review_markdown,
-    prometheus as review_prometheus, review_json, review_junit, review_junit_by_check, review_sarif,
+    painted as review_painted, prometheus as review_prometheus, review_json, review_junit, review_junit_by_check,
+    review_sarif,
 };
 pub use sarif::sarif;
 pub use story::{Recovery, StepLine, Story, UndoLine, story_of, story_of_events};

@@ -143,8 +143,40 @@ fn each_format_counts_what_was_judged() {
     let sarif: serde_json::Value = serde_json::from_str(&report::review_sarif(&found)).unwrap();
     assert_eq!(sarif["runs"][0]["properties"]["judgedChecks"], c.judged);
     assert!(report::review_prometheus(&found).contains(&format!("drillmaster_check_judged {}", c.judged)));
+    assert!(
+        report::review_prometheus(&found).contains("drillmaster_check_unjudged{reason=\"need a planned drill\"} 29")
+    );
     for text in [report::review_markdown(&found), report::review_html(&found), report::review_junit(&found)] {
         assert!(text.contains(&counts), "{text}");
+    }
+}
+
+#[test]
+fn people_read_a_fault_once_and_programs_each_fact() {
+    let found = reviewed(&work("shop"), &ReviewSettings::default());
+    let human = report::review_human(&found, true, report::GroupBy::Check);
+    let once = "no request for cpu and memory; no limit for memory (RES-002)";
+    assert!(human.contains(once) && human.contains("fix (RES-002): Set a memory limit"), "{human}");
+    assert!(!human.contains("RES-002 Every container has a memory limit"), "{human}");
+    assert_eq!(human.matches("(example.yaml:").count(), 1, "{human}");
+    assert!(report::review_markdown(&found).contains(once));
+    let of = |id: &str| found.results.iter().filter(|r| r.check == id && r.state == State::Fail).count();
+    assert_eq!((of("RES-001"), of("RES-002")), (1, 1));
+    // Alone, the second of them is a finding of its own.
+    let limited = work("shop").replace("image: 'i:1'", "image: 'i:1', resources: {requests: {cpu: 1, memory: 1Gi}}");
+    let human = report::review_human(&reviewed(&limited, &ReviewSettings::default()), true, report::GroupBy::Check);
+    assert!(human.contains("RES-002 Every container has a memory limit"), "{human}");
+}
+
+#[test]
+fn the_worst_comes_first_whatever_its_area() {
+    let found = reviewed(&work("shop"), &ReviewSettings::default());
+    for (text, head) in [(report::review_markdown(&found), "## "), (report::review_html(&found), "<h2>")] {
+        let places: Vec<Option<usize>> = ["Blocks a drill", "High", "Medium", "Low"]
+            .iter()
+            .map(|title| text.find(&format!("{head}{title}")))
+            .collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?}\n{text}");
     }
 }
 

@@ -142,7 +142,10 @@ pub(super) const OPERATORS: &[KindFields] = &[
     ),
     kind(
         "KafkaNodePool.kafka.strimzi.io",
-        &[(Plain, "/spec", "replicas storage/type storage/class"), (Plain, "/spec/storage/volumes/*", "type class")],
+        &[
+            (Plain, "/spec", "replicas roles/* storage/type storage/class"),
+            (Plain, "/spec/storage/volumes/*", "type class"),
+        ],
     ),
     kind(
         "RabbitmqCluster.rabbitmq.com",
@@ -180,6 +183,7 @@ pub(super) const OPERATORS: &[KindFields] = &[
         "Elasticsearch.elasticsearch.k8s.elastic.co",
         &[
             (Plain, "/spec/nodeSets/*", "name count podTemplate/spec/volumes/*/name"),
+            (Plain, "/spec/nodeSets/*/config", "node.master node.roles/* node/master node/roles/*"),
             (There, "/spec/nodeSets/*/podTemplate/spec/volumes/*", "emptyDir"),
             (Plain, "/status", "health"),
         ],

@@ -10,7 +10,7 @@ use crate::{
     readiness::{
         check::{Check, DRAIN, NODE, Needs, Say, ZONE},
         picture::{Picture, Work},
-        values::{is_everything, list, map, selector, text, words},
+        values::{list, map, selector, text, words},
     },
 };
 
@@ -23,7 +23,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE],
         needs: Needs::Manifests,
-        rule: "A workload with at least 2 replicas has a topology spread constraint or a pod anti-affinity (required or preferred) by kubernetes.io/hostname whose selector matches its own pods. One by topology.kubernetes.io/zone is enough in a cluster with several zones (in files, low). If the only such rule does not match its own pods, the finding says so.",
+        rule: "A workload with at least 2 replicas has a topology spread constraint or a pod anti-affinity (required or preferred) by kubernetes.io/hostname whose selector matches its own pods. One by topology.kubernetes.io/zone is enough in a cluster with several zones (in files, low). A spread constraint with DoNotSchedule whose maxSkew is as large as the number of replicas does not count. If the only such rule does not match its own pods, the finding says so.",
         fix: "Add topologySpreadConstraints on kubernetes.io/hostname with the pods' own labels",
         why: "Otherwise the scheduler may place all replicas on one node.",
         run: |p, say| spread(p, say, HOST),
@@ -49,7 +49,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "The pod template has no nodeName, no nodeSelector on kubernetes.io/hostname, and no required node affinity that allows only single hosts. On a cluster, at least 2 nodes can run the pods, and these nodes are not all in one zone if the worker nodes are in several.",
+        rule: "The pod template has no nodeName, and no nodeSelector and required node affinity (matchExpressions or matchFields) that together allow only one host, or only one zone (in files, medium, because the cluster may have one zone). Several terms of an affinity allow what each of them allows. On a cluster, at least 2 nodes can run the pods, and these nodes are not all in one zone if the worker nodes are in several.",
         fix: "Remove the pin; extend the node pool to at least 2 nodes and 2 zones",
         why: "A workload that can run in one place only is down as long as this place is lost.",
         run: breadth,
@@ -76,33 +76,54 @@ pub(super) const ZONE_KEY: &str = "topology.kubernetes.io/zone";
 /// Whether a workload has a rule that spreads its pods by a key.
 pub(super) enum SpreadBy {
     Matches,
+    /// Its maxSkew allows all pods in one place.
+    TooWide(u64),
     NotItself,
     Not,
 }
 
-pub(super) fn told(work: &Work<'_>, key: &str) -> SpreadBy {
+pub(super) fn told(p: &Picture<'_>, work: &Work<'_>, key: &str) -> SpreadBy {
     let spec = work.spec();
-    let mut named = false;
+    let mut found = SpreadBy::Not;
     for constraint in list(spec, "/topologySpreadConstraints").iter().filter(|c| c["topologyKey"] == key) {
-        named = true;
-        if selector(constraint, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
-            return SpreadBy::Matches;
-        }
-    }
-    for term in anti_affinity(spec) {
-        if term["topologyKey"] != key {
+        if !selector(constraint, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
+            if matches!(found, SpreadBy::Not) {
+                found = SpreadBy::NotItself;
+            }
             continue;
         }
-        named = true;
-        let namespaces = words(term, "/namespaces");
-        let chosen = selector(term, "/namespaceSelector").map(|s| is_everything(&s));
-        let here =
-            chosen == Some(true) || chosen.is_none() && namespaces.is_empty() || namespaces.contains(&work.namespace());
-        if here && selector(term, "/labelSelector").is_some_and(|s| s.matches(&work.labels)) {
-            return SpreadBy::Matches;
+        match too_wide(work, constraint) {
+            None => return SpreadBy::Matches,
+            Some(skew) => found = SpreadBy::TooWide(skew),
         }
     }
-    if named { SpreadBy::NotItself } else { SpreadBy::Not }
+    for term in anti_affinity(spec).into_iter().filter(|term| term["topologyKey"] == key) {
+        if reaches_own_namespace(p, work, term)
+            && selector(term, "/labelSelector").is_some_and(|s| s.matches(&work.labels))
+        {
+            return SpreadBy::Matches;
+        }
+        if matches!(found, SpreadBy::Not) {
+            found = SpreadBy::NotItself;
+        }
+    }
+    found
+}
+
+/// The maxSkew of a constraint that all pods of a workload meet in one place. A constraint with ScheduleAnyway prefers
+/// the smallest skew, whatever its maxSkew.
+fn too_wide(work: &Work<'_>, constraint: &Value) -> Option<u64> {
+    let skew = constraint["maxSkew"].as_u64().unwrap_or(1);
+    let must = text(constraint, "/whenUnsatisfiable") != "ScheduleAnyway";
+    (must && skew > 1 && work.replicas.is_some_and(|n| skew >= n)).then_some(skew)
+}
+
+/// Whether a term of a pod anti-affinity applies to the namespace of the workload: it names it, selects it by its
+/// labels, or does neither.
+fn reaches_own_namespace(p: &Picture<'_>, work: &Work<'_>, term: &Value) -> bool {
+    let (namespaces, chosen) = (words(term, "/namespaces"), selector(term, "/namespaceSelector"));
+    let selected = chosen.as_ref().is_some_and(|s| s.matches(&p.labels_of_namespace(work.namespace())));
+    selected || chosen.is_none() && namespaces.is_empty() || namespaces.contains(&work.namespace())
 }
 
 /// The terms of its pod anti-affinity, required and preferred.
@@ -119,14 +140,18 @@ pub(super) fn spread(p: &Picture<'_>, say: &mut Say, key: &str) {
             say.skip(work, "fewer than 2 replicas");
             continue;
         }
-        let by_zone = key == HOST && matches!(told(work, ZONE_KEY), SpreadBy::Matches);
-        match told(work, key) {
+        let by_zone = key == HOST && matches!(told(p, work, ZONE_KEY), SpreadBy::Matches);
+        match told(p, work, key) {
             SpreadBy::Matches => say.pass(work),
             // Nodes of different zones are different nodes.
             _ if by_zone && has_zones(p, work) => say.pass(work),
             _ if by_zone && !p.is_cluster() => {
                 let text = "its pods are spread by zone only: in a cluster with one zone, they may share a node";
                 say.fail_as(Severity::Low, work, work.pointer, text);
+            }
+            SpreadBy::TooWide(skew) => {
+                let text = format!("maxSkew {skew} of its rule for {key} allows all its pods in one place");
+                say.fail(work, work.pointer, text);
             }
             SpreadBy::NotItself => {
                 say.fail(
@@ -184,18 +209,8 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
         if !text(spec, "/nodeName").is_empty() {
             wrong.push(format!("it is pinned to node {} by nodeName", text(spec, "/nodeName")));
         }
-        if map(spec, "/nodeSelector").is_some_and(|m| m.contains_key(HOST)) {
-            wrong.push("it is pinned to a node by its host name (nodeSelector)".into());
-        }
-        let terms =
-            list(spec, "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms");
-        let one_host = |t: &Value| {
-            list(t, "/matchExpressions")
-                .iter()
-                .any(|e| e["key"] == HOST && e["operator"] == "In" && list(e, "/values").len() < 2)
-        };
-        if !terms.is_empty() && terms.iter().all(one_host) {
-            wrong.push("it is pinned to a node by its host name (nodeAffinity)".into());
+        if let Some(host) = only_place(spec, &HOSTS) {
+            wrong.push(format!("it is pinned to a node by its host name ({host})"));
         }
         if p.is_cluster() && p.object_set.all("Node").is_ok() && !p.object_set.nodes.is_empty() && wrong.is_empty() {
             let able = p.eligible(work);
@@ -206,8 +221,39 @@ fn breadth(p: &Picture<'_>, say: &mut Say) {
                 wrong.push(format!("all {} nodes that can run it are in zone {zone}", able.nodes.len()));
             }
         }
-        say.judge(work, work.pointer, &wrong);
+        let zone = if p.is_cluster() || !wrong.is_empty() { None } else { only_place(spec, &ZONES) };
+        match zone {
+            None => say.judge(work, work.pointer, &wrong),
+            Some(zone) => {
+                let text = format!("it may run in zone {zone} only");
+                say.fail_as(Severity::Medium, work, work.pointer, text);
+            }
+        }
     }
+}
+
+/// The labels and the field that name a node.
+const HOSTS: [&str; 2] = [HOST, "metadata.name"];
+/// The labels that name a zone, with the one before 1.17.
+const ZONES: [&str; 2] = [ZONE_KEY, "failure-domain.beta.kubernetes.io/zone"];
+
+/// The only place, by one of these keys, that the node selector and the required node affinity of a pod allow. None if
+/// they allow several, or if they do not ask for places.
+fn only_place<'a>(spec: &'a Value, keys: &[&str]) -> Option<&'a str> {
+    let chosen = map(spec, "/nodeSelector").into_iter().flatten();
+    let chosen = chosen.filter(|(key, _)| keys.contains(&key.as_str())).find_map(|(_, value)| value.as_str());
+    if chosen.is_some() {
+        return chosen;
+    }
+    let required = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    let mut places: BTreeSet<&str> = BTreeSet::new();
+    for term in list(spec, required) {
+        let asks = ["/matchExpressions", "/matchFields"].into_iter().flat_map(|field| list(term, field));
+        let mut asks = asks.filter(|e| e["operator"] == "In" && keys.contains(&text(e, "/key")));
+        // A term that asks for no place allows them all.
+        places.extend(words(asks.next()?, "/values"));
+    }
+    places.first().copied().filter(|_| places.len() == 1)
 }
 
 /// The tolerationSeconds that admission adds to pods without a toleration.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::references::{Answer, Names};
+use super::references::{Answer, Names, Resolution};
 use crate::{
     inventory::Object,
     readiness::{
@@ -45,7 +45,22 @@ pub(super) fn ingresses(p: &Picture<'_>, names: &Names<'_, '_>, say: &mut Say) {
                 look_up(p, names, &Backend { namespace: &ingress.metadata.namespace, name, port }, &mut answer);
             }
         }
+        certificates(names, ingress, &mut answer);
         answer.tell(say, ingress, "/spec");
+    }
+}
+
+/// The Secrets with the certificates of an Ingress. Without one, its controller answers with a certificate of its own.
+fn certificates(names: &Names<'_, '_>, ingress: &Object, answer: &mut Answer) {
+    let creates = |key: &str| key.contains("cert-manager.io/") || key == "kubernetes.io/tls-acme";
+    if ingress.metadata.annotations.keys().any(|key| creates(key)) {
+        return;
+    }
+    for name in ingress.list("/spec/tls").iter().map(|entry| text(entry, "/secretName")) {
+        match names.find("Secret", &ingress.metadata.namespace, name) {
+            Resolution::Missing => answer.lesser.push(format!("its certificate (Secret {name}) is missing")),
+            found => answer.add(found, format!("Secret {name}")),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each image has a valid digest (see IMG-003), or a tag that names a version. These tags do not: latest, those of the parameter floatingTags, a tag without any digit (main, stable, master-head; a hash of letters only is accepted), and e2e.",
+        rule: "Each image has a valid digest (see IMG-003), or a tag that names a version. These tags do not: latest (also beside other words, unless one of them is a day or a hash) and SNAPSHOT likewise, those of the parameter floatingTags, e2e, and a tag without any digit (main, stable, master-head), also if it has digits only in the name of a platform or a base image (main-amd64, edge-alpine3.19). A hash of letters only is accepted.",
         fix: "Use the tag of a version, or a digest",
         why: "With a moving tag, a restarted pod can start another version.",
         run: tag,
@@ -158,10 +158,33 @@ fn tag(p: &Picture<'_>, say: &mut Say) {
     });
 }
 
-/// Whether a tag names no version. A version has a digit, and a hash of a commit may have letters only.
+/// Words of a tag that name a platform or a base image, each followed by a version or by nothing.
+const PLATFORMS: [&str; 32] = [
+    "amd64", "arm64", "arm", "armv", "armhf", "i386", "x86", "x64", "s390x", "ppc64le", "riscv64", "linux", "windows",
+    "alpine", "debian", "ubuntu", "ubi", "rhel", "centos", "fedora", "bullseye", "bookworm", "jdk", "jre", "java",
+    "openjdk", "node", "python", "py", "php", "ltsc", "cuda",
+];
+
+/// Words of tags that are moved on, whatever stands beside them.
+const MOVED: [&str; 2] = ["latest", "snapshot"];
+
+/// Whether a tag names no version. A version has a digit that is not that of a platform, and a hash of a commit may
+/// have letters only.
 fn moves(tag: &str) -> bool {
-    let hash = tag.len() >= 7 && tag.chars().all(|c| c.is_ascii_hexdigit());
-    tag.eq_ignore_ascii_case("e2e") || !hash && !tag.chars().any(|c| c.is_ascii_digit())
+    let lower = tag.to_lowercase().replace("x86_64", "x64");
+    let words: Vec<&str> = lower.split(['-', '_', '+']).filter(|word| !word.is_empty()).collect();
+    let is_hash = |word: &str| word.len() >= 7 && word.chars().all(|c| c.is_ascii_hexdigit());
+    if words.iter().any(|word| MOVED.contains(word)) {
+        // A day or a commit beside it says which of them is meant.
+        return !words.iter().any(|word| is_hash(word));
+    }
+    let is_version = |word: &str| is_hash(word) || word.chars().any(|c| c.is_ascii_digit()) && !is_platform(word);
+    lower == "e2e" || !words.iter().any(|word| is_version(word))
+}
+
+fn is_platform(word: &str) -> bool {
+    let version = |rest: &str| rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'v'));
+    PLATFORMS.iter().any(|name| word.strip_prefix(name).is_some_and(version))
 }
 
 /// Whether a text is a digest. The registries accept small letters only.
@@ -266,7 +289,19 @@ fn pull_path(p: &Picture<'_>, say: &mut Say) {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{moves, parse};
+
+    #[test]
+    fn a_platform_is_no_version() {
+        for tag in
+            ["latest-amd64", "1.27-latest", "nightly-arm64v8", "edge-alpine3.19", "2.1.0-SNAPSHOT", "jdk17", "E2E"]
+        {
+            assert!(moves(tag), "{tag}");
+        }
+        for tag in ["17-jdk", "1.27-alpine3.19", "stable-2.14.10", "latest-20240506", "main-3f2a91c", "v2", "pg16"] {
+            assert!(!moves(tag), "{tag}");
+        }
+    }
 
     #[test]
     fn a_port_is_no_tag() {

@@ -1,7 +1,7 @@
 //! Whether network policies isolate every workload: the policies of Kubernetes, of Cilium and
 //! of Calico, and cluster-wide policies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NETPART],
         needs: Needs::Manifests,
-        rule: "At least one NetworkPolicy of the namespace selects the pods and has Ingress among its policy types (without policyTypes: Ingress, and also Egress if the policy has egress rules). A Cilium or Calico policy that isolates the pods passes, too, and so does a cluster-wide policy (ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy) that denies the traffic of all namespaces on all ports. Pods with hostNetwork are skipped. If only a Calico policy whose selector cannot be read may select the pods, the result is unknown.",
+        rule: "At least one NetworkPolicy of the namespace selects the pods and has Ingress among its policy types (without policyTypes: Ingress, and also Egress if the policy has egress rules). A Cilium or Calico policy that isolates the pods passes, too (one of Cilium has a rule for the direction, or enableDefaultDeny; one with a nodeSelector is about nodes), and so does a cluster-wide policy (ClusterNetworkPolicy, AdminNetworkPolicy or BaselineAdminNetworkPolicy) that denies the traffic of all namespaces on all ports. Pods with hostNetwork are skipped. If only a Calico policy whose selector cannot be read may select the pods, the result is unknown. It is unknown, too, if in files only one of the policy and the workload names a namespace.",
         fix: "Add a NetworkPolicy with podSelector {} and policyTypes [Ingress] to the namespace, then add explicit allow rules",
         why: "Without isolation, nobody knows which clients a workload accepts, and the effect of a network partition cannot be predicted.",
         run: |p, say| isolated(p, say, "Ingress"),
@@ -84,6 +84,8 @@ pub(super) fn selected<'p, 'a>(p: &'p Picture<'a>, policy: &Object) -> Vec<&'p W
 struct Isolated {
     surely: BTreeSet<usize>,
     perhaps: BTreeSet<usize>,
+    /// In files, the policy that selects them if both are created in one namespace.
+    elsewhere: BTreeMap<usize, String>,
 }
 
 impl Isolated {
@@ -91,6 +93,7 @@ impl Isolated {
         let mut set = Self::default();
         for policy in p.object_set.any(POLICY).iter().filter(|o| types(o).contains(&direction)) {
             set.surely.extend(selected(p, policy).iter().map(|w| w.index));
+            set.with_namespace(p, policy);
         }
         set.by_cilium(p, direction);
         set.by_calico(p, direction);
@@ -102,15 +105,30 @@ impl Isolated {
         set
     }
 
+    /// Files in which only one of a policy and a workload names its namespace.
+    fn with_namespace(&mut self, p: &Picture<'_>, policy: &Object) {
+        let own = &*policy.metadata.namespace;
+        if p.is_cluster() || !own.is_empty() && p.in_namespace("").is_empty() {
+            return;
+        }
+        let chosen = selector(&policy.body, "/spec/podSelector").unwrap_or_default();
+        let other = |w: &&Work<'_>| own.is_empty() != w.namespace().is_empty() && chosen.matches(&w.labels);
+        for work in p.works.iter().filter(other) {
+            self.elsewhere.entry(work.index).or_insert_with(|| policy.metadata.name.clone());
+        }
+    }
+
     fn by_cilium(&mut self, p: &Picture<'_>, direction: &str) {
         let lower = direction.to_lowercase();
         for (key, wide) in CILIUM {
             for policy in p.object_set.any(key) {
                 for (_, spec) in cilium_specs(policy) {
-                    let names = !spec[&lower].is_null() || !spec[format!("{lower}Deny")].is_null();
-                    if names && spec["enableDefaultDeny"][&lower] != false {
-                        let chosen = cilium_selector(spec);
-                        self.surely.extend(chosen_by(p, policy, wide, |w| chosen.matches(&w.labels)));
+                    // A policy with a nodeSelector instead is about the nodes themselves.
+                    let Some(chosen) = cilium_selector(spec) else { continue };
+                    let has = |field: &str| spec[field].as_array().map_or(!spec[field].is_null(), |r| !r.is_empty());
+                    let names = has(&lower) || has(&format!("{lower}Deny"));
+                    if spec["enableDefaultDeny"][&lower].as_bool().unwrap_or(names) {
+                        self.surely.extend(chosen_by(p, policy, wide, |w| cilium_matches(p, &chosen, w)));
                     }
                 }
             }
@@ -150,13 +168,31 @@ pub(super) fn cilium_specs(policy: &Object) -> Vec<(String, &Value)> {
     one.chain(several).filter(|(_, spec)| spec.is_object()).collect()
 }
 
-/// The selector without the prefix that Cilium puts before label names, as in `k8s:app`.
-fn cilium_selector(spec: &Value) -> Selector {
-    let mut chosen = selector(spec, "/endpointSelector").unwrap_or_default();
+/// The selector of pods without the prefix that Cilium puts before label names, as in `k8s:app`.
+fn cilium_selector(spec: &Value) -> Option<Selector> {
+    let mut chosen = selector(spec, "/endpointSelector")?;
     let plain = |key: &str| key.strip_prefix("k8s:").or(key.strip_prefix("any:")).unwrap_or(key).to_owned();
     chosen.match_labels = chosen.match_labels.iter().map(|(k, v)| (plain(k), v.clone())).collect();
     chosen.match_expressions.iter_mut().for_each(|e| e.key = plain(&e.key));
-    chosen
+    Some(chosen)
+}
+
+/// Whether a selector selects the pods of a workload by their labels and by those that Cilium adds: their namespace, its
+/// labels, and their service account.
+fn cilium_matches(p: &Picture<'_>, chosen: &Selector, work: &Work<'_>) -> bool {
+    const SPACE: &str = "io.kubernetes.pod.namespace";
+    const ACCOUNT: &str = "io.cilium.k8s.policy.serviceaccount";
+    const OF_SPACE: &str = "io.cilium.k8s.namespace.labels.";
+    let mut keys = chosen.match_labels.keys().chain(chosen.match_expressions.iter().map(|e| &e.key));
+    if !keys.any(|key| key == SPACE || key == ACCOUNT || key.starts_with(OF_SPACE)) {
+        return chosen.matches(&work.labels);
+    }
+    let mut labels = work.labels.clone();
+    labels.insert(SPACE.to_owned(), work.namespace().to_owned());
+    labels.insert(ACCOUNT.to_owned(), work.account().to_owned());
+    let of_space = p.labels_of_namespace(work.namespace());
+    labels.extend(of_space.into_iter().map(|(key, value)| (format!("{OF_SPACE}{key}"), value)));
+    chosen.matches(&labels)
 }
 
 fn chosen_by(p: &Picture<'_>, policy: &Object, wide: bool, chosen: impl Fn(&Work<'_>) -> bool) -> Vec<usize> {
@@ -206,6 +242,9 @@ fn isolated(p: &Picture<'_>, say: &mut Say, direction: &str) {
             say.pass(work);
         } else if set.perhaps.contains(&work.index) {
             say.unknown(work, Unseen::NoData, "a Calico policy may select it, but its selector cannot be read");
+        } else if let Some(name) = set.elsewhere.get(&work.index) {
+            let text = format!("NetworkPolicy {name} selects its pods, if both are created in one namespace");
+            say.unresolved(work, "/metadata/namespace", text);
         } else {
             let pods = work.pointer.strip_suffix("/spec").unwrap_or("");
             say.fail(work, pods, format!("no policy isolates its pods for {direction}"));

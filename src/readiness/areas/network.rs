@@ -37,10 +37,10 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a NetworkPolicy lacks from or to (as {} does), names the ipBlock 0.0.0.0/0 or ::/0 (also with exceptions), or has the namespaceSelector {} without a podSelector. An egress rule to everywhere, or to 0.0.0.0/0 or ::/0, whose ports are all among 53, 80 and 443 is low.",
+        rule: "No rule of a NetworkPolicy lacks from or to (as {} does), names an ipBlock of all addresses (0.0.0.0/0, ::/0 in any spelling, or both halves; also with exceptions), or has a namespaceSelector that selects every namespace ({}, or kubernetes.io/metadata.name Exists) with the podSelector {} or none. No rule of a Cilium policy, other than an empty one, lacks peers or names the entity all or world or such addresses. An egress rule to all addresses or to everywhere, whose ports are all among 53, 80 and 443, is low.",
         fix: "Replace empty rules, 0.0.0.0/0, ::/0 and namespaceSelector {} by named peers or CIDRs",
         why: "A policy that allows all peers isolates nothing.",
-        run: allow_all,
+        run: super::everybody::allow_all,
     },
     Check {
         id: "NET-005",
@@ -58,7 +58,7 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// The rules of a policy, with their pointers and the field that names the peers.
-fn rules(policy: &Object) -> Vec<(String, &Value, &'static str)> {
+pub(super) fn rules(policy: &Object) -> Vec<(String, &Value, &'static str)> {
     let mut all = vec![];
     for (direction, peers) in [("ingress", "from"), ("egress", "to")] {
         for (i, rule) in policy.list(&format!("/spec/{direction}")).iter().enumerate() {
@@ -124,52 +124,6 @@ fn ports(p: &Picture<'_>, say: &mut Say) {
 
 pub(super) fn protocol(port: &Value) -> &str {
     port["protocol"].as_str().unwrap_or("TCP")
-}
-
-fn allow_all(p: &Picture<'_>, say: &mut Say) {
-    for policy in p.each(POLICY, say) {
-        let mut wrong = vec![];
-        for (pointer, rule, peers) in rules(policy) {
-            let named = list(rule, &format!("/{peers}"));
-            let anybody =
-                if peers == "from" { "traffic from everywhere is allowed" } else { "traffic to everywhere is allowed" };
-            let web = if peers == "to" && only_web(rule) { Severity::Low } else { Severity::High };
-            if named.is_empty() {
-                wrong.push((web, pointer, format!("a rule without `{peers}`: {anybody}")));
-                continue;
-            }
-            for peer in named {
-                let cidr = text(peer, "/ipBlock/cidr");
-                if matches!(cidr, "0.0.0.0/0" | "::/0") {
-                    let but = match list(peer, "/ipBlock/except").len() {
-                        0 => String::new(),
-                        n => format!(", except for {n} address ranges"),
-                    };
-                    wrong.push((web, pointer.clone(), format!("{cidr}: {anybody}{but}")));
-                }
-                let all = selector(peer, "/namespaceSelector").is_some_and(|s| is_everything(&s));
-                if all && peer["podSelector"].is_null() {
-                    wrong.push((
-                        Severity::High,
-                        pointer.clone(),
-                        "namespaceSelector {} selects every pod of the cluster".into(),
-                    ));
-                }
-            }
-        }
-        if wrong.is_empty() {
-            say.pass(policy);
-        }
-        for (severity, pointer, text) in wrong {
-            say.fail_as(severity, policy, pointer, text);
-        }
-    }
-}
-
-fn only_web(rule: &Value) -> bool {
-    let ports = list(rule, "/ports");
-    !ports.is_empty()
-        && ports.iter().all(|p| matches!(p["port"].as_u64(), Some(53 | 80 | 443)) && p["endPort"].is_null())
 }
 
 /// Name, number and protocol of the ports that the containers of a workload declare.

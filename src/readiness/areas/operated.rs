@@ -1,5 +1,7 @@
 //! Databases and queues that an operator runs: what their resources say of instances, storage and backups.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::stateful::{STORAGE_CLASS, local_class};
@@ -10,7 +12,7 @@ use crate::{
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
         picture::Picture,
-        values::{list, text},
+        values::{list, text, words},
     },
 };
 
@@ -23,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "A Cluster of CloudNativePG has at least 2 instances. A Kafka of Strimzi (also its ZooKeeper, and each KafkaNodePool), a RabbitmqCluster, an Elasticsearch and a MongoDBCommunity have at least 3, because they need a majority.",
+        rule: "A Cluster of CloudNativePG has at least 2 instances. A Kafka of Strimzi (also its ZooKeeper, and for each role all its KafkaNodePools together), a RabbitmqCluster, an Elasticsearch (also of its nodes that may be master) and a MongoDBCommunity have at least 3, because they need a majority.",
         fix: "Raise the number of instances: 2 or more for PostgreSQL, 3 for what needs a majority",
         why: "With one instance, or without a majority, the database is down as long as its node is.",
         run: instances,
@@ -64,11 +66,10 @@ const ELASTIC: &str = "Elasticsearch.elasticsearch.k8s.elastic.co";
 const MONGO: &str = "MongoDBCommunity.mongodbcommunity.mongodb.com";
 
 /// Kinds with a number of instances: where it is, its default, and how many are needed.
-const NUMBERED: [(&str, &str, u64, u64); 6] = [
+const NUMBERED: [(&str, &str, u64, u64); 5] = [
     (POSTGRES, "/spec/instances", 1, 2),
     (KAFKA, "/spec/kafka/replicas", 0, 3),
     (KAFKA, "/spec/zookeeper/replicas", 0, 3),
-    (POOL, "/spec/replicas", 0, 3),
     (RABBIT, "/spec/replicas", 1, 3),
     (MONGO, "/spec/members", 1, 3),
 ];
@@ -86,12 +87,61 @@ fn instances(p: &Picture<'_>, say: &mut Say) {
             }
         }
     }
+    node_pools(p, say);
     for cluster in p.each(ELASTIC, say) {
-        let nodes: u64 = cluster.list("/spec/nodeSets").iter().filter_map(|set| set["count"].as_u64()).sum();
+        let counted = |sets: &dyn Fn(&Value) -> bool| -> u64 {
+            let sets = cluster.list("/spec/nodeSets").iter().filter(|set| sets(set));
+            sets.filter_map(|set| set["count"].as_u64()).sum()
+        };
+        let (nodes, masters) = (counted(&|_| true), counted(&may_be_master));
         if nodes < 3 {
             say.fail(cluster, "/spec/nodeSets", format!("{nodes} nodes; at least 3 are needed"));
+        } else if masters < 3 {
+            let text = format!("{masters} of its {nodes} nodes may be master; at least 3 are needed");
+            say.fail(cluster, "/spec/nodeSets", text);
         } else {
             say.pass(cluster);
+        }
+    }
+}
+
+/// Whether the nodes of a node set of Elasticsearch may be master. Without roles, a node has all of them.
+fn may_be_master(set: &Value) -> bool {
+    let roles = [&set["config"]["node.roles"], &set["config"]["node"]["roles"]].into_iter().find(|r| r.is_array());
+    let old = [&set["config"]["node.master"], &set["config"]["node"]["master"]].into_iter().any(|is| *is == false);
+    !old && roles.is_none_or(|roles| list(roles, "").iter().any(|role| role == "master"))
+}
+
+/// The pools of a Kafka share its work, for example with a pool for each zone: for each role, the nodes of all of them
+/// count. Without roles, as in an older capture, each pool stands for itself.
+fn node_pools(p: &Picture<'_>, say: &mut Say) {
+    let pools = p.each(POOL, say);
+    let of = |pool: &Object| pool.metadata.labels.get("strimzi.io/cluster").cloned().unwrap_or_default();
+    let nodes = |pool: &Object| pool.at("/spec/replicas").as_u64().unwrap_or(0);
+    let mut all: BTreeMap<(&str, String, &str), u64> = BTreeMap::new();
+    for pool in &pools {
+        for role in words(&pool.body, "/spec/roles") {
+            *all.entry((pool.metadata.namespace.as_str(), of(pool), role)).or_default() += nodes(pool);
+        }
+    }
+    for pool in &pools {
+        let roles = words(&pool.body, "/spec/roles").into_iter();
+        let fewest = roles
+            .map(|role| (all.get(&(pool.metadata.namespace.as_str(), of(pool), role)).copied().unwrap_or(0), role))
+            .min();
+        match fewest {
+            // A pool that is scaled to 0 while its Kafka is being set up.
+            None if nodes(pool) == 0 => {}
+            Some((0, _)) => {}
+            None if nodes(pool) < 3 => {
+                let text = format!("{} instances; at least 3 are needed", nodes(pool));
+                say.fail(*pool, "/spec/replicas", text);
+            }
+            Some((n, role)) if n < 3 => {
+                let text = format!("{n} instances in all pools with the role {role}; at least 3 are needed");
+                say.fail(*pool, "/spec/replicas", text);
+            }
+            _ => say.pass(*pool),
         }
     }
 }

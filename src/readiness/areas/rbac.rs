@@ -21,7 +21,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No subject has every right: by a role with every verb on every resource of every API group (cluster-admin is one; the verbs may be `*`, or get, list, watch, create, update, patch and delete together, also in several rules, aggregated roles or ClusterRoleBindings). By a RoleBinding the severity is high. Allowed are the group system:masters, the subjects of the parameter breakGlass, and users and groups of Kubernetes itself (system:kube-*, system:node*, kubeadm:*). Service accounts are never exempt. The default bindings of Kubernetes are not examined: a binding needs their label, a name that begins with system: and subjects of Kubernetes to be one.",
+        rule: "No subject has every right: by a role with every verb on every resource of every API group (cluster-admin is one; the verbs may be `*`, or get, list, watch, create, update, patch and delete together, also in several rules, aggregated roles or ClusterRoleBindings). By a RoleBinding the severity is high. Allowed are the groups system:masters and kubeadm:cluster-admins, and the subjects of the parameter breakGlass. Nodes (system:nodes), other components of Kubernetes and service accounts are not exempt. The default bindings of Kubernetes are not examined: a binding needs their label, a name that begins with system: and subjects of Kubernetes to be one.",
         fix: "Bind a scoped role instead; keep cluster-admin for the break-glass group",
         why: "In an outage, an account with all rights can damage everything by mistake.",
         run: cluster_admin,
@@ -72,7 +72,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No rule of a role allows one of these: escalate or bind on roles and clusterroles; impersonate users, groups, service accounts or extra fields; create, update or patch webhook configurations; update or patch certificatesigningrequests/approval; create serviceaccounts/token; get or create nodes/proxy; create persistentvolumes; create, update or patch pods or workloads that create pods (such a pod can mount every Secret and use every service account of its namespace). High if the role is bound only by RoleBindings, low if no subject is bound to it. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001. For a service account, the finding names a workload that runs as it.",
+        rule: "No rule of a role allows one of these: escalate or bind on roles and clusterroles; impersonate users, groups, service accounts or extra fields; create, update or patch webhook configurations, or mutating admission policies and their bindings; update or patch certificatesigningrequests/approval; create serviceaccounts/token; get or create nodes/proxy; create persistentvolumes; create, update or patch pods or workloads that create pods (such a pod can mount every Secret and use every service account of its namespace). High if the role is bound only by RoleBindings, low if no subject is bound to it. The rules that a role aggregates count, and so do the bindings of all namespaces. A default role of Kubernetes is examined if a binding gives it to a subject outside Kubernetes; the finding then names the binding. A role that is aggregated into a default role fails if it adds such a right to it. cluster-admin belongs to RBAC-001. For a service account, the finding names a workload that runs as it.",
         fix: "Remove the verb, or give it to a dedicated and audited identity",
         why: "With each of these rights, a subject can gain all other rights.",
         run: |p, say| rules(p, say, &escalates),
@@ -124,7 +124,7 @@ pub(super) fn escalates(rule: &Rule<'_>) -> Option<(Severity, String)> {
     ];
     const WRITE: &[&str] = &["create", "update", "patch"];
     type Power = (&'static [&'static str], &'static [&'static str], &'static [&'static str], &'static str);
-    const POWERS: [Power; 8] = [
+    const POWERS: [Power; 9] = [
         (&[GROUP], &["roles", "clusterroles"], &["escalate", "bind"], "may escalate or bind roles"),
         (
             &["", "authentication.k8s.io"],
@@ -137,6 +137,12 @@ pub(super) fn escalates(rule: &Rule<'_>) -> Option<(Severity, String)> {
             &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"],
             WRITE,
             "may change webhooks",
+        ),
+        (
+            &["admissionregistration.k8s.io"],
+            &["mutatingadmissionpolicies", "mutatingadmissionpolicybindings"],
+            WRITE,
+            "may change what admission writes into objects",
         ),
         (
             &["certificates.k8s.io"],
@@ -200,7 +206,7 @@ fn own_role(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, object: &Object, wr
         role.rules.iter().filter_map(|rule| wrong(rule).map(|(severity, text)| (rule, severity, text))).collect();
     let (mut wide, mut who) = (false, BTreeSet::new());
     for binding in p.rights().bindings_of(role) {
-        for (_, subject) in binding.subjects().filter(|(_, s)| !s.is_system()) {
+        for (_, subject) in binding.subjects().filter(|(_, s)| !s.is_central()) {
             wide |= binding.wide;
             who.insert(subject);
         }
@@ -242,7 +248,10 @@ fn part(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, object: &Object, wrong:
 
 /// A default role of Kubernetes that a binding gives to somebody.
 fn default_role(p: &Picture<'_>, say: &mut Say, role: &Role<'_>, binding: &Binding<'_>, wrong: Wrong<'_>) {
-    let who: BTreeSet<Subject<'_>> = binding.subjects().map(|(_, s)| s).filter(|s| !s.is_system()).collect();
+    // Kubernetes makes roles of this name for its components, and older clusters bind them by other bindings.
+    let of_components = role.name.starts_with("system:");
+    let may_have = |s: &Subject<'_>| if of_components { s.is_system() } else { s.is_central() };
+    let who: BTreeSet<Subject<'_>> = binding.subjects().map(|(_, s)| s).filter(|s| !may_have(s)).collect();
     if who.is_empty() {
         return;
     }
@@ -289,7 +298,7 @@ fn cluster_admin(p: &Picture<'_>, say: &mut Say) {
     if !all_seen(p, say) {
         return;
     }
-    let allowed = |s: &Subject<'_>| s.is_system() || p.settings.parameters.break_glass.contains(&s.to_string());
+    let allowed = |s: &Subject<'_>| s.is_break_glass() || p.settings.parameters.break_glass.contains(&s.to_string());
     let mut told = BTreeSet::new();
     for binding in bindings(p) {
         let role = p.rights().role(binding);

@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[Check {
     class: Class::Blocks,
     gates: &[RESTORE, REGION],
     needs: Needs::Manifests,
-    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets, claims, priority class and runtime class, and the Service of a StatefulSet, which is headless (else medium, because the pods start without it). A ConfigMap, and a Secret in files, has the keys that env and volumes name. A workload of apps/v1 has a selector, and it matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The workload of a HorizontalPodAutoscaler exists, with the kind that it names. In a cluster, a target of a kind that was not read counts as existing if the condition AbleToScale is True, and is unknown otherwise. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
+    rule: "For each workload these exist: its service account (also by the old field serviceAccount), ConfigMaps and Secrets (also those that volumes of other types name, which a capture does not show), claims, priority class and runtime class, and the Service of a StatefulSet, which is headless (else medium, because the pods start without it). A ConfigMap, and a Secret in files, has the keys that env and volumes name. A workload of apps/v1 has a selector, and it matches its pod labels. A Service with a selector selects a pod, and its targetPort is one that the API server accepts; if it is a name, such a pod has a port of this name. The Services and ports of an Ingress and of routes (HTTP, GRPC, TCP, TLS, UDP) exist; an Ingress of networking.k8s.io/v1 has no backend with serviceName. The Secrets of its certificates exist (else medium; a capture does not show them), unless cert-manager creates them. The workload of a HorizontalPodAutoscaler and of a ScaledObject of KEDA exists, with the kind that it names. In a cluster, a target of a kind that was not read counts as existing if the condition AbleToScale (for KEDA: Ready) is True, and is unknown otherwise. The workload of a VerticalPodAutoscaler and the role and service accounts of a binding exist (else medium). References marked optional are not examined. What operators and the API server create counts as existing. In files, a name that no object has is unknown and does not block, because the cluster may have the object; a Service that selects no pod of these files is low.",
     fix: "Create the missing object, or mark the reference optional; create it in the recovery cluster, too",
     why: "A restored workload does not start if an object that it refers to is missing.",
     run: references,
@@ -208,14 +208,19 @@ fn is_port(target: &Value) -> bool {
     }
 }
 
+const KEDA: &str = "ScaledObject.keda.sh";
+
 /// Autoscalers: the workloads that they scale.
 fn scalers(p: &Picture<'_>, say: &mut Say) {
     for (key, pointer, severity) in [
         (HPA, "/spec/scaleTargetRef", Severity::High),
+        (KEDA, "/spec/scaleTargetRef", Severity::High),
         ("VerticalPodAutoscaler.autoscaling.k8s.io", "/spec/targetRef", Severity::Medium),
     ] {
         for scaler in p.each(key, say) {
             let (kind, name) = (scaler.text(&format!("{pointer}/kind")), scaler.text(&format!("{pointer}/name")));
+            // KEDA takes a target without a kind for a Deployment.
+            let kind = if kind.is_empty() && key == KEDA { "Deployment" } else { kind };
             let here: Vec<&Work<'_>> =
                 p.in_namespace(&scaler.metadata.namespace).into_iter().filter(|w| w.name() == name).collect();
             let of_kind = here.iter().any(|w| w.kind == kind);
@@ -223,7 +228,8 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
             let known = WORKLOADS.iter().any(is_read);
             let other = p.object_set.find_kind(kind, &scaler.metadata.namespace, name).is_some();
             // Its controller has found the target, although the review has not read its kind.
-            let found = p.is_cluster() && scaler.condition("AbleToScale") == "True";
+            let found =
+                p.is_cluster() && [scaler.condition("AbleToScale"), scaler.condition("Ready")].contains(&"True");
             if of_kind || other || !known && found {
                 say.pass(scaler);
             } else if !known && p.is_cluster() {
@@ -240,6 +246,19 @@ fn scalers(p: &Picture<'_>, say: &mut Say) {
         }
     }
 }
+
+/// Where volumes of other types name a Secret of the namespace.
+const SECRETS_OF_VOLUMES: [&str; 9] = [
+    "/csi/nodePublishSecretRef/name",
+    "/azureFile/secretName",
+    "/cephfs/secretRef/name",
+    "/cinder/secretRef/name",
+    "/flexVolume/secretRef/name",
+    "/iscsi/secretRef/name",
+    "/rbd/secretRef/name",
+    "/scaleIO/secretRef/name",
+    "/storageos/secretRef/name",
+];
 
 fn pod_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
     let (spec, namespace) = (work.spec(), work.namespace());
@@ -261,6 +280,9 @@ fn pod_references(work: &Work<'_>, names: &Names<'_, '_>, answer: &mut Answer) {
     for volume in list(spec, "/volumes") {
         look("ConfigMap", namespace, text(volume, "/configMap/name"), volume["configMap"]["optional"] == true);
         look("Secret", namespace, text(volume, "/secret/secretName"), volume["secret"]["optional"] == true);
+        for pointer in SECRETS_OF_VOLUMES {
+            look("Secret", namespace, text(volume, pointer), false);
+        }
         for source in list(volume, "/projected/sources") {
             look("ConfigMap", namespace, text(source, "/configMap/name"), source["configMap"]["optional"] == true);
             look("Secret", namespace, text(source, "/secret/name"), source["secret"]["optional"] == true);

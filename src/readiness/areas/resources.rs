@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::asked::{is_limited, is_requested};
 use crate::{
     inventory::ObjectSet,
     kubernetes::{
@@ -14,7 +15,7 @@ use crate::{
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, RESTORE, Say, ZONE},
         picture::Picture,
-        values::{map, text},
+        values::text,
     },
 };
 
@@ -27,7 +28,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each container of a workload has requests for cpu and memory. A limit counts as a request, and so does a value of the whole pod (spec.resources). Jobs, CronJobs and init containers that end are not examined.",
+        rule: "Each container of a workload has requests for cpu and memory. A limit counts as a request, and so does a value of the whole pod (spec.resources), or a default, minimum or maximum of a LimitRange of the namespace for containers. A quantity of 0 does not count. Jobs, CronJobs and init containers that end are not examined.",
         fix: "Set requests to the 95th percentile of usage",
         why: "Without requests, nobody can tell whether the remaining nodes have room for the pods of a lost node.",
         run: requests,
@@ -40,7 +41,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "Each container of a workload has a memory limit, or its whole pod has one (spec.resources). If the parameter cpuLimits is true, the same applies to CPU. Jobs, CronJobs and init containers that end are not examined.",
+        rule: "Each container of a workload has a memory limit, or its whole pod has one (spec.resources), or a LimitRange of the namespace gives one (a default or a maximum for containers). A limit of 0 does not count. If the parameter cpuLimits is true, the same applies to CPU. Jobs, CronJobs and init containers that end are not examined.",
         fix: "Set a memory limit; set a CPU limit if the parameter cpuLimits demands it",
         why: "On a full node, a container without a limit can take the memory of its neighbours and bring them down.",
         run: limits,
@@ -86,20 +87,12 @@ pub(crate) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Whether a container or its whole pod sets a quantity.
-fn has(container: &Value, spec: &Value, resource: &str, fields: &[&str]) -> bool {
-    fields.iter().any(|field| {
-        let set = |owner: &Value| map(owner, &format!("/resources/{field}")).is_some_and(|m| m.contains_key(resource));
-        set(container) || set(spec)
-    })
-}
-
 fn requests(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| !w.is_batch()) {
         for container in work.containers() {
             let missing: Vec<&str> = ["cpu", "memory"]
                 .into_iter()
-                .filter(|r| !has(container.value, work.spec(), r, &["requests", "limits"]))
+                .filter(|resource| !is_requested(p, work, container.value, resource))
                 .collect();
             let subject = Subject::from(work).part(container.name);
             if missing.is_empty() {
@@ -119,8 +112,8 @@ fn limits(p: &Picture<'_>, say: &mut Say) {
     for work in p.works.iter().filter(|w| !w.is_batch()) {
         for container in work.containers() {
             let wanted: &[&str] = if p.settings.parameters.cpu_limits { &["memory", "cpu"] } else { &["memory"] };
-            let missing: Vec<&str> =
-                wanted.iter().copied().filter(|r| !has(container.value, work.spec(), r, &["limits"])).collect();
+            let limited = |resource: &&str| is_limited(p, work, container.value, resource);
+            let missing: Vec<&str> = wanted.iter().copied().filter(|resource| !limited(resource)).collect();
             let subject = Subject::from(work).part(container.name);
             if missing.is_empty() {
                 say.pass(subject);

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::workloads::HPA;
+use super::{asked::is_requested, workloads::HPA};
 use crate::{
     inventory::Object,
     model::Severity,
     readiness::{
         check::Say,
         picture::{Picture, Work},
-        values::{map, text},
+        values::text,
     },
 };
 
@@ -28,6 +28,12 @@ pub(super) fn autoscalers(p: &Picture<'_>, say: &mut Say) {
     };
     for scaler in &all {
         *targets.entry(target(scaler)).or_default() += 1;
+    }
+    // KEDA scales by an autoscaler of its own. In a cluster, that one is counted already.
+    for scaler in p.object_set.any("ScaledObject.keda.sh").iter().filter(|_| !p.is_cluster()) {
+        let kind = Some(scaler.text("/spec/scaleTargetRef/kind")).filter(|kind| !kind.is_empty());
+        let (space, name) = (&scaler.metadata.namespace, scaler.text("/spec/scaleTargetRef/name"));
+        *targets.entry(format!("{space}/{}/{name}", kind.unwrap_or("Deployment"))).or_default() += 1;
     }
     let scaled: BTreeMap<*const Object, &Work<'_>> =
         p.works.iter().filter_map(|w| Some((std::ptr::from_ref::<Object>(w.scaled?), w))).collect();
@@ -60,17 +66,14 @@ pub(super) fn autoscalers(p: &Picture<'_>, say: &mut Say) {
         }
         let work = scaled.get(&std::ptr::from_ref::<Object>(scaler)).copied();
         for (resource, only) in work.map(|_| resources_of(scaler)).unwrap_or_default() {
-            if work.is_some_and(|w| is_given(p, w, resource)) {
-                continue;
-            }
+            let Some(work) = work else { continue };
             let bare: Vec<&str> = work
-                .into_iter()
-                .flat_map(Work::containers)
+                .containers()
                 .filter(|c| only.is_empty() || c.name == only)
-                .filter(|c| !asks(c.value, resource))
+                .filter(|c| !is_requested(p, work, c.value, resource))
                 .map(|c| c.name)
                 .collect();
-            if !bare.is_empty() && !work.is_some_and(|w| asks(w.spec(), resource)) {
+            if !bare.is_empty() {
                 wrong.push(format!("it scales by the usage of {resource}, but {} requests none", bare.join(", ")));
             }
         }
@@ -109,21 +112,6 @@ fn resources_of(scaler: &Object) -> Vec<(&str, &str)> {
         }
     };
     metrics.iter().filter_map(one).collect()
-}
-
-/// Whether a LimitRange of the namespace gives a request to containers without one.
-fn is_given(p: &Picture<'_>, work: &Work<'_>, resource: &str) -> bool {
-    let ranges = p.object_set.any("LimitRange").iter().filter(|r| r.metadata.namespace == work.namespace());
-    let of_containers = ranges.flat_map(|r| r.list("/spec/limits")).filter(|l| l["type"] == "Container");
-    let fields = ["/defaultRequest", "/default"];
-    of_containers.into_iter().any(|l| fields.iter().any(|f| map(l, f).is_some_and(|m| m.contains_key(resource))))
-}
-
-/// Whether a container or a whole pod requests a resource.
-fn asks(owner: &Value, resource: &str) -> bool {
-    ["/resources/requests", "/resources/limits"]
-        .iter()
-        .any(|field| map(owner, field).is_some_and(|m| m.contains_key(resource)))
 }
 
 /// Critical Deployments that no autoscaler scales up when their load grows.

@@ -12,7 +12,7 @@ use crate::{
     readiness::{
         check::{Check, Needs, Say},
         picture::Picture,
-        values::{list, text, words},
+        values::{list, seconds, text, words},
     },
 };
 
@@ -25,7 +25,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, passphrase, secret, token, bearer or credential, ends with the word pass, names a key (such as API_KEY, ENCRYPTION_KEY, SIGNING_KEY or AWS_ACCESS_KEY_ID), or is a key variable of a cloud provider. Names of other facts about a secret do not count (DB_SECRET_NAME, TOKEN_FILE, PASSWORD_LENGTH). Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
+        rule: "No env entry of a container has a literal value if its name contains password, passwd, pwd, passphrase, secret, token, bearer or credential, ends with the word pass, names a key (such as API_KEY, ENCRYPTION_KEY, SIGNING_KEY or AWS_ACCESS_KEY_ID), or is a key variable of a cloud provider. Names of other facts about a secret (DB_SECRET_NAME, TOKEN_FILE, PASSWORD_LENGTH) and other words (TOKENIZER) do not count. Allowed are empty values, $(VAR), ${VAR}, absolute paths, true, false, yes, no, none, numbers, durations (5m), files (file:) and references to a secret manager (vault:, ref+, awssm:, gcp:secretmanager:, secretsmanager:, azkv:, arn:aws:secretsmanager:).",
         fix: "Move the value to a Secret or ExternalSecret, use valueFrom or a file, and rotate the value",
         why: "Everybody who can read the workload or its backup can read the secret.",
         run: literals,
@@ -78,13 +78,18 @@ static SECRET_NAME: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A name that says where a secret is, or something about it, and not the secret: DB_SECRET_NAME, TOKEN_FILE.
 static ABOUT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)[_.-]?(names?|namespace|ref|file|path|dir|mount|url|uri|host|port|endpoint|issuer|audience|type|kind|mode|provider|algorithm|length|size|ttl|expir(y|es|ation)|expires?_?in|lifetime|duration|interval|timeout|enabled|disabled|required|policy|version|count|limit|prefix|header|field|scope|user(name)?|class|store|engine|backend|rotation|arn|region)$")
+    Regex::new(r"(?i)[_.-]?(names?|namespace|ref|file|path|dir|mount|url|uri|host|port|endpoint|issuer|audience|type|kind|mode|provider|algorithm|length|size|ttl|expir(y|es|ation)|expires?_?in|lifetime|duration|interval|timeout|enabled|disabled|required|policy|version|count|limit|prefix|header|field|scope|user(name)?|class|store|engine|backend|rotation|arn|region|period|age|validity|source|strategy|cookie|claim|scheme|format|pattern)$")
         .expect("a constant expression")
+});
+
+/// Words that begin like one for a secret and mean something else.
+static OTHER_WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)token(izer|iser|ization|isation)s?|passwordless|secretary").expect("a constant expression")
 });
 
 /// Whether a name is that of a secret.
 fn is_secret_name(name: &str) -> bool {
-    SECRET_NAME.is_match(name) && !ABOUT.is_match(name)
+    SECRET_NAME.is_match(&OTHER_WORDS.replace_all(name, "")) && !ABOUT.is_match(name)
 }
 
 static FORMATS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
@@ -120,6 +125,7 @@ fn is_reference(value: &str) -> bool {
         || value.starts_with('/')
         || matches!(value.to_lowercase().as_str(), "true" | "false" | "yes" | "no" | "none")
         || value.parse::<f64>().is_ok()
+        || seconds(value).is_some()
         || schemes.iter().any(|s| value.starts_with(s))
 }
 

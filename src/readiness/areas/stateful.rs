@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 
-use super::images::parse;
+use super::{
+    images::parse,
+    storage::{is_of_node, only_read},
+};
 use crate::{
     inventory::Object,
     readiness::{
@@ -24,7 +27,7 @@ pub(super) enum Keeps {
     Nothing,
 }
 
-const DATABASES: [&str; 28] = [
+const DATABASES: [&str; 41] = [
     "postgres",
     "postgresql",
     "postgis",
@@ -53,6 +56,19 @@ const DATABASES: [&str; 28] = [
     "yugabyte",
     "mssql",
     "cockroachdb",
+    "pgvector",
+    "scylladb",
+    "yugabytedb",
+    "dgraph",
+    "questdb",
+    "surrealdb",
+    "ravendb",
+    "solr",
+    "qdrant",
+    "weaviate",
+    "meilisearch",
+    "foundationdb",
+    "vertica",
 ];
 
 const STORES: [&str; 8] = ["rabbitmq", "kafka", "zookeeper", "minio", "pulsar", "activemq", "seaweedfs", "redpanda"];
@@ -161,19 +177,65 @@ pub(super) fn is_database(work: &Work<'_>) -> bool {
     matches!(keeps(work), Keeps::Database | Keeps::Perhaps)
 }
 
-/// Whether the pods of a workload have a volume that outlives them.
+/// Types of volumes that outlive a pod. `csi` is not among them: a volume that a pod defines in this way is made for it,
+/// such as one with Secrets of a vault, and is deleted with it. The same applies to `ephemeral`.
+const LASTING: [&str; 20] = [
+    "persistentVolumeClaim",
+    "nfs",
+    "iscsi",
+    "rbd",
+    "cephfs",
+    "awsElasticBlockStore",
+    "gcePersistentDisk",
+    "azureDisk",
+    "azureFile",
+    "glusterfs",
+    "hostPath",
+    "fc",
+    "portworxVolume",
+    "cinder",
+    "vsphereVolume",
+    "flexVolume",
+    "quobyte",
+    "storageos",
+    "scaleIO",
+    "photonPersistentDisk",
+];
+
+/// Those that only one node at a time can write.
+const DISKS: [&str; 10] = [
+    "awsElasticBlockStore",
+    "gcePersistentDisk",
+    "azureDisk",
+    "cinder",
+    "vsphereVolume",
+    "rbd",
+    "iscsi",
+    "fc",
+    "scaleIO",
+    "photonPersistentDisk",
+];
+
+/// Whether a volume of a pod is a disk that two nodes cannot write at the same time.
+pub(super) fn is_disk(volume: &Value) -> bool {
+    DISKS.iter().any(|kind| !volume[*kind].is_null() && volume[*kind]["readOnly"] != true)
+}
+
+/// Whether a volume outlives the pod. A path of the node does if it can hold state.
+fn outlives(volume: &Value) -> bool {
+    LASTING.iter().any(|kind| !volume[*kind].is_null()) && (volume["hostPath"].is_null() || is_of_node(volume))
+}
+
+/// Whether the pods of a workload have a volume that outlives them and that they can write.
 pub(super) fn is_kept(work: &Work<'_>) -> bool {
-    let lasting = ["persistentVolumeClaim", "csi", "nfs", "iscsi", "rbd", "cephfs", "awsElasticBlockStore"];
-    let more = ["gcePersistentDisk", "azureDisk", "azureFile", "glusterfs", "hostPath", "fc", "portworxVolume"];
-    let old = ["cinder", "vsphereVolume", "flexVolume", "quobyte", "storageos", "scaleIO", "photonPersistentDisk"];
-    let volumes = list(work.spec(), "/volumes");
-    let outlives = |v: &&Value| lasting.iter().chain(&more).chain(&old).any(|kind| !v[*kind].is_null());
-    !work.object.list("/spec/volumeClaimTemplates").is_empty() || volumes.iter().any(|v| outlives(&v))
+    let written = |volume: &Value| outlives(volume) && !only_read(work, text(volume, "/name"));
+    !work.object.list("/spec/volumeClaimTemplates").is_empty() || list(work.spec(), "/volumes").iter().any(written)
 }
 
 /// Whether a workload keeps data of its own, by its image, its ports or its volumes.
 pub(in crate::readiness) fn is_a_store(work: &Work<'_>) -> bool {
-    keeps(work) != Keeps::Nothing || is_kept(work)
+    let lasting = !work.object.list("/spec/volumeClaimTemplates").is_empty();
+    keeps(work) != Keeps::Nothing || lasting || list(work.spec(), "/volumes").iter().any(outlives)
 }
 
 /// Provisioners whose volumes are disks or folders of one node.
@@ -224,7 +286,10 @@ mod tests {
         {
             assert_eq!(image_keeps(image), Keeps::Nothing, "{image}");
         }
-        for image in ["postgres:16", "bitnami/postgresql:16", "percona/percona-server-mongodb:7", "a/mariadb-galera:11"]
+        let databases =
+            ["postgres:16", "bitnami/postgresql:16", "percona/percona-server-mongodb:7", "a/mariadb-galera:11"];
+        for image in
+            databases.into_iter().chain(["pgvector/pgvector:pg16", "r.example:5000/solr@sha256:ab", "a/scylladb"])
         {
             assert_eq!(image_keeps(image), Keeps::Database, "{image}");
         }

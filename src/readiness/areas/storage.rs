@@ -50,7 +50,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, sockets, devices, folders below /dev, /proc, /sys, /run, /var/run and /var/lib/kubelet, CA certificates and kernel modules; medium if every mount of it is read-only), a claim of a local or hostPath volume, or a claim (also one of volumeClaimTemplates) whose StorageClass makes volumes on one node, such as local-path. No database, queue, log or object store, known by the name of its image or by its ports, runs without a volume that outlives its pods (an emptyDir does not); for Redis and its relatives, which are often only a cache, and for NATS without the argument -js, this is medium. No workload with several replicas mounts one claim in all its pods whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
+        rule: "No Deployment, StatefulSet or other replicated workload mounts a hostPath (except /etc/localtime, sockets, devices, folders below /dev, /proc, /sys, /run, /var/run and /var/lib/kubelet, CA certificates and kernel modules; medium if every mount of it is read-only), a claim of a local or hostPath volume, or a claim (also one of volumeClaimTemplates) whose StorageClass makes volumes on one node, such as local-path. No database, queue, log or object store, known by the name of its image or by its ports, runs without a volume that outlives its pods and that they can write (an emptyDir and a csi volume defined in the pod do not outlive them); for Redis and its relatives, which are often only a cache, and for NATS without the argument -js, this is medium. No workload with several replicas mounts one claim in all its pods whose access modes are all ReadWriteOnce or ReadWriteOncePod, unless its strategy is Recreate.",
         fix: "Move the state to a network volume or a regional volume; use a StatefulSet or the strategy Recreate",
         why: "State on a node is lost with the node.",
         run: local,
@@ -308,7 +308,7 @@ const OF_EACH_NODE: [&str; 10] = [
 ];
 
 /// Whether a volume is a path of the node that can hold state: not the clock, memory, a device or a socket.
-fn is_of_node(volume: &Value) -> bool {
+pub(super) fn is_of_node(volume: &Value) -> bool {
     let path = text(volume, "/hostPath/path");
     let below = |folder: &&str| path.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let harmless = path == "/etc/localtime" || path.ends_with(".sock") || OF_EACH_NODE.iter().any(below);
@@ -316,7 +316,7 @@ fn is_of_node(volume: &Value) -> bool {
 }
 
 /// Whether every container that mounts a volume mounts it read-only.
-fn only_read(work: &Work<'_>, volume: &str) -> bool {
+pub(super) fn only_read(work: &Work<'_>, volume: &str) -> bool {
     let mounts = work.all_containers().iter().flat_map(|c| list(c.value, "/volumeMounts"));
     let mut mounts = mounts.filter(|mount| text(mount, "/name") == volume).peekable();
     mounts.peek().is_some() && mounts.all(|mount| mount["readOnly"] == true)

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::stateful::is_for_one_node;
+use super::stateful::{is_disk, is_for_one_node};
 use crate::{
     model::{Class, Severity, Subject},
     readiness::{
         check::{Check, DRAIN, NODE, Needs, REGION, Say, ZONE},
         picture::{Picture, Work},
         scope::is_hook,
-        values::{share, text},
+        values::{list, share, text, words},
     },
 };
 
@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN, NODE, ZONE],
         needs: Needs::Manifests,
-        rule: "Each pod has a controller among its owners. Static pods of a kubelet, pods that have finished and pods that a chart runs as a hook are skipped.",
+        rule: "Each pod has a controller among its owners. Static pods of a kubelet, pods that have finished and pods that Helm or Argo CD runs as a hook are skipped.",
         fix: "Create the pod through a Deployment, StatefulSet or Job",
         why: "If its node is lost, nothing creates such a pod again; and a drain refuses to evict it.",
         run: naked,
@@ -76,7 +76,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[ZONE, REGION],
         needs: Needs::Manifests,
-        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one scales the same workload. If it scales by the usage of a resource (without metrics: of CPU), every container whose usage counts, or the whole pod, requests this resource; a limit counts as a request, and so does the default of a LimitRange. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
+        rule: "For each HorizontalPodAutoscaler, minReplicas is at least 2 and maxReplicas is larger. No second one, and no ScaledObject of KEDA, scales the same workload. If it scales by the usage of a resource (without metrics: of CPU), every container whose usage counts, or the whole pod, requests this resource; a limit counts as a request, and so does the default, minimum or maximum of a LimitRange. On a cluster, AbleToScale and ScalingActive are not False, and it is not at its maximum (currentReplicas, or ScalingLimited with TooManyReplicas). In manifests, a workload that also sets spec.replicas is low. A critical Deployment without an autoscaler (HPA or KEDA) is low.",
         fix: "Set minReplicas to 2 or more, leave headroom in maxReplicas, set requests, keep one autoscaler for each workload",
         why: "After the loss of a zone, the remaining pods must carry its load.",
         run: super::scaling::autoscalers,
@@ -89,7 +89,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Deployment behind a Service does not have the strategy Recreate, unless it mounts a claim that only one node at a time can mount: its next pod cannot start before the last one has ended. The maxUnavailable of a Deployment, rounded down, is below its replicas (or the minimum of its autoscaler). A StatefulSet with updateStrategy OnDelete is low.",
+        rule: "A Deployment behind a Service does not have the strategy Recreate, unless it mounts a claim or a disk that only one node at a time can mount: its next pod cannot start before the last one has ended. The maxUnavailable of a Deployment, rounded down, is below its replicas (or the minimum of its autoscaler). A StatefulSet with updateStrategy OnDelete is low.",
         fix: "Use RollingUpdate with maxUnavailable below the number of replicas",
         why: "A fix that is rolled out in an outage must not take the service down itself.",
         run: strategy,
@@ -102,7 +102,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Gate,
         gates: &[DRAIN],
         needs: Needs::Manifests,
-        rule: "The terminationGracePeriodSeconds of a StatefulSet is not 0. A workload behind a Service has a preStop hook, or a grace period of at least 30 s (the default). A preStop sleep is shorter than the grace period. A critical workload has a priorityClassName that does not begin with system-. DaemonSets, Jobs and CronJobs are not examined.",
+        rule: "The terminationGracePeriodSeconds of a StatefulSet is not 0. A workload behind a Service has a preStop hook, or a grace period of at least 30 s (the default). A sleep in preStop, also by a command such as `sleep 10`, is shorter than the grace period. A critical workload has a priorityClassName that does not begin with system-. DaemonSets, Jobs and CronJobs are not examined.",
         fix: "Add a preStop sleep at least as long as the propagation of endpoints, a longer grace period, or a priorityClassName",
         why: "Otherwise the requests that a pod is serving are lost when it is evicted.",
         run: graceful,
@@ -146,7 +146,7 @@ fn naked(p: &Picture<'_>, say: &mut Say) {
         if matches!(work.object.text("/status/phase"), "Succeeded" | "Failed") {
             say.skip(work, "it has finished");
         } else if is_hook(work.object) {
-            say.skip(work, "Helm runs it once, as a hook");
+            say.skip(work, "Helm or Argo CD runs it once, as a hook");
         } else {
             say.fail(work, "/metadata/ownerReferences", "no controller creates it again");
         }
@@ -297,14 +297,14 @@ fn strategy(p: &Picture<'_>, say: &mut Say) {
     }
 }
 
-/// Whether the pods of a workload mount a claim that two pods cannot mount at the same time. A claim that the input does
-/// not contain may be such a claim.
+/// Whether the pods of a workload mount a claim or a disk that two pods cannot mount at the same time. A claim that the
+/// input does not contain may be such a claim.
 fn has_to_stop(p: &Picture<'_>, work: &Work<'_>) -> bool {
     let alone = |name: &&str| {
         let claim = p.object_set.find("PersistentVolumeClaim", work.namespace(), name);
         claim.is_none_or(|claim| is_for_one_node(&claim.body))
     };
-    work.claims().iter().any(alone)
+    work.claims().iter().any(alone) || list(work.spec(), "/volumes").iter().any(is_disk)
 }
 
 fn graceful(p: &Picture<'_>, say: &mut Say) {
@@ -320,13 +320,9 @@ fn graceful(p: &Picture<'_>, say: &mut Say) {
             wrong.push(format!("it is behind a Service, with a grace period of {grace} s and no preStop hook"));
         }
         for container in &containers {
-            let sleep = container.value.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64);
-            if sleep.is_some_and(|s| s >= grace) {
-                wrong.push(format!(
-                    "{} sleeps {} s in preStop, but its grace period is {grace} s",
-                    container.name,
-                    sleep.unwrap_or(0)
-                ));
+            if let Some(sleep) = sleeps(container.value).filter(|sleep| *sleep >= grace) {
+                let name = container.name;
+                wrong.push(format!("{name} sleeps {sleep} s in preStop, but its grace period is {grace} s"));
             }
         }
         let class = text(work.spec(), "/priorityClassName");
@@ -335,4 +331,30 @@ fn graceful(p: &Picture<'_>, say: &mut Say) {
         }
         say.judge(work, work.pointer, &wrong);
     }
+}
+
+/// The seconds that a container sleeps before it stops: by the action `sleep`, or by a command such as `sleep 10` or
+/// `sh -c "sleep 10; nginx -s quit"`.
+fn sleeps(container: &Value) -> Option<u64> {
+    if let Some(seconds) = container.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64) {
+        return Some(seconds);
+    }
+    let command = words(container, "/lifecycle/preStop/exec/command").join(" ");
+    let parts: Vec<&str> =
+        command.split([' ', ';', '&', '\n', '\'', '"', '(', ')']).filter(|part| !part.is_empty()).collect();
+    let is_sleep = |part: &str| part == "sleep" || part.ends_with("/sleep");
+    let times = parts.windows(2).filter(|pair| is_sleep(pair[0])).filter_map(|pair| slept(pair[1]));
+    times.reduce(u64::saturating_add)
+}
+
+/// The argument of the command `sleep`, in whole seconds.
+fn slept(text: &str) -> Option<u64> {
+    let (number, factor) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) if text.ends_with('m') => (number, 60),
+        Some(number) if text.ends_with('h') => (number, 3600),
+        Some(number) => (number, 1),
+        None => (text, 1),
+    };
+    let whole: u64 = number.split('.').next()?.parse().ok()?;
+    whole.checked_mul(factor)
 }

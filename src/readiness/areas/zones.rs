@@ -74,7 +74,7 @@ pub(crate) const CHECKS: &[Check] = &[
         class: Class::Advisory,
         gates: &[],
         needs: Needs::Manifests,
-        rule: "A Service whose workload can have several pods has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together are medium. A DestinationRule of Istio with localityLbSetting also has outlierDetection, because without it traffic never fails over (medium).",
+        rule: "A Service whose workload can have several pods, and that is not headless, has trafficDistribution PreferSameZone, PreferSameNode or PreferClose, or the annotation service.kubernetes.io/topology-mode Auto; both together are medium. A DestinationRule of Istio with localityLbSetting also has outlierDetection, because without it traffic never fails over (medium).",
         fix: "Set trafficDistribution: PreferSameZone (PreferClose below 1.34)",
         why: "In a network partition, the traffic between zones fails first.",
         run: routing,
@@ -217,6 +217,10 @@ fn routing(p: &Picture<'_>, say: &mut Say) {
             say.skip(*service, "it has at most one endpoint");
             continue;
         }
+        if service.text("/spec/clusterIP") == "None" {
+            say.skip(*service, "it is headless: each client chooses the pod itself");
+            continue;
+        }
         let distribution = service.text("/spec/trafficDistribution");
         let mode = service
             .metadata
@@ -267,7 +271,7 @@ fn hazard(p: &Picture<'_>, say: &mut Say) {
             continue;
         }
         if service.text("/spec/externalTrafficPolicy") == "Local" && !everywhere {
-            let spread = works.iter().any(|w| matches!(told(w, ZONE_KEY), SpreadBy::Matches));
+            let spread = works.iter().any(|w| matches!(told(p, w, ZONE_KEY), SpreadBy::Matches));
             if !spread {
                 say.fail_as(
                     Severity::Medium,

@@ -3,20 +3,21 @@
 
 use minijinja::{AutoEscape, Environment, Value, context};
 
-use super::{areas, blocks, counted, covered, is_shown, place, seen};
+use super::{blocks, counted, covered, gathered::gathered, place, sections, seen};
 use crate::model::{Review, Ruling};
 
 const TEMPLATE: &str = include_str!("review.html");
 
 /// The review for a browser.
 pub fn html(review: &Review) -> String {
-    let areas: Vec<Value> = areas(review).into_iter().map(|area| section(review, area)).collect();
+    let sections: Vec<Value> =
+        sections(review).into_iter().map(|(title, found)| section(review, title, found)).collect();
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let rendered = environment.add_template("review", TEMPLATE).and_then(|()| {
         environment.get_template("review")?.render(context! {
             r => Value::from(minijinja::value::Serde(review)), verdict => review.verdict.to_string(),
-            counted => counted(review), covered => covered(review), areas, objects => review.objects.values().sum::<usize>(),
+            counted => counted(review), covered => covered(review), sections, objects => review.objects.values().sum::<usize>(),
         })
     });
     // A template that cannot be rendered is a bug. The file must still show that there is a problem.
@@ -25,21 +26,23 @@ pub fn html(review: &Review) -> String {
     })
 }
 
-fn section(review: &Review, area: &str) -> Value {
-    let of_area = review.checks.iter().filter(|c| c.area == area);
-    let checks: Vec<Value> = of_area
-        .filter_map(|check| {
-            let found: Vec<&Ruling> = review.results.iter().filter(|r| r.check == check.id && is_shown(r)).collect();
+fn section(review: &Review, title: &str, found: Vec<&Ruling>) -> Value {
+    let of_checks = gathered(found, |r| Some(&r.check)).into_iter();
+    let checks: Vec<Value> = of_checks
+        .filter_map(|found| {
             let first = found.first()?;
-            let fix = found.iter().map(|r| r.fix.as_ref()).find(|f| !f.is_empty()).unwrap_or("");
+            let check = review.checks.iter().find(|c| c.id == first.check);
+            let area = check.map_or("", |c| c.area.as_str());
+            let fix = found.iter().map(|r| r.fix.as_ref()).find(|f: &&str| !f.is_empty()).unwrap_or("");
             let rows: Vec<Value> = found.iter().map(|r| row(r)).collect();
             Some(context! {
-                id => &check.id, title => &check.title, severity => first.severity.to_string(), fix, rows,
+                id => first.check.to_string(), title => first.expected.to_string(), area, fix, rows,
+                severity => first.severity.to_string(),
                 blocks => found.iter().find(|r| r.blocking && !r.known).map(|r| blocks(r)),
             })
         })
         .collect();
-    context! { title => area, checks }
+    context! { title, checks }
 }
 
 fn row(r: &Ruling) -> Value {

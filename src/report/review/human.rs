@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{GroupBy, counted, covered, groups::groups, is_shown};
+use super::{GroupBy, counted, covered, groups::groups, is_shown, told::told};
 use crate::model::{Compared, Review, Ruling, State, printable};
 
 /// The number of next steps that are shown.
@@ -74,9 +74,10 @@ fn comparison(review: &Review, found: &[&Ruling], all: bool, by: GroupBy, out: &
 /// The checks to fix first: those that block, then the most serious ones.
 fn next(review: &Review, out: &mut String) {
     let mut seen: Vec<&str> = vec![];
-    for result in review.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !r.known) {
-        if !seen.contains(&result.check.as_ref()) {
-            seen.push(&result.check);
+    let open = review.results.iter().filter(|r| matches!(r.state, State::Fail | State::Unknown) && !r.known);
+    for one in told(open) {
+        if !seen.contains(&one.ruling.check.as_ref()) {
+            seen.push(&one.ruling.check);
         }
         if seen.len() == NEXT {
             break;

@@ -1,9 +1,12 @@
-//! The review as tables in Markdown, for a comment or a job summary. For a comparison, only the findings that are new
-//! or gone.
+//! The review as tables in Markdown, for a comment or a job summary, the worst first. For a comparison, only the
+//! findings that are new or gone.
 
 use std::fmt::Write;
 
-use super::{areas, counted, counts_of, covered, is_shown, mark, of_the_past, place, shown_observed};
+use super::{
+    counted, counts_of, covered, is_shown, mark, of_the_past, place, sections,
+    told::{Told, told},
+};
 use crate::{
     model::{Review, Ruling, State},
     report::markdown::text,
@@ -33,13 +36,9 @@ pub fn markdown(review: &Review) -> String {
         comparison(review, &mut out);
         return out;
     }
-    for area in areas(review) {
-        head(&text(area), &mut out);
-        for check in review.checks.iter().filter(|c| c.area == area) {
-            for r in review.results.iter().filter(|r| r.check == check.id && is_shown(r)) {
-                row(r, &mut out);
-            }
-        }
+    for (title, found) in sections(review) {
+        head(title, &mut out);
+        told(found).iter().for_each(|one| row(one, &mut out));
     }
     out
 }
@@ -51,7 +50,7 @@ fn comparison(review: &Review, out: &mut String) {
     for (title, found) in [("New", new), ("Gone", gone.iter().collect())] {
         if !found.is_empty() {
             head(title, out);
-            found.into_iter().for_each(|r| row(r, out));
+            told(found).iter().for_each(|one| row(one, out));
         }
     }
 }
@@ -60,10 +59,13 @@ fn head(title: &str, out: &mut String) {
     let _ = write!(out, "\n## {title}\n\n| | check | object | observed | fix |\n|---|---|---|---|---|\n");
 }
 
-fn row(r: &Ruling, out: &mut String) {
+fn row(one: &Told<'_>, out: &mut String) {
+    let r = one.ruling;
     let at = place(&r.subject);
     let at = if at.is_empty() { String::new() } else { format!(" ({})", text(&at)) };
-    let (subject, seen) = (text(&r.subject.to_string()), text(&shown_observed(r)));
-    let (expected, fix) = (text(&r.expected), text(&r.fix));
+    let (subject, seen) = (text(&r.subject.to_string()), text(&one.seen()));
+    let others = one.also.iter().filter(|other| !other.fix.is_empty());
+    let fix = others.fold(r.fix.to_string(), |fix, other| format!("{fix}; {} ({})", other.fix, other.check));
+    let (expected, fix) = (text(&r.expected), text(&fix));
     let _ = writeln!(out, "| {} | {} {expected} | {subject}{at} | {seen} | {fix} |", mark(r), r.check);
 }

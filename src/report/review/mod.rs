@@ -8,8 +8,10 @@ mod html;
 mod human;
 mod junit;
 mod markdown;
+mod painted;
 mod prometheus;
 mod sarif;
+mod told;
 
 pub use fixdiff::fix_diff;
 pub use fixplan::fix_plan;
@@ -19,10 +21,11 @@ pub use html::html;
 pub use human::human;
 pub use junit::{junit as review_junit, junit_by_check as review_junit_by_check};
 pub use markdown::markdown;
+pub use painted::painted;
 pub use prometheus::prometheus;
 pub use sarif::sarif as review_sarif;
 
-use crate::model::{Compared, Review, Ruling, State};
+use crate::model::{Compared, Review, Ruling, Severity, State};
 
 /// The review itself.
 pub fn review_json(review: &Review) -> String {
@@ -67,17 +70,25 @@ fn is_shown(r: &Ruling) -> bool {
     r.state.is_finding()
 }
 
-/// Areas with findings, the most serious first.
-fn areas(review: &Review) -> Vec<&str> {
-    let mut found: Vec<&str> = vec![];
-    for result in review.results.iter().filter(|r| is_shown(r)) {
-        if let Some(check) = review.checks.iter().find(|c| c.id == result.check)
-            && !found.contains(&check.area.as_str())
-        {
-            found.push(&check.area);
-        }
+/// The findings of a review, the worst first whatever their area, in sections by how serious they are.
+fn sections(review: &Review) -> Vec<(&'static str, Vec<&Ruling>)> {
+    let mut found: Vec<&Ruling> = review.results.iter().filter(|r| is_shown(r)).collect();
+    found.sort_by_key(|r| (!r.blocking || r.known, r.state, r.severity));
+    let all = gathered::gathered(found, |r| Some(section(r)));
+    all.into_iter().filter_map(|found| Some((section(found.first()?), found))).collect()
+}
+
+fn section(r: &Ruling) -> &'static str {
+    match (r.blocking && !r.known, r.state, r.severity) {
+        (true, ..) => "Blocks a drill",
+        (_, State::Fail, Severity::Critical) => "Critical",
+        (_, State::Fail, Severity::High) => "High",
+        (_, State::Fail, Severity::Medium) => "Medium",
+        (_, State::Fail, Severity::Low) => "Low",
+        (_, State::Unknown, _) => "Unknown",
+        (_, State::Error, _) => "Error",
+        _ => "Set aside",
     }
-    found
 }
 
 /// How serious a finding is, and the drills that it blocks.

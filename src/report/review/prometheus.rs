@@ -39,6 +39,13 @@ pub fn prometheus(review: &Review) -> String {
         c.judged
     );
     out.push_str(
+        "# HELP drillmaster_check_unjudged Checks of the last readiness review that judged nothing, by reason.\n\
+         # TYPE drillmaster_check_unjudged gauge\n",
+    );
+    for (why, count) in &c.unjudged {
+        let _ = writeln!(out, "drillmaster_check_unjudged{{reason=\"{why}\"}} {count}");
+    }
+    out.push_str(
         "# HELP drillmaster_check_ready The verdict of the last readiness review: 1 for the verdict that applies.\n\
          # TYPE drillmaster_check_ready gauge\n",
     );
