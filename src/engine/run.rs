@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{
-    Interrupts,
     announce::{announce, announce_later},
     arm::armed,
     baseline::baseline,

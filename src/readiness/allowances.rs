@@ -67,7 +67,7 @@ impl Rules<'_, '_> {
                 let pods = service.at("/spec/selector").clone();
                 self.allow(&service.metadata.name, &pods, "Ingress", json!({"from": from, "ports": ports}));
             }
-            self.from_outside(service, &shown(&ports));
+            self.outside_of(service, &shown(&ports));
         }
         self.monitors();
         self.annotated();
@@ -79,7 +79,7 @@ impl Rules<'_, '_> {
     }
 
     /// Callers whose addresses no object holds.
-    fn from_outside(&mut self, service: &Object, ports: &str) {
+    fn outside_of(&mut self, service: &Object, ports: &str) {
         let (picture, name) = (self.picture, &service.metadata.name);
         let open = service.text("/spec/type");
         if matches!(open, "LoadBalancer" | "NodePort") {

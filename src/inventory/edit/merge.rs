@@ -38,8 +38,8 @@ impl<'a> Merge<'a> {
             let path = format!("{path}/{key}");
             match self.layout.entry(map, key) {
                 Some(entry) => self.existing(&path, entry, value)?,
-                None if self.is_flow(map) => self.into_flow_map(map, entries, key, value),
-                None => self.into_block_map(&path, entries, key_at, (key, value))?,
+                None if self.is_flow(map) => self.add_to_flow_map(map, entries, key, value),
+                None => self.add_to_block_map(&path, entries, key_at, (key, value))?,
             }
         }
         Ok(())
@@ -98,7 +98,7 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    fn into_flow_map(&mut self, map: usize, entries: &[Entry], key: &str, value: &Value) {
+    fn add_to_flow_map(&mut self, map: usize, entries: &[Entry], key: &str, value: &Value) {
         let inside = self.layout.nodes[map].at + 1;
         let quoted = entries.first().is_some_and(|first| self.text[first.at..].starts_with('"'));
         let key = if quoted || !is_word(key) { flow(&key.into()) } else { key.to_owned() };
@@ -114,7 +114,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn into_block_map(
+    fn add_to_block_map(
         &mut self,
         path: &str,
         entries: &[Entry],
