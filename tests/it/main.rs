@@ -56,6 +56,7 @@ mod organisation;
 mod others;
 mod outputs;
 mod outside;
+mod pdf;
 mod plans;
 mod preflight;
 mod prove;
