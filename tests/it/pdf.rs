@@ -37,10 +37,16 @@ fn without_the_feature_pdf_is_an_error_that_says_what_to_do() {
     let desk = Desk::new();
     desk.good("rehearse -q");
     let before = fs::read(desk.path(RUN).join("report.html")).unwrap();
-    let (code, messages) = desk.run(&format!("report --format pdf {RUN}"));
-    assert_eq!(code, 2, "{messages}");
-    assert!(messages.contains("--features pdf") && messages.contains("print the HTML"), "{messages}");
-    assert!(!desk.path(RUN).join("report.pdf").exists());
+    for command in [
+        format!("report --format pdf {RUN}"),
+        "playbook render tabletop --for all --format pdf".to_owned(),
+        "exercise report exercises/x --format pdf".to_owned(),
+    ] {
+        let (code, messages) = desk.run(&command);
+        assert_eq!(code, 2, "{command}\n{messages}");
+        assert!(messages.contains("--features pdf") && messages.contains("print the HTML"), "{messages}");
+    }
+    assert!(!desk.path(RUN).join("report.pdf").exists() && !desk.path("papers").exists());
     // One format alone leaves the others as they are.
     fs::remove_file(desk.path(RUN).join("report.md")).unwrap();
     desk.good(&format!("report --format html {RUN}"));
@@ -176,5 +182,23 @@ mod built {
         // Notes change every format that exists.
         desk.good(&format!("report annotate seen {RUN}"));
         assert!(first != fs::read(&file).unwrap(), "the note is missing");
+    }
+
+    #[test]
+    fn papers_are_pdf_with_and_without_a_date() {
+        let desk = Desk::new();
+        for (at, folder) in [("", "without"), ("--at 2026-12-03T09:00:00Z", "with")] {
+            desk.good(&format!("playbook render annual-dr-exercise --for all --format pdf --out {folder} {at}"));
+            for paper in
+                ["players/hand-out", "controllers/run-sheet", "controllers/handbook", "evaluators/evaluation-guide"]
+            {
+                let bytes = fs::read(desk.path(&format!("{folder}/{paper}.pdf"))).unwrap();
+                let pages = pages(&bytes);
+                for (i, page) in pages.iter().enumerate() {
+                    assert!(spaced(page).contains(&format!("page{}", i + 1)), "{paper}: {page}");
+                    assert!(page.contains("annual-dr-exercise"), "{paper}: {page}");
+                }
+            }
+        }
     }
 }
