@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::{Args as Group, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use super::{actions_args::ActionsCommand, args::OutputArgs, prepare_exercise_args::PrepareArgs};
+use super::{
+    actions_args::ActionsCommand, args::OutputArgs, prepare_exercise_args::PrepareArgs, report_args::ReportFormat,
+};
 use crate::exercise::{NoteOn, Rating, Role, StopFor};
 
 /// A time with its zone.
@@ -64,7 +66,7 @@ pub(super) enum ExerciseCommand {
     /// Close the exercise (director)
     Close(WhoArgs),
     /// Write the after-action report
-    Report(DirArgs),
+    Report(ExerciseReportArgs),
     /// List, add, change or print the actions of the improvement plan
     #[command(subcommand)]
     Actions(ActionsCommand),
@@ -79,6 +81,15 @@ pub(super) enum ExerciseCommand {
 pub(super) struct DirArgs {
     /// The directory of the exercise
     pub dir: PathBuf,
+}
+
+#[derive(Debug, Group)]
+pub(super) struct ExerciseReportArgs {
+    #[command(flatten)]
+    pub dir: DirArgs,
+    /// Write the report in this format only [default: HTML, Markdown and JSON]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
 }
 
 /// The exercise, and who gives the command.

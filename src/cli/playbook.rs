@@ -5,11 +5,14 @@ use super::{
     forecast::Rehearsals,
     note, place,
     playbook_args::{PaperFormat, PlaybookCommand, RenderArgs},
-    print, shown,
+    print,
+    report::can_write,
+    shown,
 };
 use crate::{
     exercise::{LoadedPlaybook, People, load, load_people, write_papers_for},
     model::Exit,
+    report::Format,
 };
 
 pub(super) fn playbook(command: &PlaybookCommand) -> Done {
@@ -28,6 +31,7 @@ pub(super) fn read(path: &std::path::Path, set: &[String]) -> Result<LoadedPlayb
 }
 
 fn render(args: &RenderArgs) -> Done {
+    can_write((args.format == Some(PaperFormat::Pdf)).then_some(Format::Pdf))?;
     let loaded = read(&args.playbook, &args.set)?;
     let people = match &args.people {
         Some(path) => Some(People::of(&load_people(path, Some(&loaded.playbook)).map_err(|p| place::invalid(&p))?)),

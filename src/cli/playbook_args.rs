@@ -33,7 +33,7 @@ pub(super) struct RenderArgs {
     /// The folder in which a folder for each audience is created
     #[arg(long, value_name = "DIR", default_value = "papers")]
     pub out: PathBuf,
-    /// Write each paper in this format only [default: in both]
+    /// Write each paper in this format only [default: HTML and Markdown]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<PaperFormat>,
 }
@@ -66,6 +66,8 @@ pub(super) enum PaperFormat {
     Html,
     /// Text to edit, or to keep beside the playbook in a repository
     Md,
+    /// PDF; only a drillmaster that was built with the feature `pdf` can write it
+    Pdf,
 }
 
 impl PaperFormat {
@@ -74,7 +76,8 @@ impl PaperFormat {
         match chosen {
             Some(Self::Html) => vec![PaperFile::Html],
             Some(Self::Md) => vec![PaperFile::Markdown],
-            None => PaperFile::ALL.to_vec(),
+            Some(Self::Pdf) => vec![PaperFile::Pdf],
+            None => PaperFile::ALWAYS.to_vec(),
         }
     }
 }

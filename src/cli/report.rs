@@ -13,7 +13,7 @@ use crate::{
     files,
     journal::follow,
     model::Exit,
-    report::{self, Organisation, Shape},
+    report::{self, Format, Organisation, Shape},
     verify::Verified,
 };
 
@@ -25,6 +25,8 @@ pub(super) fn report(args: &ReportArgs) -> Done {
         print(&report::english());
         return Ok(Exit::Passed);
     }
+    let format = args.format.map(Format::from);
+    can_write(format)?;
     let organisation = organisation(&args.look)?;
     let dir = place::dir(&args.run, place::WhichRun::Newest)?;
     let reading = holding(&dir)?.reading;
@@ -38,10 +40,21 @@ pub(super) fn report(args: &ReportArgs) -> Done {
         }
         Output::Json => files::print_json(&report::json(&story, &document)),
     }
-    report::write(&dir, &story, &document, &organisation)
-        .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
-    note(&format!("wrote {}", shown(dir.file("report.html"))));
+    let written = match format {
+        Some(format) => report::write_format(&dir, &story, &document, &organisation, format),
+        None => report::write(&dir, &story, &document, &organisation),
+    };
+    written.map_err(|e| Failure::new(Exit::Invalid, format!("cannot write into {}: {e}", shown(&dir.0))))?;
+    note(&format!("wrote {}", shown(dir.file(format.unwrap_or(Format::Html).file()))));
     Ok(Exit::Passed)
+}
+
+/// Refuses a format that this program cannot write, before anything is read or written.
+pub(super) fn can_write(format: Option<Format>) -> Result<(), Failure> {
+    match format {
+        Some(Format::Pdf) => report::pdf_is_built().map_err(|e| Failure::of(Exit::Invalid, &e)),
+        _ => Ok(()),
+    }
 }
 
 /// The organisation file that is named, or that the environment names.

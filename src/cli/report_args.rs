@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as Group, Subcommand};
+use clap::{Args as Group, Subcommand, ValueEnum};
 
 use super::args::{OutputArgs, RunDirArgs};
-use crate::report::Field;
+use crate::report::{Field, Format};
 
 #[derive(Debug, Group)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -14,6 +14,9 @@ pub(super) struct ReportArgs {
     pub run: RunDirArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Write the report in this format only [default: HTML, Markdown, JSON, JUnit and SARIF]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
     #[command(flatten)]
     pub look: LookArgs,
     /// Print every text of the reports as a language file in English, to translate it
@@ -21,6 +24,30 @@ pub(super) struct ReportArgs {
     pub language_keys: bool,
     #[command(subcommand)]
     pub what: Option<ReportCommand>,
+}
+
+/// A format of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// One page without scripts
+    Html,
+    /// Markdown
+    Md,
+    /// For programs
+    Json,
+    /// PDF/A-2a; only a drillmaster that was built with the feature `pdf` can write it
+    Pdf,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Html => Self::Html,
+            ReportFormat::Md => Self::Markdown,
+            ReportFormat::Json => Self::Json,
+            ReportFormat::Pdf => Self::Pdf,
+        }
+    }
 }
 
 /// Whom a report belongs to, and its language.

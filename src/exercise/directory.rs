@@ -126,7 +126,7 @@ pub fn write_papers(
 ) -> io::Result<()> {
     for audience in Audience::ALL {
         let folder = dir.join("papers").join(audience.word());
-        write_papers_for(&folder, loaded, Some(people), planned, audience, &PaperFile::ALL)?;
+        write_papers_for(&folder, loaded, Some(people), planned, audience, &PaperFile::ALWAYS)?;
     }
     Ok(())
 }
@@ -137,17 +137,19 @@ pub fn write_papers(
 pub enum PaperFile {
     Html,
     Markdown,
+    Pdf,
 }
 
 impl PaperFile {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Html, Self::Markdown];
+    /// Those that every drillmaster can write.
+    pub const ALWAYS: [Self; 2] = [Self::Html, Self::Markdown];
 
-    fn of(self, paper: &Paper) -> (&'static str, String) {
-        match self {
-            Self::Html => ("html", paper.html()),
-            Self::Markdown => ("md", paper.markdown()),
-        }
+    fn of(self, paper: &Paper, planned: Option<Timestamp>) -> io::Result<(&'static str, Vec<u8>)> {
+        Ok(match self {
+            Self::Html => ("html", paper.html().into_bytes()),
+            Self::Markdown => ("md", paper.markdown().into_bytes()),
+            Self::Pdf => ("pdf", paper.pdf(planned).map_err(io::Error::other)?),
+        })
     }
 }
 
@@ -193,13 +195,15 @@ pub fn write_papers_for(
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut written = vec![];
     for file in papers(loaded, people, planned, audience) {
-        let formats: Vec<(&str, String)> = match &file.content {
-            Content::Paper(paper) => formats.iter().map(|format| format.of(paper)).collect(),
-            Content::Calendar(text) => vec![("ics", text.clone())],
+        let formats: Vec<(&str, Vec<u8>)> = match &file.content {
+            Content::Paper(paper) => {
+                formats.iter().map(|format| format.of(paper, planned)).collect::<io::Result<_>>()?
+            }
+            Content::Calendar(text) => vec![("ics", text.clone().into_bytes())],
         };
-        for (extension, text) in formats {
+        for (extension, bytes) in formats {
             let name = format!("{}.{extension}", file.name);
-            files::replace(&folder.join(&name), text.as_bytes())?;
+            files::replace(&folder.join(&name), &bytes)?;
             written.push(name);
         }
     }

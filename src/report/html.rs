@@ -9,6 +9,7 @@ use minijinja::{AutoEscape, Environment, Value, context, value::Serde};
 use super::{
     Organisation,
     document::{Block, Document, Part, Section},
+    head::Head,
     paper::{Chapter, Paper},
     svg::svg,
     words::{Words, frame as w, say},
@@ -51,34 +52,21 @@ pub(super) fn html_of(document: &Document, organisation: &Organisation) -> Resul
 
 /// The report of an exercise. `prefix` stands before the title of the window.
 pub fn exercise_html(document: &Document, prefix: &str) -> String {
-    let words = &document.words;
-    let head = Head {
-        window: format!("{prefix}{}", say!(words, w::WINDOW_TITLE, document.title)),
-        kind: say!(words, w::REPORT),
-        number: say!(words, w::EXERCISE_LINE, document.run, document.date),
-        foot: say!(words, w::EXERCISE_FOOT, document.run),
-        links: vec![],
-    };
-    shown(render(document, parts(document), &head, None, STYLE))
+    let head = Head::of_exercise(document, prefix);
+    shown(render(document, parts(document), &head, &[], None, STYLE))
 }
 
 /// A paper of an exercise.
 pub(super) fn paper(paper: &Paper) -> String {
     let document = Document { title: paper.title.clone(), mark: paper.mark.clone(), ..Document::default() };
-    let head = Head {
-        window: format!("{} – {}", paper.title, paper.kind.to_lowercase()),
-        kind: paper.kind.clone(),
-        number: paper.number.clone(),
-        foot: String::new(),
-        links: vec![],
-    };
+    let head = Head::of_paper(paper);
     let chapter = |(i, chapter): (usize, &Chapter)| {
         let blocks: Vec<Value> = chapter.blocks.iter().map(|b| block(&document.words, b)).collect();
         let sections = vec![context! { key => format!("s{}", i + 1), title => &chapter.title, blocks }];
         context! { title => &chapter.title, sections }
     };
     let parts = paper.chapters.iter().enumerate().map(chapter).collect();
-    let text = shown(render(&document, parts, &head, None, STYLE));
+    let text = shown(render(&document, parts, &head, &[], None, STYLE));
     text.chars().map(|c| if c == '\n' || is_printable(c) { c } else { '\u{fffd}' }).collect()
 }
 
@@ -102,28 +90,9 @@ fn shown(page: Result<String, String>) -> String {
     })
 }
 
-/// What stands in the title of the window, above the content, and at the foot of each printed page.
-struct Head {
-    window: String,
-    kind: String,
-    number: String,
-    foot: String,
-    /// Other pages of the site.
-    links: Vec<Value>,
-}
-
 /// `template` is none for the shipped one.
 fn report(document: &Document, links: &[(&str, &str)], template: Option<&str>, css: &str) -> Result<String, String> {
-    let words = &document.words;
-    let title = if document.mark.is_empty() { w::WINDOW_TITLE } else { w::WINDOW_TITLE_REHEARSAL };
-    let head = Head {
-        window: say!(words, title, document.title),
-        kind: say!(words, w::REPORT),
-        number: say!(words, w::RUN_LINE, document.run, document.date),
-        foot: say!(words, w::FOOT, document.run),
-        links: links.iter().map(|(href, text)| context! { href => *href, text => *text }).collect(),
-    };
-    render(document, parts(document), &head, template, css)
+    render(document, parts(document), &Head::of_run(document), links, template, css)
 }
 
 fn parts(document: &Document) -> Vec<Value> {
@@ -142,6 +111,7 @@ fn render(
     document: &Document,
     parts: Vec<Value>,
     head: &Head,
+    links: &[(&str, &str)],
     template: Option<&str>,
     css: &str,
 ) -> Result<String, String> {
@@ -149,12 +119,12 @@ fn render(
         // It reads nothing else of the document: the parts are given apart.
         let Document { cover, title, mark, .. } = document;
         let d = context! { cover => Value::from(Serde(cover)), title => title, mark => mark };
-        return page(&SHIPPED, d, document, parts, head, css);
+        return page(&SHIPPED, d, document, parts, head, links, css);
     };
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("report", template).map_err(|e| told(&e))?;
-    page(&environment, Value::from(Serde(document)), document, parts, head, css)
+    page(&environment, Value::from(Serde(document)), document, parts, head, links, css)
 }
 
 /// `d` is what the template reads of the document.
@@ -164,6 +134,7 @@ fn page(
     document: &Document,
     parts: Vec<Value>,
     head: &Head,
+    links: &[(&str, &str)],
     css: &str,
 ) -> Result<String, String> {
     let words = &document.words;
@@ -174,9 +145,10 @@ fn page(
         navigation => say!(words, w::NAVIGATION),
         logo => document.cover.as_ref().map(|c| say!(words, w::LOGO, c.name)),
     };
+    let links: Vec<Value> = links.iter().map(|(href, text)| context! { href => *href, text => *text }).collect();
     let given = context! {
-        d, parts, texts, links => &head.links, lang => words.language(), logo => logo(document),
-        style => Value::from_safe_string(style(document, &head.foot, css)),
+        d, parts, texts, links, lang => words.language(), logo => logo(document),
+        style => Value::from_safe_string(footed(words, &head.whole_foot(document), css)),
     };
     environment.get_template("report").and_then(|page| page.render(given)).map_err(|e| told(&e))
 }
@@ -198,19 +170,12 @@ fn block(words: &Words, block: &Block) -> Value {
     context! { b => Value::from(Serde(block)), pictures }
 }
 
-/// The style sheet, with the lines that stand on each printed page.
-fn style(document: &Document, foot: &str, css: &str) -> String {
-    let words = &document.words;
-    let marking = document.cover.as_ref().map_or("", |c| c.marking.as_str());
-    let foot: Vec<&str> = [marking, &document.mark, foot].into_iter().filter(|text| !text.is_empty()).collect();
-    footed(words, &foot.join(" · "), css)
-}
-
 /// The style sheet for other pages, with what stands on each printed page.
 pub fn page_style(foot: &str) -> String {
     footed(&Words::default(), foot, STYLE)
 }
 
+/// The style sheet, with the lines that stand on each printed page.
 fn footed(words: &Words, foot: &str, css: &str) -> String {
     css.replace("@FOOT@", &inert(foot))
         .replace("@PAGE@", &inert(&say!(words, w::PAGE)))
@@ -229,7 +194,7 @@ mod tests {
     #[test]
     fn a_run_cannot_end_the_style_sheet() {
         let run = r#"a"}</style><script>alert(1)</script>\""#;
-        let text = style(&Document::default(), &format!("run {run}"), STYLE);
+        let text = footed(&Words::default(), &format!("run {run}"), STYLE);
         assert!(!text.contains("</style>") && !text.contains("<script>") && !text.contains("a\"}"));
         assert!(text.contains("run a"), "{text}");
     }

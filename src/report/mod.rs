@@ -6,6 +6,7 @@ mod brief;
 mod crowd;
 mod document;
 mod from_history;
+mod head;
 mod html;
 mod json;
 mod junit;
@@ -16,6 +17,7 @@ mod markdown;
 mod note;
 mod organisation;
 mod paper;
+mod pdf;
 mod predicted;
 mod review;
 mod sarif;
@@ -23,6 +25,7 @@ mod story;
 mod summary;
 mod svg;
 mod words;
+mod write;
 
 pub use document::{
     AxisRow, Bar, Before, Beside, Block, Card, Commands, Cover, Document, Figure, Group, Key, List, Logo, Moment, Part,
@@ -39,6 +42,7 @@ pub use markdown::{markdown, text as inert_markdown};
 pub use note::{Field, Known, NOTES, Note};
 pub use organisation::{Organisation, OrganisationFile};
 pub use paper::{Chapter, Paper};
+pub use pdf::{PdfError, exercise_pdf, pdf, pdf_is_built};
 pub use predicted::Compared;
 pub use review::{
     GroupBy, fix_diff, fix_plan, html as review_html, human as review_human, markdown as review_markdown,
@@ -50,44 +54,6 @@ pub use story::{Recovery, StepLine, Story, UndoLine, story_of, story_of_events};
 pub use summary::{Shape, summary, summary_in};
 pub use svg::escape as svg_text;
 pub use words::{LanguageError, Word, Words, catalogue, english};
-
-use crate::{journal::RunDir, verdict::ReadRun};
+pub use write::{Format, beside, write, write_all, write_format};
 
 use story::AUDIT_LOG;
-
-/// What stands beside the journal of a run: notes, the earlier drills, and the signature if it holds. For the reports of
-/// several runs of a folder, use one [`Earlier`].
-///
-/// # Errors
-/// The notes cannot be read; the error names the line.
-pub fn beside(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> std::io::Result<Beside> {
-    Earlier::of(organisation).beside(dir, reading)
-}
-
-/// Writes every report of a run into its directory. If one cannot be written, that is an error, but the others are
-/// still written.
-///
-/// # Errors
-/// A report cannot be written, or the notes beside the journal cannot be read.
-pub fn write_all(dir: &RunDir, reading: &ReadRun, organisation: &Organisation) -> std::io::Result<()> {
-    let story = story_of(reading);
-    let document = document(&story, reading, &beside(dir, reading, organisation)?);
-    write(dir, &story, &document, organisation)
-}
-
-/// The same, from a story and a document that were made already.
-///
-/// # Errors
-/// A report cannot be written.
-pub fn write(dir: &RunDir, story: &Story, document: &Document, organisation: &Organisation) -> std::io::Result<()> {
-    let results = [
-        dir.write("report.json", json(story, document).as_bytes()),
-        dir.write("report.md", markdown(document).as_bytes()),
-        html::html_of(document, organisation)
-            .map_err(std::io::Error::other)
-            .and_then(|page| dir.write("report.html", page.as_bytes())),
-        dir.write("junit.xml", junit(story).as_bytes()),
-        dir.write("report.sarif", sarif(story).as_bytes()),
-    ];
-    results.into_iter().collect()
-}

@@ -1,6 +1,8 @@
 //! A paper of an exercise: a title and chapters of the same blocks as a report. Start with [`Paper`].
 
-use super::document::Block;
+use jiff::Timestamp;
+
+use super::{PdfError, document::Block};
 
 /// A paper.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,5 +37,13 @@ impl Paper {
     /// As Markdown.
     pub fn markdown(&self) -> String {
         super::markdown::paper(self)
+    }
+
+    /// As PDF. `at` is the planned start of the exercise.
+    ///
+    /// # Errors
+    /// See [`PdfError`].
+    pub fn pdf(&self, at: Option<Timestamp>) -> Result<Vec<u8>, PdfError> {
+        super::pdf::paper(self, at)
     }
 }

@@ -12,6 +12,8 @@ fn packages() -> Vec<Value> {
     let listed = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--offline", "--format-version", "1"])
         .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        // Cargo has the crates of a feature only where it was built.
+        .args(cfg!(feature = "pdf").then_some("--all-features"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

@@ -46,8 +46,10 @@ fn list(out: &mut Vec<String>, l: &List) {
     out.push(l.note.clone());
 }
 
-fn words(section: &Section) -> String {
-    let out = &mut vec![section.title.clone()];
+/// The texts of a section, in the order in which every format shows them.
+pub fn pieces(section: &Section) -> Vec<String> {
+    let mut all = vec![section.title.clone()];
+    let out = &mut all;
     for block in &section.blocks {
         match block {
             Block::Verdict(v) => {
@@ -74,11 +76,15 @@ fn words(section: &Section) -> String {
             }
         }
     }
-    spaced(&out.join(" "))
+    all
+}
+
+fn words(section: &Section) -> String {
+    spaced(&pieces(section).join(" "))
 }
 
 /// Formats may break lines where they like, and show what is not printable in their own way.
-fn spaced(text: &str) -> String {
+pub fn spaced(text: &str) -> String {
     let shown: String = text.chars().filter(|c| drillmaster::model::is_printable(*c) && *c != '\u{fffd}').collect();
     shown.split_whitespace().collect::<String>()
 }
@@ -187,13 +193,13 @@ fn same_everywhere(name: &str, events: &[Event], beside: &Beside) {
     }
 }
 
-fn rehearsed(name: &str, on: &str) -> Vec<Event> {
+pub fn rehearsed(name: &str, on: &str) -> Vec<Event> {
     let shop = cluster(on);
     let loaded = scenario(name, &shop);
     on_paused_time(async { Rehearsal::set(&shop, 1).await.drill(&loaded, None).await }).events
 }
 
-fn old(name: &str) -> Vec<Event> {
+pub fn old(name: &str) -> Vec<Event> {
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded/runs-0.1.0").join(name);
     read(&RunDir(dir)).unwrap().events
 }
@@ -213,26 +219,35 @@ fn every_format_says_the_same_section_by_section() {
     same_everywhere("empty", &[], &Beside::default());
 }
 
+/// Texts that try to leave their place in one of the formats.
+pub const EVIL: [&str; 6] = [
+    "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&",
+    "- item\n\n1. one\n> quote\n    code\n***\n---",
+    "[a](javascript:alert(1)) ![b](http://evil/x.png) https://evil @team $x$ ~~s~~ __u__ _e_ <b>&lt;",
+    "</style></title><svg onload=alert(1)>{{ 7*7 }}{% for %}\\\\|\\",
+    "\u{202e}gnp.exe \u{200b}\u{feff}",
+    "#read(\"/etc/passwd\") #panic(1) = a *b* _c_ $x$ @d <e> // f /* g */ \\u{41} #include \"x.typ\"",
+];
+
 #[test]
 fn hostile_text_is_inert_and_the_same_in_every_format() {
-    for evil in [
-        "<script>alert(1)</script>\u{1b}[2J|`rm`\n# heading \"'&",
-        "- item\n\n1. one\n> quote\n    code\n***\n---",
-        "[a](javascript:alert(1)) ![b](http://evil/x.png) https://evil @team $x$ ~~s~~ __u__ _e_ <b>&lt;",
-        "</style></title><svg onload=alert(1)>{{ 7*7 }}{% for %}\\\\|\\",
-        "\u{202e}gnp.exe \u{200b}\u{feff}",
-    ] {
-        let note = Note {
-            at: jiff::Timestamp::UNIX_EPOCH,
-            by: evil.into(),
-            known: Known::Asserted,
-            field: Field::Owner,
-            of: "A1".into(),
-            text: evil.into(),
-        };
-        let notes = vec![note.clone(), Note { field: Field::Observation, of: String::new(), ..note }];
-        same_everywhere(evil, &ended(outage(evil)), &Beside { notes, ..Beside::default() });
+    for evil in EVIL {
+        same_everywhere(evil, &ended(outage(evil)), &noted(evil));
     }
+}
+
+/// Notes with a hostile text.
+pub fn noted(evil: &str) -> Beside {
+    let note = Note {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        by: evil.into(),
+        known: Known::Asserted,
+        field: Field::Owner,
+        of: "A1".into(),
+        text: evil.into(),
+    };
+    let notes = vec![note.clone(), Note { field: Field::Observation, of: String::new(), ..note }];
+    Beside { notes, ..Beside::default() }
 }
 
 #[test]

@@ -58,6 +58,7 @@ mod organisation;
 mod others;
 mod outputs;
 mod outside;
+mod pdf;
 mod plans;
 mod preflight;
 mod prove;

@@ -24,6 +24,7 @@ use crate::{
         report_hash, unattended,
     },
     model::{Dur, Exit},
+    report::Format,
     world::Clock,
 };
 
@@ -35,7 +36,7 @@ pub(super) fn exercise(command: &ExerciseCommand) -> Done {
         ExerciseCommand::Prepare(args) => prepare::prepare(args),
         ExerciseCommand::Status(args) => status::status(args),
         ExerciseCommand::Start(args) => start(args),
-        ExerciseCommand::Report(args) => write::report(&args.dir),
+        ExerciseCommand::Report(args) => write::report(&args.dir.dir, args.format.map(Format::from)),
         ExerciseCommand::Actions(command) => actions::actions(command),
         ExerciseCommand::Erase(args) => write::erase(&args.dir, &args.name),
         ExerciseCommand::Hotwash(args) => hotwash::hotwash(args),
@@ -134,7 +135,7 @@ fn act(who: &WhoArgs, verb: &Verb) -> Done {
     let closed = matches!(verb, Verb::Close);
     drop(session);
     if closed {
-        write::report(&who.dir)?;
+        write::report(&who.dir, None)?;
     }
     status::show(&who.dir, now)
 }
@@ -146,14 +147,14 @@ fn sign(args: &SignArgs) -> Done {
     let hash = report_hash(&session.known, session.lines());
     if args.hash.len() < SHORTEST_HASH || !hash.starts_with(&args.hash) {
         drop(session);
-        write::report(&args.who.dir)?;
+        write::report(&args.who.dir, None)?;
         let text = format!("the report has the hash {hash}: read report.html, and sign it with --hash {hash}");
         return Err(Failure::new(Exit::Invalid, text));
     }
     let head = session.known.head.clone();
     session.act(&claim(&args.who.who), &Verb::Sign { head, report: hash }, now).map_err(|e| failed(&e))?;
     drop(session);
-    write::report(&args.who.dir)?;
+    write::report(&args.who.dir, None)?;
     status::show(&args.who.dir, now)
 }
 
@@ -174,7 +175,7 @@ fn start(args: &StartArgs) -> Done {
         }
     }
     .map_err(|e| failed(&e))?;
-    write::report(&args.who.dir)?;
+    write::report(&args.who.dir, None)?;
     let (known, _) = KnownExercise::read(&args.who.dir, now()).map_err(|e| failed(&e))?;
     print(&status::results(&known));
     note(&format!("report         {}", shown(args.who.dir.join("report.html"))));

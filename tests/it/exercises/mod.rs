@@ -7,6 +7,7 @@ mod files;
 mod holds;
 mod killed;
 mod leaks;
+mod pdf;
 mod reviews;
 mod whole;
 
