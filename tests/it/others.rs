@@ -296,7 +296,7 @@ fn a_kustomization_is_rendered_or_refused_with_the_command_to_type() {
 /// A profile chooses checks. It never makes one milder so that a project passes.
 #[test]
 fn no_profile_lowers_a_severity() {
-    for text in examples() {
+    for text in texts_of_checks() {
         let objects = object_set(part(&text, "fails"), ReviewSource::Manifests);
         let found = |profile| review(&objects, &ReviewSettings::default(), "example", profile, now()).results;
         let full = found("full");
@@ -319,7 +319,7 @@ fn every_milder_case_is_listed() {
         serde_json::from_value(check["severity"].clone()).unwrap()
     };
     let (mut milder, mut missing) = (0, std::collections::BTreeSet::new());
-    for text in examples() {
+    for text in texts_of_checks() {
         for source in [ReviewSource::Live, ReviewSource::Manifests] {
             let found = asked(part(&text, "fails"), part(&text, "drill"), "*", source);
             for result in found.results.iter().filter(|r| r.state == State::Fail && r.severity > usual(&r.check)) {
@@ -336,7 +336,7 @@ fn every_milder_case_is_listed() {
 }
 
 /// The examples of all checks.
-fn examples() -> Vec<String> {
+fn texts_of_checks() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checks");
     let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     paths.map(|path| std::fs::read_to_string(path).unwrap()).collect()
