@@ -73,7 +73,11 @@ impl<'a> Manifest<'a> {
             layout.text(node, "kind").is_none_or(|own| own == kind)
                 && metadata.is_some_and(|m| is(m, "namespace", namespace) && is(m, "name", name))
         };
-        let on_line = |node: &usize| begins + layout.nodes[*node].line - 1 == line;
+        let root = layout.nodes.len() - 1;
+        // The line of a whole document is its first one, which may be a comment.
+        let on_line = |node: &usize| {
+            if *node == root { begins == line } else { begins + layout.nodes[*node].line - 1 == line }
+        };
         let mut found = layout.objects().into_iter().filter(|node| on_line(node) && is_object(*node));
         let object = found.next()?;
         found.next().is_none().then_some((layout, object))

@@ -3,7 +3,7 @@
 
 use minijinja::{AutoEscape, Environment, Value, context};
 
-use super::{blocks, counted, covered, gathered::gathered, place, sections, seen};
+use super::{blocks, counted, covered, gathered::gathered, place, sections, seen, worst_first};
 use crate::model::{Review, Ruling};
 
 const TEMPLATE: &str = include_str!("review.html");
@@ -11,7 +11,7 @@ const TEMPLATE: &str = include_str!("review.html");
 /// The review for a browser.
 pub fn html(review: &Review) -> String {
     let sections: Vec<Value> =
-        sections(review).into_iter().map(|(title, found)| section(review, title, found)).collect();
+        sections(worst_first(review), |r| r).into_iter().map(|(title, found)| section(review, title, found)).collect();
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let rendered = environment.add_template("review", TEMPLATE).and_then(|()| {

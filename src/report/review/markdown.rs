@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::{
     counted, counts_of, covered, is_shown, mark, of_the_past, place, sections,
     told::{Told, told},
+    worst_first,
 };
 use crate::{
     model::{Review, Ruling, State},
@@ -36,9 +37,9 @@ pub fn markdown(review: &Review) -> String {
         comparison(review, &mut out);
         return out;
     }
-    for (title, found) in sections(review) {
+    for (title, found) in sections(told(worst_first(review)), |one| one.ruling) {
         head(title, &mut out);
-        told(found).iter().for_each(|one| row(one, &mut out));
+        found.iter().for_each(|one| row(one, &mut out));
     }
     out
 }

@@ -70,12 +70,17 @@ fn is_shown(r: &Ruling) -> bool {
     r.state.is_finding()
 }
 
-/// The findings of a review, the worst first whatever their area, in sections by how serious they are.
-fn sections(review: &Review) -> Vec<(&'static str, Vec<&Ruling>)> {
+/// The findings of a review, the worst first whatever their area.
+fn worst_first(review: &Review) -> Vec<&Ruling> {
     let mut found: Vec<&Ruling> = review.results.iter().filter(|r| is_shown(r)).collect();
     found.sort_by_key(|r| (!r.blocking || r.known, r.state, r.severity));
-    let all = gathered::gathered(found, |r| Some(section(r)));
-    all.into_iter().filter_map(|found| Some((section(found.first()?), found))).collect()
+    found
+}
+
+/// Findings in that order, in sections by how serious they are.
+fn sections<T>(found: Vec<T>, ruling: impl Fn(&T) -> &Ruling) -> Vec<(&'static str, Vec<T>)> {
+    let all = gathered::gathered(found, |one| Some(section(ruling(one))));
+    all.into_iter().filter_map(|found| Some((section(ruling(found.first()?)), found))).collect()
 }
 
 fn section(r: &Ruling) -> &'static str {
