@@ -102,7 +102,10 @@ fn no_help_shows_an_old_name() {
             "list-checks",
             "replay",
         ] {
-            assert!(!help.contains(old), "`{old}` in the help of `{command}`: {help}");
+            // The reports of a run have formats, as the papers of an exercise have. It was an old name of `check` only.
+            if (command, old) != ("report", "--format") {
+                assert!(!help.contains(old), "`{old}` in the help of `{command}`: {help}");
+            }
         }
     }
 }
