@@ -298,7 +298,7 @@ fn write(
         (Some(path), _) => std::fs::write(path, text)
             .map_err(|e| Failure::new(Exit::Invalid, format!("cannot write {}: {e}", shown(path))))?,
         (None, CheckFormat::Json | CheckFormat::Sarif) => files::print_json(&text),
-        // A diff holds lines of files exactly as they are.
+        // A diff must contain the exact lines of the files.
         (None, CheckFormat::Junit | CheckFormat::Html | CheckFormat::Prometheus | CheckFormat::FixPlan) => {
             files::print_data(&text);
         }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use saphyr_parser::{Event, Parser};
 
 /// A longer document is not parsed; its findings name the document's first line.
-const LONGEST: usize = 32 << 20;
+pub(super) const LONGEST: usize = 32 << 20;
 /// The limit for nesting. No real manifest is nested more deeply.
-const DEEPEST: usize = 512;
+pub(super) const DEEPEST: usize = 512;
 
 /// The lines of all nodes of a document.
 #[derive(Debug, Default)]

@@ -41,7 +41,9 @@ use std::collections::BTreeMap;
 pub use archive::{LEFT_OUT, save};
 pub use backed_up::{ApiKind, BackedUp};
 pub use capture::{Captured, capture};
-pub use edit::{Edit, Manifest, diff_of_edits, diff_of_new_file, edited, merge_edits, sorted_edits, yaml};
+pub use edit::{
+    CONTEXT, Edit, Manifest, diff_of_edits, diff_of_new_file, edited, line_starts, merge_edits, sorted_edits, yaml,
+};
 pub use everything::{BESIDE, live, objects_in};
 pub use facts::{Census, Facts, SecondCluster, facts, rights};
 pub use fingerprint::{fingerprint, uid_of};

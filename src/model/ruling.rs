@@ -318,6 +318,21 @@ impl Change {
         }
     }
 
+    /// The new object; of a patch, the fields that it sets, with what names the object.
+    pub fn manifest(&self) -> serde_json::Value {
+        let (kind, namespace, name, body) = match self {
+            Self::Create(object) => return object.clone(),
+            Self::Patch { kind, namespace, name, body, .. } => (kind, namespace, name, body),
+        };
+        let mut part = body.clone();
+        part["kind"] = kind.split('.').next().unwrap_or(kind).into();
+        part["metadata"] = serde_json::json!({"name": name});
+        if !namespace.is_empty() {
+            part["metadata"]["namespace"] = namespace.as_str().into();
+        }
+        part
+    }
+
     /// The change as JSON. Equal changes have equal texts, so the text can be the key of a map.
     pub fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

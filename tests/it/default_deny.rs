@@ -175,7 +175,7 @@ fn egress_allows_dns_and_the_calls_that_show() {
     assert!(tells(&remedy, "the rule for DNS is for DNS pods in kube-system"));
 }
 
-/// The proposal as it is: of the Services, only those stay without clients whose callers the objects do not show.
+/// With its allow rules, the proposal cuts off only the Services whose callers the objects do not show.
 #[test]
 fn what_is_called_stays_reachable() {
     let remedy = proposal(SHOP, "NET-001");

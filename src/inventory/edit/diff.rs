@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use super::{Edit, edited};
+use super::{Edit, edited, line_starts};
 
-/// Lines around a change that do not change.
-const CONTEXT: usize = 3;
+/// How many unchanged lines a diff shows before and after a change.
+pub const CONTEXT: usize = 3;
 
 /// Lines of a file that are replaced.
 struct Run<'a> {
@@ -73,8 +73,7 @@ fn put(out: &mut String, sign: char, line: &str) {
 
 /// The lines that the edits change, in order.
 fn runs<'a>(text: &str, edits: &'a [Edit]) -> Vec<Run<'a>> {
-    let mut starts = vec![0];
-    starts.extend(text.match_indices('\n').map(|(i, _)| i + 1));
+    let starts = line_starts(text);
     let line_of = |at: usize| starts.partition_point(|start| *start <= at) - 1;
     let start_of = |line: usize| starts.get(line).copied().unwrap_or(text.len());
     let (mut found, mut from) = (Vec::<Run<'a>>::new(), 0);
@@ -104,7 +103,7 @@ fn runs<'a>(text: &str, edits: &'a [Edit]) -> Vec<Run<'a>> {
 }
 
 impl Run<'_> {
-    /// Leaves out the lines at its beginning and its end that stay as they are.
+    /// Leaves out the lines at its beginning and its end that do not change.
     fn trim(&mut self, old: &str) {
         let old: Vec<&str> = old.split_inclusive('\n').collect();
         let new: Vec<&str> = self.new.split_inclusive('\n').collect();

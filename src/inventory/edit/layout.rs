@@ -1,15 +1,11 @@
-//! Where the nodes of a manifest are, to the byte. `locate` finds lines for people and takes the nearest one; an edit
-//! needs the exact place or none. Start with [`Manifest`].
+//! Where the nodes of a manifest are, to the byte, and their texts. `locate` finds lines for people, in every list that is
+//! read, and takes the nearest one; it keeps no texts. An edit needs the exact place or none. Start with [`Manifest`].
 
 use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, Span};
 
-use crate::inventory::locate::documents;
-
-/// The limits of `locate`, for the same reasons.
-const LONGEST: usize = 32 << 20;
-const DEEPEST: usize = 512;
+use crate::inventory::locate::{DEEPEST, LONGEST, documents};
 
 /// A file with manifests. Each document is parsed once, when its first object is looked up.
 pub struct Manifest<'a> {
@@ -59,8 +55,7 @@ impl<'a> Manifest<'a> {
         Self { text, documents: documents(text), layouts: BTreeMap::new() }
     }
 
-    /// The document and the node of the object on a line. None if there is no such object there, or more than one: the
-    /// line of a rendered object, for example, is that of another file.
+    /// The document and the node of the object that begins on a line. None if no such object begins there, or several.
     pub fn object(&mut self, line: usize, kind: &str, namespace: &str, name: &str) -> Option<(&Layout, usize)> {
         let index = self.documents.partition_point(|(begins, _)| *begins <= line).checked_sub(1)?;
         let (begins, document) = self.documents[index];

@@ -1,5 +1,5 @@
-//! A patch of an object as edits of its text. A new field becomes the first of its map, and a new item the first of its
-//! list: the place after the line of the parent is exact, whatever comments and texts follow. Start with [`merge_edits`].
+//! A patch of an object as edits of its text. A new field or item is inserted before the others, because the line after that
+//! of the parent is an exact place, whatever comments and texts follow. Start with [`merge_edits`].
 
 use serde_json::{Map, Value};
 

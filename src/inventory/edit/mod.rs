@@ -1,13 +1,13 @@
-//! Small changes of manifests as text. An edit replaces a range of a file and leaves every other byte as it is: comments,
-//! order and formatting. What has no exact place is refused with the reason. Nothing here knows why something is changed.
-//! Start with [`Manifest`].
+//! Small changes of manifests as text. An edit replaces a range of a file. Comments, order and formatting of the rest do not
+//! change. What has no exact place is refused with the reason. Nothing here knows why something is changed. Start with
+//! [`Manifest`].
 
 mod diff;
 mod layout;
 mod merge;
 mod text;
 
-pub use diff::{diff_of_edits, diff_of_new_file};
+pub use diff::{CONTEXT, diff_of_edits, diff_of_new_file};
 pub use layout::Manifest;
 pub use merge::merge_edits;
 pub use text::yaml;
@@ -45,4 +45,9 @@ pub fn edited(text: &str, edits: &[Edit]) -> String {
         at = edit.range.end;
     }
     out + &text[at..]
+}
+
+/// The first byte of each line.
+pub fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect()
 }

@@ -81,7 +81,7 @@ fn of_rule(pointer: &str, rule: &Value, peers: &str) -> Vec<Wrong> {
         .filter(|(cidr, _)| !cidr.is_empty())
         .collect();
     let mut wrong: Vec<Wrong> =
-        addresses(&blocks).into_iter().map(|what| (web, pointer.to_owned(), what.replace("{}", anybody))).collect();
+        addresses(&blocks, anybody).into_iter().map(|text| (web, pointer.to_owned(), text)).collect();
     for peer in named {
         let spaces = selector(peer, "/namespaceSelector").is_some_and(|s| is_every_namespace(&s));
         let pods = selector(peer, "/podSelector").is_none_or(|s| is_everything(&s));
@@ -93,21 +93,21 @@ fn of_rule(pointer: &str, rule: &Value, peers: &str) -> Vec<Wrong> {
     wrong
 }
 
-/// What is said of address blocks that leave nothing out, with `{}` for what they allow. A block of length 0 has many
-/// spellings (`::/0`, `0::/0`), and two blocks of length 1 are together as much.
-fn addresses(blocks: &[(&str, usize)]) -> Vec<String> {
+/// What is said of blocks that cover all addresses. `anybody` says what that allows. A block of length 0 has many
+/// spellings (`::/0`, `0::/0`), and two blocks of length 1 cover as much.
+fn addresses(blocks: &[(&str, usize)], anybody: &str) -> Vec<String> {
     let length = |cidr: &str| cidr.rsplit_once('/').and_then(|(_, bits)| bits.parse::<u8>().ok());
     let mut said: Vec<String> = vec![];
     for (cidr, except) in blocks.iter().filter(|(cidr, _)| length(cidr) == Some(0)) {
         let but = if *except == 0 { String::new() } else { format!(", except for {except} address ranges") };
-        said.push(format!("{cidr}: {{}}{but}"));
+        said.push(format!("{cidr}: {anybody}{but}"));
     }
     for of_six in [false, true] {
         let half = |cidr: &&str| length(cidr) == Some(1) && cidr.contains(':') == of_six;
         let halves: BTreeSet<&str> = blocks.iter().map(|(cidr, _)| *cidr).filter(half).collect();
         if halves.len() > 1 {
             let both: Vec<&str> = halves.into_iter().collect();
-            said.push(format!("{}: {{}}", both.join(" and ")));
+            said.push(format!("{}: {anybody}", both.join(" and ")));
         }
     }
     said
@@ -147,7 +147,7 @@ fn of_cilium(pointer: &str, rule: &Value, peers: &str) -> Vec<Wrong> {
     let sets = list(rule, &format!("/{peers}CIDRSet")).iter();
     let sets = sets.map(|set| (text(set, "/cidr"), list(set, "/except").len()));
     let blocks: Vec<(&str, usize)> = plain.chain(sets).collect();
-    wrong.extend(addresses(&blocks).into_iter().map(|what| told(what.replace("{}", anybody))));
+    wrong.extend(addresses(&blocks, anybody).into_iter().map(told));
     wrong
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn all_addresses_have_many_spellings() {
-        let said = |blocks: &[&str]| addresses(&blocks.iter().map(|cidr| (*cidr, 0)).collect::<Vec<_>>()).len();
+        let said = |blocks: &[&str]| addresses(&blocks.iter().map(|cidr| (*cidr, 0)).collect::<Vec<_>>(), "").len();
         for all in [&["0.0.0.0/0"][..], &["::/0"], &["0:0::0/0"], &["0.0.0.0/1", "128.0.0.0/1"], &["::/1", "8000::/1"]]
         {
             assert_eq!(said(all), 1, "{all:?}");

@@ -6,13 +6,12 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use crate::{
-    inventory::{Edit, Manifest, Object, ObjectSet, Origin, edited, merge_edits, read_text, sorted_edits},
+    inventory::{
+        CONTEXT, Edit, Manifest, Object, ObjectSet, Origin, edited, line_starts, merge_edits, read_text, sorted_edits,
+    },
     model::Change,
     readiness::trial::{changed, join},
 };
-
-/// Lines around a change that a diff shows.
-const CONTEXT: usize = 3;
 
 /// An object to change, and all its changes.
 pub(super) struct Wanted<'a> {
@@ -170,8 +169,7 @@ impl Private {
         let mut all: Vec<usize> = objects.objects.values().flat_map(|objects| lines(objects)).collect();
         all.sort_unstable();
         let end = |line: usize| all.get(all.partition_point(|other| *other <= line)).copied().unwrap_or(usize::MAX);
-        let mut starts = vec![0];
-        starts.extend(text.match_indices('\n').map(|(i, _)| i + 1));
+        let starts = line_starts(text);
         Self { starts, secrets: secrets.into_iter().map(|line| line..end(line)).collect() }
     }
 

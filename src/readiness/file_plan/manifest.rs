@@ -1,37 +1,16 @@
 //! Changes as manifests, and the names of their files.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::{
-    inventory::{Object, yaml},
-    model::Change,
-};
+use crate::{inventory::Object, model::Change};
 
-/// A new object as YAML.
-pub(super) fn new_object(object: &Value) -> String {
-    yaml(object)
-}
-
-/// The fields that a patch sets, as a manifest of the object.
-pub(super) fn fragment(change: &Change, object: Option<&Object>) -> String {
-    let Change::Patch { kind, body, .. } = change else { return String::new() };
-    yaml(&partial(object, kind, (change.namespace(), change.name()), body))
-}
-
-/// A part of an object: what names it, and some of its fields.
-pub(super) fn partial(object: Option<&Object>, kind: &str, (namespace, name): (&str, &str), body: &Value) -> Value {
-    let mut metadata = Map::from_iter([("name".to_owned(), json!(name))]);
-    if !namespace.is_empty() {
-        metadata.insert("namespace".to_owned(), json!(namespace));
+/// A change as a manifest of its object.
+pub(super) fn manifest(change: &Change, object: Option<&Object>) -> Value {
+    let mut whole = change.manifest();
+    if let Some(object) = object {
+        whole["apiVersion"] = api_version(object).into();
     }
-    let mut part = body.clone();
-    if let Some(api) = object.map(api_version) {
-        part["apiVersion"] = json!(api);
-    }
-    // A patch may name the group, too.
-    part["kind"] = json!(kind.split('.').next().unwrap_or(kind));
-    part["metadata"] = Value::Object(metadata);
-    part
+    whole
 }
 
 fn api_version(object: &Object) -> String {

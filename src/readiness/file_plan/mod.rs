@@ -9,13 +9,13 @@ mod overlay;
 use std::collections::BTreeMap;
 
 use crate::{
-    inventory::{ObjectSet, Rendered, diff_of_edits, diff_of_new_file},
+    inventory::{ObjectSet, Rendered, diff_of_edits, diff_of_new_file, yaml},
     model::{Change, Elsewhere, FileDiff, FilePlan, Review, Ruling, State},
 };
 
 use self::{
     edits::{Wanted, edits_of_file},
-    manifest::{file_name, fragment, new_object},
+    manifest::{file_name, manifest},
     overlay::Overlay,
 };
 use super::trial::patched;
@@ -78,11 +78,11 @@ impl<'a> Draft<'a> {
         let objects = patched(object_set, change);
         let [object] = objects[..] else {
             let why = "the files hold no such object, or several".to_owned();
-            return self.leave(text, why, fragment(change, None));
+            return self.leave(text, why, yaml(&manifest(change, None)));
         };
         let file: &'a str = &object.origin.file;
         match object_set.rendered.get(file) {
-            Some(Rendered::Chart(chart)) => self.leave(text, of_chart(chart), fragment(change, Some(object))),
+            Some(Rendered::Chart(chart)) => self.leave(text, of_chart(chart), yaml(&manifest(change, Some(object)))),
             Some(Rendered::Kustomization(_)) => {
                 self.overlays.entry(file).or_default().patch(text, change, object);
             }
@@ -100,7 +100,7 @@ impl<'a> Draft<'a> {
     fn create(&mut self, text: String, change: &'a Change, beside: &'a str) {
         let Change::Create(object) = change else { return };
         match self.object_set.rendered.get_key_value(beside) {
-            Some((_, Rendered::Chart(chart))) => return self.leave(text, of_chart(chart), new_object(object)),
+            Some((_, Rendered::Chart(chart))) => return self.leave(text, of_chart(chart), yaml(object)),
             Some((file, Rendered::Kustomization(_))) => {
                 return self.overlays.entry(&**file).or_default().create(text, object);
             }
@@ -108,10 +108,10 @@ impl<'a> Draft<'a> {
         }
         match self.new_path(change, beside) {
             Ok(path) => {
-                let diff = diff_of_new_file(&path, &new_object(object));
+                let diff = diff_of_new_file(&path, &yaml(object));
                 self.plan.files.push(FileDiff { path, changes: vec![text], text: diff });
             }
-            Err(why) => self.leave(text, why, new_object(object)),
+            Err(why) => self.leave(text, why, yaml(object)),
         }
     }
 
@@ -132,7 +132,7 @@ impl<'a> Draft<'a> {
             .filter_map(|with_namespace| file_name(change, with_namespace))
             .map(|name| at(&name))
             .find(is_free)
-            .ok_or_else(|| "there is no free name for its file".to_owned())
+            .ok_or_else(|| "all names for its file are taken".to_owned())
     }
 
     fn write_files(&mut self) {
@@ -181,7 +181,7 @@ impl<'a> Draft<'a> {
     fn leave_all<'w>(&mut self, refused: impl Iterator<Item = (&'w Wanted<'w>, String)>) {
         for (wanted, why) in refused {
             for (text, change) in &wanted.changes {
-                self.leave(text.clone(), why.clone(), fragment(change, Some(wanted.object)));
+                self.leave(text.clone(), why.clone(), yaml(&manifest(change, Some(wanted.object))));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::manifest::{file_name, new_object, partial};
+use super::manifest::{file_name, manifest};
 use crate::{
     inventory::{Object, diff_of_new_file, yaml},
     model::{Change, FileDiff},
@@ -42,8 +42,8 @@ pub(super) struct Place {
 
 impl Overlay {
     pub(super) fn patch(&mut self, text: String, change: &Change, object: &Object) {
-        let Change::Patch { kind, body, .. } = change else { return };
-        let manifest = partial(Some(object), kind, (change.namespace(), change.name()), body);
+        let Change::Patch { body, .. } = change else { return };
+        let manifest = manifest(change, Some(object));
         match self.patches.iter_mut().find(|patch| is_same(&patch.manifest, &manifest)) {
             Some(patch) => {
                 join(&mut patch.manifest, body);
@@ -111,7 +111,7 @@ impl Overlay {
         let of_patch = |patch: &Patch| -> Vec<(String, String)> {
             patch.changes.iter().map(|change| (change.clone(), yaml(&patch.manifest))).collect()
         };
-        let of_new = |new: &Resource| (new.change.clone(), new_object(&new.manifest));
+        let of_new = |new: &Resource| (new.change.clone(), yaml(&new.manifest));
         self.patches.iter().flat_map(of_patch).chain(self.resources.iter().map(of_new)).collect()
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Job {
 /// The PDF. The same job gives the same bytes.
 pub(super) fn typeset(job: &Job) -> Result<Vec<u8>, String> {
     let made = made(job);
-    // Typst remembers what it laid out, for editors that change a line at a time.
+    // Typst keeps its results for the next version of a document. This one has no next version.
     typst::comemo::evict(0);
     made
 }

@@ -1,5 +1,5 @@
-//! How wide the columns of a table are. A column gets the room of its longest word, and what is left is shared by the
-//! length of the texts. Start with [`widths`].
+//! How wide the columns of a table are. Each column has room for its longest word. The rest of the page is divided among
+//! them by the length of their texts. Start with [`widths`].
 
 use crate::report::document::Table;
 

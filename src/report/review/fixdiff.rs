@@ -1,12 +1,10 @@
-//! The fix plan of a review of files: unified diffs that can be applied as they are, with everything else as comments,
-//! which `git apply` and `patch` pass over.
+//! The fix plan of a review of files: unified diffs for `git apply` and `patch`. Everything else in it is a comment, which
+//! both programs ignore.
 
 use std::{collections::BTreeMap, fmt::Write};
 
-use serde_json::json;
-
 use super::fixplan::{Proposal, by_hand, fixed, introduction, proposals};
-use crate::model::{Change, FileDiff, FilePlan, Remedy, Review, Ruling, State, printable, shell};
+use crate::model::{FileDiff, FilePlan, Remedy, Review, Ruling, State, printable, shell};
 
 /// The plan as a diff. `more` are findings that other changes of the plan cause, with changes of their own.
 pub fn fix_diff(review: &Review, more: &[Ruling], plan: &FilePlan) -> String {
@@ -84,21 +82,9 @@ fn beside(changes: &[Proposal<'_>], plan: &FilePlan, out: &mut String) {
     }
 }
 
-/// A change that a person has to decide on, and what it needs first, as manifests.
+/// A change that a person decides on, as manifests: first the objects without which it would do harm.
 fn manifests(remedy: &Remedy) -> String {
-    let change = match &remedy.change {
-        Change::Create(object) => object.clone(),
-        Change::Patch { kind, namespace, name, body, .. } => {
-            let mut part = body.clone();
-            part["kind"] = kind.split('.').next().unwrap_or(kind).into();
-            part["metadata"] = if namespace.is_empty() {
-                json!({"name": name})
-            } else {
-                json!({"name": name, "namespace": namespace})
-            };
-            part
-        }
-    };
+    let change = remedy.change.manifest();
     let all: Vec<String> =
         remedy.first.iter().chain([&change]).filter_map(|object| serde_saphyr::to_string(object).ok()).collect();
     all.join("---\n")

@@ -141,7 +141,7 @@ pub(super) fn introduction(proposal: &Proposal<'_>) -> String {
     out
 }
 
-/// The commands that make a change and what it needs first.
+/// The commands for a change, after those for the objects without which it would do harm.
 fn commands(remedy: &Remedy) -> String {
     let first = remedy.first.iter().map(|object| command(&Change::Create(object.clone())));
     first.chain([command(&remedy.change)]).collect()

@@ -91,7 +91,7 @@ impl Page<'_> {
         }
     }
 
-    /// One finding on a line, or the objects of one change and what was seen of the first.
+    /// A line for one finding. If one change fixes several objects, the line names them and says what is wrong with the first.
     fn entry(&mut self, entry: &Entry<'_>, indent: &str) {
         let Some(first) = entry.first() else { return };
         let seen = first.seen() + &in_brackets(&self.place(&first.ruling.subject));
