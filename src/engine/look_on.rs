@@ -22,7 +22,7 @@ pub(super) enum Awaited {
 }
 
 impl Awaited {
-    /// None if somebody or something wants the run to end at once.
+    /// None if the run has to end at once: because of a signal, for example, or of another session.
     pub(super) fn after(why: EndReason) -> Option<Self> {
         match why {
             EndReason::Finished => Some(Self::Verdict),
@@ -46,6 +46,14 @@ impl Awaited {
             Self::Return => "the application to have all its pods again",
         }
     }
+
+    /// What is said when nothing is awaited any more.
+    fn reached(self) -> &'static str {
+        match self {
+            Self::Verdict => "all are",
+            Self::Return => "it has them",
+        }
+    }
 }
 
 /// Observes until nothing is awaited any more, but at most until the time limit of the drill.
@@ -57,7 +65,7 @@ pub(super) async fn look_on(context: &StepContext, interrupts: &Interrupts, awai
             let open = context.judge.with(|history| awaited.open(history, now));
             // The last observation is in the journal too, because the verdict refers to the last event.
             let done = open.is_empty();
-            let open = if done { "all are".to_owned() } else { open.join("; ") };
+            let open = if done { awaited.reached().to_owned() } else { open.join("; ") };
             if open != told && !(done && told.is_empty()) {
                 context.recorder.observe(Kind::StepProgress {
                     step: StepName::from("looking on"),

@@ -7,7 +7,7 @@ use super::{
     outside::{self, Others},
     proof::{Bound, Own, Part, Proof, Sight},
 };
-use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, few};
+use crate::model::{Evidence, Judgement, Outcome, OutsideChange, Revert, Told, clauses, few};
 
 /// How long the application may take after the last undo.
 const PATIENCE_US: u64 = 300_000_000;
@@ -124,15 +124,7 @@ fn scaled(all: &[Counts]) -> String {
         .filter(|c| c.now < c.before)
         .filter_map(|c| Some(format!("{} was scaled to {} outside the drill", c.name, c.scaled_to?)))
         .collect();
-    let told = few(told.iter(), NAMED, ("; ", "; and"));
-    if told.is_empty() { String::new() } else { format!(", or as many as they should have now: {told}") }
-}
-
-/// The workloads with their numbers, as far as somebody reads them.
-fn named(all: &[&Counts]) -> Vec<String> {
-    let more = all.len().saturating_sub(NAMED);
-    let more = (more > 0).then(|| format!("and {more} more workloads"));
-    all.iter().take(NAMED).map(|counts| counts.words()).chain(more).collect()
+    if told.is_empty() { String::new() } else { format!(", or as many as they should have now: {}", clauses(&told)) }
 }
 
 /// What is still being waited for.
@@ -144,7 +136,8 @@ pub(super) fn waiting(history: &History, now_us: u64) -> Vec<String> {
     let all = history.armed_us.map(|armed| counts(history, armed, now_us)).unwrap_or_default();
     // It is unknown whether a deleted workload will come back.
     let awaited = all.iter().filter(|c| !c.is_whole() && !c.is_deleted);
-    let mut waiting = named(&awaited.collect::<Vec<_>>());
+    let awaited: Vec<String> = awaited.map(Counts::words).collect();
+    let mut waiting = if awaited.is_empty() { vec![] } else { vec![clauses(&awaited)] };
     // A source that was regained just now has not been read yet.
     waiting.extend(last_look(history, now_us));
     waiting
@@ -180,7 +173,7 @@ pub(super) fn judgement(history: &History) -> Option<Judgement> {
     let all = counts(history, armed, history.end_us);
     let short: Vec<&Counts> = all.iter().filter(|c| !c.is_whole()).collect();
     let count = history.ready.len();
-    let said = named(&short).join("; ");
+    let said = clauses(&short.iter().map(|c| c.words()).collect::<Vec<_>>());
     let bound = if short.is_empty() {
         Bound::Met(format!("{count} workloads have as many ready pods as before{}", scaled(&all)))
     } else if short.iter().all(|c| c.is_brief()) {

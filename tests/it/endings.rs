@@ -56,11 +56,18 @@ fn a_failed_step_is_named_and_is_a_finding() {
     assert_eq!(ended.exit, Some(Exit::Failed));
     let said = words(&ended.events);
     assert!(said.starts_with("step `in vain` failed; the cluster is as before: step `in vain`: timed out"), "{said}");
-    let failed = ended.events.iter().any(|e| match &e.event {
-        Kind::Judged { judgements, .. } => judgements.iter().any(|j| j.outcome == Outcome::Fail),
-        _ => false,
+    let judged = ended.events.iter().find_map(|e| match &e.event {
+        Kind::Judged { judgements, .. } => Some(judgements),
+        _ => None,
     });
-    assert!(failed, "a line of the verdict must say FAIL, like the exit code");
+    let judged = judged.expect("a verdict");
+    assert!(
+        judged.iter().any(|j| j.outcome == Outcome::Fail),
+        "a line of the verdict must say FAIL, like the exit code"
+    );
+    // Whoever reads of the failure wants to know this first, so the run waits for it.
+    let afterwards = judged.iter().find(|j| j.id == "afterwards").expect("afterwards");
+    assert_eq!(afterwards.outcome, Outcome::Pass, "{:?}", afterwards.because);
 }
 
 #[test]
